@@ -1,0 +1,61 @@
+# One static library per folder of src/, one test program per folder that has *_test.cc files.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Protobuf REQUIRED)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+
+if(RLVR_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  enable_testing()
+endif()
+
+# External libraries each folder links.
+set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-cpp PkgConfig::XXHASH)
+set(rlvr_tensor_libs PkgConfig::HWY)
+set(rlvr_text_libs PkgConfig::PCRE2)
+set(rlvr_train_libs protobuf::libprotobuf PkgConfig::ISAL)
+set(rlvr_cli_libs CLI11::CLI11)
+
+function(rlvr_tests name)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*_test.cc
+       ${CMAKE_SOURCE_DIR}/src/${name}/*/*_test.cc)
+  if(NOT RLVR_BUILD_TESTS OR NOT tests)
+    return()
+  endif()
+  add_executable(rlvr_${name}_test ${tests})
+  target_link_libraries(rlvr_${name}_test PRIVATE rlvr_${name} GTest::gtest_main)
+  target_compile_definitions(rlvr_${name}_test PRIVATE RLVR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(rlvr_${name}_test TEST_PREFIX ${name}. PROPERTIES LABELS fast TIMEOUT 300
+                       DISCOVERY_TIMEOUT 60)
+endfunction()
+
+function(rlvr_module name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc
+       ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cc)
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  if(NOT sources)
+    set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.cc)
+  endif()
+  add_library(rlvr_${name} STATIC ${sources})
+  target_include_directories(rlvr_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  foreach(dependency ${ARGN})
+    target_link_libraries(rlvr_${name} PUBLIC rlvr_${dependency})
+  endforeach()
+  target_link_libraries(rlvr_${name} PUBLIC ${rlvr_${name}_libs})
+  rlvr_tests(${name})
+endfunction()
+
+# The command line: src/cli is a library (so that it can be tested) plus main.cc.
+function(rlvr_program program name)
+  rlvr_module(${name} ${ARGN})
+  add_executable(${program} ${CMAKE_SOURCE_DIR}/cmake/main.cc)
+  target_link_libraries(${program} PRIVATE rlvr_${name})
+endfunction()

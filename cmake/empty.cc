@@ -1,0 +1,1 @@
+// A folder without sources still needs one for its static library.

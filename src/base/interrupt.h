@@ -1,0 +1,10 @@
+// Ctrl-C and SIGTERM: the first asks the work to stop at its next safe point; a second one ends the
+// process at once (files are written atomically, so nothing is left half done).
+#ifndef RLVR_BASE_INTERRUPT_H_
+#define RLVR_BASE_INTERRUPT_H_
+
+namespace rlvr {
+void HandleInterrupts();    // installs the handlers; once, in main
+bool InterruptRequested();
+}  // namespace rlvr
+#endif  // RLVR_BASE_INTERRUPT_H_

@@ -1,0 +1,61 @@
+// Prompts: from JSONL files or from seeded generators that need no download.
+#ifndef RLVR_DATA_DATA_H_
+#define RLVR_DATA_DATA_H_
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rlvr {
+
+// One row, in the field's columns.
+struct Prompt {
+  std::vector<std::pair<std::string, std::string>> messages;  // role, content; a plain string is one user message
+  std::string data_source;           // selects the verifier
+  std::string ability;
+  std::string ground_truth;          // reward_model.ground_truth; for countdown JSON {"target": 24, "numbers": [1, 2, 3, 4]}
+  std::string extra_info;            // JSON text, kept as it was
+  int64_t index = 0;                 // row in its data set
+};
+
+enum class Split : uint8_t { kTrain, kValidation, kTest };
+const char* ToString(Split split);
+Split ParseSplit(const std::string& name);  // throws Error
+
+// A data set: random access by row.
+class PromptSource {
+ public:
+  virtual ~PromptSource() = default;
+  virtual int64_t size() const = 0;
+  virtual Prompt Get(int64_t index) const = 0;  // 0 <= index < size()
+  virtual std::string name() const = 0;
+};
+
+// name: a path ending in .jsonl, or "gsm_micro", "countdown" with options "gsm_micro:max_steps=4,min_steps=2". An unknown name or option names the
+// nearest known one.
+std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed);
+struct DataSourceInfo {
+  std::string name, description;
+};
+const std::vector<DataSourceInfo>& EmbeddedDataSources();
+
+// A JSONL line in the field's columns (prompt, data_source, ability, reward_model, extra_info).
+std::string ToJsonLine(const Prompt& prompt);
+
+// Order of training prompts: epoch e is a permutation of the rows that depends on (seed, e) alone.
+// Position is a plain count, so resuming is setting it.
+class PromptOrder {
+ public:
+  PromptOrder(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
+  int64_t At(int64_t position);                                        // row
+  int64_t OccurrenceAt(int64_t position) const { return position / size_; }  // epoch
+
+ private:
+  int64_t size_;
+  uint64_t seed_;
+  int64_t epoch_ = -1;
+  std::vector<int64_t> permutation_;
+};
+
+}  // namespace rlvr
+#endif  // RLVR_DATA_DATA_H_

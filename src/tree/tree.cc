@@ -1,0 +1,68 @@
+#include "tree/tree.h"
+
+#include <algorithm>
+
+namespace rlvr {
+
+const char* ToString(Author author) {
+  switch (author) {
+    case Author::kPrompt: return "prompt";
+    case Author::kPolicy: return "policy";
+    case Author::kEnvironment: return "environment";
+    case Author::kExpert: return "expert";
+  }
+  return "?";
+}
+
+const char* ToString(Finish finish) {
+  switch (finish) {
+    case Finish::kStop: return "stop";
+    case Finish::kLength: return "length";
+    case Finish::kAborted: return "aborted";
+  }
+  return "?";
+}
+
+const char* ToString(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kRight: return "right";
+    case Verdict::kWrong: return "wrong";
+    case Verdict::kTimedOut: return "timed_out";
+    case Verdict::kBroken: return "broken";
+  }
+  return "?";
+}
+
+std::vector<int32_t> Tree::Path(int32_t segment) const {
+  std::vector<int32_t> path;
+  for (; segment >= 0; segment = segments[segment].parent) path.push_back(segment);
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
+int64_t Tree::PathLength(int32_t segment) const {
+  int64_t n = 0;
+  for (; segment >= 0; segment = segments[segment].parent) n += static_cast<int64_t>(segments[segment].tokens.size());
+  return n;
+}
+
+int64_t Tree::StartPosition(int32_t segment) const {
+  return PathLength(segment) - static_cast<int64_t>(segments[segment].tokens.size());
+}
+
+std::vector<int32_t> Tree::PolicyTokens(const Leaf& leaf) const {
+  std::vector<int32_t> tokens;
+  for (int32_t s : Path(leaf.segment)) {
+    if (segments[s].author != Author::kPolicy) continue;
+    tokens.insert(tokens.end(), segments[s].tokens.begin(), segments[s].tokens.end());
+  }
+  return tokens;
+}
+
+int64_t Tree::NumTokens() const {
+  int64_t n = 0;
+  for (const auto& s : segments) n += static_cast<int64_t>(s.tokens.size());
+  return n;
+}
+
+}  // namespace rlvr
