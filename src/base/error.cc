@@ -10,7 +10,8 @@ CheckFailure::CheckFailure(const char* file, int line, const char* condition) {
 }
 
 CheckFailure::~CheckFailure() {
-  std::fprintf(stderr, "%s\nThis is a bug in rlvr; please report it with the command that led here.\n",
+  std::fprintf(stderr,
+               "%s\nThis is a bug in rlvr; please report it with the command that led here.\n",
                stream_.str().c_str());
   std::abort();
 }

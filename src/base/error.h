@@ -1,5 +1,5 @@
-// Errors: a bug of ours aborts (RLVR_CHECK); a world that is wrong throws Error, which `main` prints
-// as one line "place: what (remedy)". Never throw from a destructor.
+// Errors: a bug of ours aborts (RLVR_CHECK); a world that is wrong throws Error, which `main`
+// prints as one line "place: what (remedy)". Never throw from a destructor.
 #ifndef RLVR_BASE_ERROR_H_
 #define RLVR_BASE_ERROR_H_
 #include <sstream>
@@ -35,9 +35,9 @@ class CheckFailure {  // prints and aborts when the streamed message is complete
 }  // namespace rlvr
 
 // Also in release builds: a wrong shape must never become a wrong number.
-#define RLVR_CHECK(condition)                                                     \
-  if (__builtin_expect(static_cast<bool>(condition), 1)) {                        \
-  } else /* NOLINT */                                                             \
+#define RLVR_CHECK(condition)                              \
+  if (__builtin_expect(static_cast<bool>(condition), 1)) { \
+  } else /* NOLINT */                                      \
     ::rlvr::internal::CheckFailure(__FILE__, __LINE__, #condition).stream()
 
 #endif  // RLVR_BASE_ERROR_H_

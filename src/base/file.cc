@@ -18,11 +18,18 @@ namespace {
 
 std::string RemedyFor(int error) {
   switch (error) {
-    case ENOENT: return "check the path";
-    case EACCES: case EPERM: return "check the permissions";
-    case ENOSPC: case EDQUOT: return "free some disk space; nothing that was there before is lost";
-    case EISDIR: return "a file is needed, this is a folder";
-    default: return "see the system's message";
+    case ENOENT:
+      return "check the path";
+    case EACCES:
+    case EPERM:
+      return "check the permissions";
+    case ENOSPC:
+    case EDQUOT:
+      return "free some disk space; nothing that was there before is lost";
+    case EISDIR:
+      return "a file is needed, this is a folder";
+    default:
+      return "see the system's message";
   }
 }
 
@@ -33,11 +40,17 @@ std::string RemedyFor(int error) {
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { if (fd_ >= 0) close(fd_); }
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
-  int Close() { const int fd = fd_; fd_ = -1; return close(fd); }
+  int Close() {
+    const int fd = fd_;
+    fd_ = -1;
+    return close(fd);
+  }
 
  private:
   int fd_;

@@ -10,8 +10,8 @@ namespace rlvr {
 
 std::string ReadFile(const std::string& path);
 
-// Writes to path + ".part", syncs, renames. On any failure (a full disk) removes the part and throws;
-// what stood at `path` is untouched.
+// Writes to path + ".part", syncs, renames. On any failure (a full disk) removes the part and
+// throws; what stood at `path` is untouched.
 void WriteFileAtomically(const std::string& path, std::string_view content);
 
 // Makes the directory and its parents.

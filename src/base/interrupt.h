@@ -4,7 +4,7 @@
 #define RLVR_BASE_INTERRUPT_H_
 
 namespace rlvr {
-void HandleInterrupts();    // installs the handlers; once, in main
+void HandleInterrupts();  // installs the handlers; once, in main
 bool InterruptRequested();
 }  // namespace rlvr
 #endif  // RLVR_BASE_INTERRUPT_H_

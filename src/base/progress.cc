@@ -9,7 +9,8 @@
 
 namespace rlvr {
 namespace {
-double SecondsBetween(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
+double SecondsBetween(std::chrono::steady_clock::time_point a,
+                      std::chrono::steady_clock::time_point b) {
   return std::chrono::duration<double>(b - a).count();
 }
 int TerminalWidth() {
@@ -30,8 +31,11 @@ std::string FormatDuration(double seconds) {
 }
 
 Progress::Progress(std::string title, int64_t total)
-    : title_(std::move(title)), total_(std::max<int64_t>(total, 1)), terminal_(StderrIsTerminal()),
-      start_(std::chrono::steady_clock::now()), last_draw_(start_) {}
+    : title_(std::move(title)),
+      total_(std::max<int64_t>(total, 1)),
+      terminal_(StderrIsTerminal()),
+      start_(std::chrono::steady_clock::now()),
+      last_draw_(start_) {}
 
 void Progress::Update(int64_t done, const std::string& note) {
   const auto now = std::chrono::steady_clock::now();
@@ -54,16 +58,19 @@ void Progress::Draw(int64_t done, const std::string& note, double seconds) {
   drawn_ = true;
   const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const double left = share > 0 ? seconds / share * (1 - share) : 0;
-  const std::string time = done >= total_ ? "in " + FormatDuration(seconds) : FormatDuration(left) + " left";
+  const std::string time =
+      done >= total_ ? "in " + FormatDuration(seconds) : FormatDuration(left) + " left";
   if (!terminal_) {
     std::fprintf(stderr, "%s %3.0f %%  %lld/%lld  %s  %s\n", title_.c_str(), 100 * share,
-                 static_cast<long long>(done), static_cast<long long>(total_), time.c_str(), note.c_str());
+                 static_cast<long long>(done), static_cast<long long>(total_), time.c_str(),
+                 note.c_str());
     return;
   }
   constexpr int kBar = 24;
   std::string bar;
   for (int i = 0; i < kBar; ++i) bar += i < share * kBar ? "█" : "░";
-  // Cut to the terminal's width in characters: the bar is the only part wider in bytes than in cells.
+  // Cut to the terminal's width in characters: the bar is the only part wider in bytes than in
+  // cells.
   std::string tail = fmt::format(" {}/{}  {}  {}", done, total_, time, note);
   const int room = TerminalWidth() - 1 - static_cast<int>(title_.size()) - 1 - kBar;
   if (static_cast<int>(tail.size()) > room) tail.resize(static_cast<size_t>(std::max(room, 0)));

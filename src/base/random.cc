@@ -21,8 +21,9 @@ std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> c, std::array<uint32_t, 2
 namespace {
 // `purpose` keeps keys of children apart from numbers drawn at the same node.
 uint64_t Draw(uint64_t key, uint64_t position, uint32_t purpose) {
-  const auto r = Philox({static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), purpose, 0},
-                        {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)});
+  const auto r =
+      Philox({static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), purpose, 0},
+             {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)});
   return (uint64_t{r[1]} << 32) | r[0];
 }
 }  // namespace

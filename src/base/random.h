@@ -1,5 +1,6 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11). A value depends only on the key
-// it was drawn with, never on what was drawn before, so a sample does not depend on its neighbours.
+// Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11). A value depends only on the
+// key it was drawn with, never on what was drawn before, so a sample does not depend on its
+// neighbours.
 #ifndef RLVR_BASE_RANDOM_H_
 #define RLVR_BASE_RANDOM_H_
 #include <array>
@@ -27,8 +28,17 @@ class RandomKey {
 };
 
 // The streams of a run: first child of RandomKey(seed).
-enum class Stream : uint64_t { kInit = 1, kData = 2, kRollout = 3, kEval = 4, kShuffle = 5, kGenerate = 6 };
-inline RandomKey StreamKey(uint64_t seed, Stream s) { return RandomKey(seed)[static_cast<uint64_t>(s)]; }
+enum class Stream : uint64_t {
+  kInit = 1,
+  kData = 2,
+  kRollout = 3,
+  kEval = 4,
+  kShuffle = 5,
+  kGenerate = 6
+};
+inline RandomKey StreamKey(uint64_t seed, Stream s) {
+  return RandomKey(seed)[static_cast<uint64_t>(s)];
+}
 
 // A sequence of numbers from one key, for generators that need an unknown count of draws.
 class Random {
@@ -39,7 +49,9 @@ class Random {
   int64_t Int(int64_t low, int64_t high);  // uniform in [low, high], both included; high >= low
   double Normal();                         // mean 0, variance 1
   template <class T>
-  const T& Choice(const std::vector<T>& v) { return v[Int(0, static_cast<int64_t>(v.size()) - 1)]; }
+  const T& Choice(const std::vector<T>& v) {
+    return v[Int(0, static_cast<int64_t>(v.size()) - 1)];
+  }
   template <class T>
   void Shuffle(std::vector<T>& v) {
     for (int64_t i = static_cast<int64_t>(v.size()) - 1; i > 0; --i) std::swap(v[i], v[Int(0, i)]);

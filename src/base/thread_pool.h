@@ -7,14 +7,15 @@
 
 namespace rlvr {
 
-// Sets the number of threads that ParallelFor uses, the calling one included. n >= 1; 0 means one per
-// core. Not thread-safe: call it between uses. The default is one per core that this process may use.
+// Sets the number of threads that ParallelFor uses, the calling one included. n >= 1; 0 means one
+// per core. Not thread-safe: call it between uses. The default is one per core that this process
+// may use.
 void SetNumThreads(int n);
 int NumThreads();
 
-// Calls body(begin, end) on disjoint ranges that cover [0, n), at most one per thread, each a multiple
-// of `grain` long but the last, and returns when all are done. An exception in a body is rethrown here.
-// Called from inside a body it runs body(0, n) in place. One caller at a time.
+// Calls body(begin, end) on disjoint ranges that cover [0, n), at most one per thread, each a
+// multiple of `grain` long but the last, and returns when all are done. An exception in a body is
+// rethrown here. Called from inside a body it runs body(0, n) in place. One caller at a time.
 void ParallelFor(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
 }  // namespace rlvr

@@ -28,9 +28,10 @@ TEST(ParallelFor, NestedCallsRunInPlace) {
   SetNumThreads(2);
   std::vector<int> seen(64);
   ParallelFor(8, 1, [&](int64_t b, int64_t e) {
-    for (int64_t i = b; i < e; ++i) ParallelFor(8, 1, [&](int64_t c, int64_t d) {
-      for (int64_t j = c; j < d; ++j) ++seen[i * 8 + j];
-    });
+    for (int64_t i = b; i < e; ++i)
+      ParallelFor(8, 1, [&](int64_t c, int64_t d) {
+        for (int64_t j = c; j < d; ++j) ++seen[i * 8 + j];
+      });
   });
   for (int s : seen) EXPECT_EQ(s, 1);
   SetNumThreads(0);
@@ -38,7 +39,10 @@ TEST(ParallelFor, NestedCallsRunInPlace) {
 
 TEST(ParallelFor, RethrowsFromAnyThread) {
   SetNumThreads(2);
-  EXPECT_THROW(ParallelFor(2, 1, [](int64_t b, int64_t) { if (b == 1) throw std::runtime_error("x"); }),
+  EXPECT_THROW(ParallelFor(2, 1,
+                           [](int64_t b, int64_t) {
+                             if (b == 1) throw std::runtime_error("x");
+                           }),
                std::runtime_error);
   int ran = 0;
   ParallelFor(1, 1, [&](int64_t, int64_t) { ++ran; });

@@ -32,8 +32,8 @@ struct View {
   View Cols(int64_t begin, int64_t end) const { return {data + begin, rows, end - begin, stride}; }
 };
 
-// 64-byte aligned array that does not initialise on Resize unless asked; grows, never shrinks its memory.
-// Large ones ask for huge pages.
+// 64-byte aligned array that does not initialise on Resize unless asked; grows, never shrinks its
+// memory. Large ones ask for huge pages.
 template <class T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -42,7 +42,8 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(int64_t n) { Resize(n); }
   ~AlignedBuffer() { std::free(data_); }
-  AlignedBuffer(AlignedBuffer&& o) noexcept : data_(o.data_), size_(o.size_), capacity_(o.capacity_) {
+  AlignedBuffer(AlignedBuffer&& o) noexcept
+      : data_(o.data_), size_(o.size_), capacity_(o.capacity_) {
     o.data_ = nullptr;
     o.size_ = o.capacity_ = 0;
   }
@@ -54,7 +55,9 @@ class AlignedBuffer {
   }
   // Contents are lost when the memory has to grow.
   void Resize(int64_t n);
-  void Fill(T value) { for (int64_t i = 0; i < size_; ++i) data_[i] = value; }
+  void Fill(T value) {
+    for (int64_t i = 0; i < size_; ++i) data_[i] = value;
+  }
   T* data() { return data_; }
   const T* data() const { return data_; }
   int64_t size() const { return size_; }
@@ -67,7 +70,8 @@ class AlignedBuffer {
   int64_t size_ = 0, capacity_ = 0;
 };
 
-void* AllocateAligned(int64_t bytes);  // 64-byte (2 MiB for large blocks) aligned, to be freed by free()
+void* AllocateAligned(
+    int64_t bytes);  // 64-byte (2 MiB for large blocks) aligned, to be freed by free()
 
 template <class T>
 void AlignedBuffer<T>::Resize(int64_t n) {

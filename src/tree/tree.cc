@@ -6,29 +6,40 @@ namespace rlvr {
 
 const char* ToString(Author author) {
   switch (author) {
-    case Author::kPrompt: return "prompt";
-    case Author::kPolicy: return "policy";
-    case Author::kEnvironment: return "environment";
-    case Author::kExpert: return "expert";
+    case Author::kPrompt:
+      return "prompt";
+    case Author::kPolicy:
+      return "policy";
+    case Author::kEnvironment:
+      return "environment";
+    case Author::kExpert:
+      return "expert";
   }
   return "?";
 }
 
 const char* ToString(Finish finish) {
   switch (finish) {
-    case Finish::kStop: return "stop";
-    case Finish::kLength: return "length";
-    case Finish::kAborted: return "aborted";
+    case Finish::kStop:
+      return "stop";
+    case Finish::kLength:
+      return "length";
+    case Finish::kAborted:
+      return "aborted";
   }
   return "?";
 }
 
 const char* ToString(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kRight: return "right";
-    case Verdict::kWrong: return "wrong";
-    case Verdict::kTimedOut: return "timed_out";
-    case Verdict::kBroken: return "broken";
+    case Verdict::kRight:
+      return "right";
+    case Verdict::kWrong:
+      return "wrong";
+    case Verdict::kTimedOut:
+      return "timed_out";
+    case Verdict::kBroken:
+      return "broken";
   }
   return "?";
 }
@@ -42,7 +53,8 @@ std::vector<int32_t> Tree::Path(int32_t segment) const {
 
 int64_t Tree::PathLength(int32_t segment) const {
   int64_t n = 0;
-  for (; segment >= 0; segment = segments[segment].parent) n += static_cast<int64_t>(segments[segment].tokens.size());
+  for (; segment >= 0; segment = segments[segment].parent)
+    n += static_cast<int64_t>(segments[segment].tokens.size());
   return n;
 }
 

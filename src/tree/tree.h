@@ -1,6 +1,7 @@
-// The rollout tree: the one data structure that rollout fills, verifiers judge, objectives weigh and
-// training packs. A tree has one root (the prompt); a GRPO group is a root with G children; a conversation
-// is a chain of segments with alternating authors; a branch is a child in mid-response.
+// The rollout tree: the one data structure that rollout fills, verifiers judge, objectives weigh
+// and training packs. A tree has one root (the prompt); a GRPO group is a root with G children; a
+// conversation is a chain of segments with alternating authors; a branch is a child in
+// mid-response.
 #ifndef RLVR_TREE_TREE_H_
 #define RLVR_TREE_TREE_H_
 #include <cstdint>
@@ -22,13 +23,14 @@ const char* ToString(Verdict verdict);
 
 // A run of tokens with one author. Children continue at the segment's end.
 struct Segment {
-  int32_t parent = -1;                // index in Tree::segments, always smaller than its own; -1 for the root
+  int32_t parent = -1;  // index in Tree::segments, always smaller than its own; -1 for the root
   Author author = Author::kPrompt;
-  std::vector<int32_t> tokens;        // [n]
-  std::vector<float> logp;            // [n] for kPolicy, else empty: log softmax(z / T) of the sampled token
-  std::vector<float> entropy;         // [n] likewise, nats
-  std::vector<float> sampler_logp;    // [n] only where the sampler departed from softmax(z / T) (top-k, top-p, min-p)
-  int32_t sample = -1;                // index of the sample in its group, for the random key
+  std::vector<int32_t> tokens;  // [n]
+  std::vector<float> logp;  // [n] for kPolicy, else empty: log softmax(z / T) of the sampled token
+  std::vector<float> entropy;       // [n] likewise, nats
+  std::vector<float> sampler_logp;  // [n] only where the sampler departed from softmax(z / T)
+                                    // (top-k, top-p, min-p)
+  int32_t sample = -1;              // index of the sample in its group, for the random key
 };
 
 // A path from the root to a segment that ended a trajectory.
@@ -36,24 +38,25 @@ struct Leaf {
   int32_t segment = 0;
   Finish finish = Finish::kStop;
   Verdict verdict = Verdict::kWrong;
-  std::string answer;                 // what the verifier extracted; for majority votes
-  float score = 0;                    // the verifier's (acc is verdict == kRight)
-  float reward = 0;                   // score plus shaping (overlong punishment): what training sees
+  std::string answer;  // what the verifier extracted; for majority votes
+  float score = 0;     // the verifier's (acc is verdict == kRight)
+  float reward = 0;    // score plus shaping (overlong punishment): what training sees
 };
 
 // One root and all below it. Never split over micro-batches: the unit of gradient sums.
 struct Tree {
-  int64_t prompt_index = 0;           // row of the prompt in its data set
-  int64_t occurrence = 0;             // how often the run had drawn this prompt before
+  int64_t prompt_index = 0;  // row of the prompt in its data set
+  int64_t occurrence = 0;    // how often the run had drawn this prompt before
   std::string data_source;
   std::vector<Segment> segments;
   std::vector<Leaf> leaves;
 
-  std::vector<int32_t> Path(int32_t segment) const;           // segment indices, root first
-  int64_t PathLength(int32_t segment) const;                  // tokens from the root to the segment's end
-  int64_t StartPosition(int32_t segment) const;               // path position of its first token
-  std::vector<int32_t> PolicyTokens(const Leaf& leaf) const;  // tokens on the path written by the policy
-  int64_t NumTokens() const;                                  // each segment once
+  std::vector<int32_t> Path(int32_t segment) const;  // segment indices, root first
+  int64_t PathLength(int32_t segment) const;         // tokens from the root to the segment's end
+  int64_t StartPosition(int32_t segment) const;      // path position of its first token
+  std::vector<int32_t> PolicyTokens(
+      const Leaf& leaf) const;  // tokens on the path written by the policy
+  int64_t NumTokens() const;    // each segment once
 };
 
 }  // namespace rlvr
