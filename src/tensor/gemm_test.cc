@@ -1,0 +1,201 @@
+#include "tensor/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "tensor/isa.h"
+
+namespace rlvr {
+namespace {
+
+std::vector<float> RandomFloats(int64_t n, uint64_t seed) {
+  Random random{RandomKey(seed)};
+  std::vector<float> v(n);
+  for (auto& x : v) x = static_cast<float>(random.Normal());
+  return v;
+}
+
+View<const float> In(const std::vector<float>& v, int64_t r, int64_t c) { return {v.data(), r, c}; }
+View<float> Out(std::vector<float>& v, int64_t r, int64_t c) { return {v.data(), r, c}; }
+
+void ExpectSameBits(const std::vector<float>& a, const std::vector<float>& b,
+                    const std::string& what) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<uint32_t>(a[i]), std::bit_cast<uint32_t>(b[i]))
+        << what << " at " << i << ": " << a[i] << " " << b[i];
+  }
+}
+
+struct Shape {
+  int64_t m, n, k;
+};
+// Odd sizes, sizes of 1, the borders of tiles (14), panels (32) and chunks (512).
+const std::vector<Shape> kShapes = {{1, 1, 1},    {1, 33, 7},   {2, 31, 64},
+                                    {7, 64, 513}, {13, 5, 511}, {14, 96, 2},
+                                    {15, 32, 65}, {64, 17, 96}, {100, 70, 1030}};
+
+class GemmTest : public testing::TestWithParam<std::tuple<Isa, ComputeType>> {
+ protected:
+  void SetUp() override { SetIsa(std::get<0>(GetParam())); }
+  void TearDown() override {
+    SetIsa(SupportedIsas().back());
+    SetNumThreads(0);
+  }
+  ComputeType type() const { return std::get<1>(GetParam()); }
+};
+
+TEST_P(GemmTest, MatMulHasTheReferencesBits) {
+  for (const Shape& s : kShapes) {
+    const auto x = RandomFloats(s.m * s.k, 1), w = RandomFloats(s.n * s.k, 2);
+    const View<const float> parts[] = {In(w, s.n, s.k)};
+    PackedWeight packed;
+    PackWeight(parts, type(), &packed);
+    for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd}) {
+      auto want = RandomFloats(s.m * s.n, 3), got = want;
+      ref::MatMul(In(x, s.m, s.k), In(w, s.n, s.k), type(), Out(want, s.m, s.n), epilogue);
+      MatMul(In(x, s.m, s.k), packed, Out(got, s.m, s.n), epilogue);
+      ExpectSameBits(got, want,
+                     std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k));
+    }
+  }
+}
+
+TEST_P(GemmTest, TransposedPackingMultipliesByW) {
+  const int64_t m = 9, n = 45, k = 37;
+  const auto dy = RandomFloats(m * n, 1), w = RandomFloats(n * k, 2);
+  std::vector<float> transposed(n * k);
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < k; ++j) transposed[j * n + i] = w[i * k + j];
+  }
+  const View<const float> parts[] = {In(w, 20, k), {w.data() + 20 * k, 25, k}};
+  PackedWeight packed;
+  PackWeightTransposed(parts, type(), &packed);
+  std::vector<float> got(m * k), want(m * k);
+  MatMul(In(dy, m, n), packed, Out(got, m, k));
+  ref::MatMul(In(dy, m, n), In(transposed, k, n), type(), Out(want, m, k), Epilogue::kStore);
+  ExpectSameBits(got, want, "transposed");
+}
+
+TEST_P(GemmTest, RowDoesNotDependOnBatchPositionOrThreads) {
+  const int64_t m = 150, n = 100, k = 700;
+  const auto x = RandomFloats(m * k, 1), w = RandomFloats(n * k, 2);
+  const View<const float> parts[] = {In(w, n, k)};
+  PackedWeight packed;
+  PackWeight(parts, type(), &packed);
+  SetNumThreads(1);
+  std::vector<float> all(m * n);
+  MatMul(In(x, m, k), packed, Out(all, m, n));
+  for (int threads : {1, 2, 3}) {
+    SetNumThreads(threads);
+    for (int64_t rows : {1, 2, 14, 15, 64, 130}) {
+      for (int64_t from : {0, 1, 13, 20}) {
+        std::vector<float> part(rows * n);
+        MatMul(In(x, m, k).Rows(from, from + rows), packed, Out(part, rows, n));
+        ASSERT_EQ(std::memcmp(part.data(), all.data() + from * n, part.size() * 4), 0)
+            << threads << " " << rows << " " << from;
+      }
+    }
+  }
+}
+
+TEST_P(GemmTest, StridedViews) {
+  const int64_t m = 20, n = 40, k = 24;
+  const auto x = RandomFloats(m * 50, 1), w = RandomFloats(n * k, 2);
+  const View<const float> parts[] = {In(w, n, k)};
+  PackedWeight packed;
+  PackWeight(parts, type(), &packed);
+  std::vector<float> got(m * 60, 7.0f), want(m * n), dense;
+  for (int64_t i = 0; i < m; ++i) dense.insert(dense.end(), &x[i * 50 + 5], &x[i * 50 + 5 + k]);
+  MatMul(In(x, m, 50).Cols(5, 5 + k), packed, Out(got, m, 60).Cols(3, 3 + n));
+  ref::MatMul(In(dense, m, k), In(w, n, k), type(), Out(want, m, n), Epilogue::kStore);
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < 60; ++j)
+      EXPECT_EQ(got[i * 60 + j], j >= 3 && j < 3 + n ? want[i * n + j - 3] : 7.0f);
+  }
+}
+
+TEST_P(GemmTest, WeightGradientHasTheReferencesBits) {
+  for (const Shape& s : kShapes) {
+    const int64_t tokens = s.k;  // the reduction
+    const auto dy = RandomFloats(tokens * s.n, 1), x = RandomFloats(tokens * s.m, 2);
+    std::vector<int64_t> units = {0};
+    if (tokens > 3) units.push_back(tokens / 3);
+    units.push_back(tokens);
+    auto want = RandomFloats(s.n * s.m, 3), got = want;
+    ref::WeightGradient(In(dy, tokens, s.n), In(x, tokens, s.m), units, type(),
+                        Out(want, s.n, s.m));
+    for (int threads : {1, 2}) {
+      SetNumThreads(threads);
+      auto dw = got;
+      WeightGradient(In(dy, tokens, s.n), In(x, tokens, s.m), units, type(), Out(dw, s.n, s.m));
+      ExpectSameBits(dw, want, "tokens " + std::to_string(tokens));
+    }
+  }
+}
+
+TEST_P(GemmTest, WeightGradientDoesNotDependOnTheSplitBetweenUnits) {
+  const int64_t n = 40, k = 50;
+  const std::vector<int64_t> units = {0, 700, 701, 1500, 5000};
+  const auto dy = RandomFloats(5000 * n, 1), x = RandomFloats(5000 * k, 2);
+  std::vector<float> whole(n * k), split(n * k);
+  WeightGradient(In(dy, 5000, n), In(x, 5000, k), units, type(), Out(whole, n, k));
+  for (size_t u = 0; u + 1 < units.size(); ++u) {
+    const std::vector<int64_t> one = {0, units[u + 1] - units[u]};
+    WeightGradient(In(dy, 5000, n).Rows(units[u], units[u + 1]),
+                   In(x, 5000, k).Rows(units[u], units[u + 1]), one, type(), Out(split, n, k));
+  }
+  ExpectSameBits(whole, split, "split");
+}
+
+// Against double precision: |error| <= (K / 2 + chunks) * eps * sum |x w|, and 2 * 2^-9 for the
+// rounding to bf16.
+TEST_P(GemmTest, NearDoublePrecision) {
+  const int64_t m = 5, n = 6, k = 2000;
+  const auto x = RandomFloats(m * k, 1), w = RandomFloats(n * k, 2);
+  const View<const float> parts[] = {In(w, n, k)};
+  PackedWeight packed;
+  PackWeight(parts, type(), &packed);
+  std::vector<float> y(m * n);
+  MatMul(In(x, m, k), packed, Out(y, m, n));
+  const double unit = type() == ComputeType::kFp32 ? kGemmChunk * 6e-8 : 2.0 / 256;
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0, magnitude = 0;
+      for (int64_t c = 0; c < k; ++c) {
+        sum += double{x[i * k + c]} * w[j * k + c];
+        magnitude += std::abs(double{x[i * k + c]} * w[j * k + c]);
+      }
+      EXPECT_NEAR(y[i * n + j], sum, unit * magnitude);
+    }
+  }
+}
+
+std::vector<std::tuple<Isa, ComputeType>> Configurations() {
+  std::vector<std::tuple<Isa, ComputeType>> all;
+  for (const Isa isa : SupportedIsas()) {
+    for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16})
+      all.emplace_back(isa, type);
+  }
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(All, GemmTest, testing::ValuesIn(Configurations()), [](const auto& info) {
+  return std::string(ToString(std::get<0>(info.param))) + "_" + ToString(std::get<1>(info.param));
+});
+
+TEST(Bf16, RoundsToNearestEven) {
+  const auto round = [](uint32_t bits) { return ToBf16(std::bit_cast<float>(bits)).bits; };
+  EXPECT_EQ(round(0x3f808000), 0x3f80);  // a tie goes to the even one
+  EXPECT_EQ(round(0x3f818000), 0x3f82);
+  EXPECT_EQ(round(0x3f808001), 0x3f81);
+  EXPECT_EQ(round(0x7f7fffff), 0x7f80);           // the largest float becomes infinity
+  EXPECT_EQ(round(0x7f800001) & 0x7fff, 0x7fc0);  // NaN stays NaN
+  EXPECT_EQ(round(0xff800000), 0xff80);
+}
+
+}  // namespace
+}  // namespace rlvr
