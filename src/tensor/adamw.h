@@ -1,4 +1,5 @@
-// AdamW, decoupled weight decay. arXiv:1711.05101, Algorithm 2; bias correction as in arXiv:1412.6980.
+// AdamW, decoupled weight decay. arXiv:1711.05101, Algorithm 2; bias correction as in
+// arXiv:1412.6980.
 #ifndef RLVR_TENSOR_ADAMW_H_
 #define RLVR_TENSOR_ADAMW_H_
 #include <cstdint>
@@ -12,11 +13,13 @@ struct AdamWOptions {
 //   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   w -= lr (m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps) + weight_decay w)
 // Scalars are made in double and rounded once; the element's operations are fp32. Parallel.
-void AdamW(const AdamWOptions& options, int64_t step, float gradient_scale, std::span<const float> gradient,
-           std::span<float> m, std::span<float> v, std::span<float> weight);
+void AdamW(const AdamWOptions& options, int64_t step, float gradient_scale,
+           std::span<const float> gradient, std::span<float> m, std::span<float> v,
+           std::span<float> weight);
 namespace ref {
-void AdamW(const AdamWOptions& options, int64_t step, float gradient_scale, std::span<const float> gradient,
-           std::span<float> m, std::span<float> v, std::span<float> weight);
+void AdamW(const AdamWOptions& options, int64_t step, float gradient_scale,
+           std::span<const float> gradient, std::span<float> m, std::span<float> v,
+           std::span<float> weight);
 }  // namespace ref
 }  // namespace rlvr
 #endif  // RLVR_TENSOR_ADAMW_H_

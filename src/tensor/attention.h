@@ -1,10 +1,11 @@
-// Causal grouped-query attention over a tree of segments. Keys and values live in pages; a query sees the
-// pages of its path, root first, up to its own position. Masks and trees are nothing but page lists.
+// Causal grouped-query attention over a tree of segments. Keys and values live in pages; a query
+// sees the pages of its path, root first, up to its own position. Masks and trees are nothing but
+// page lists.
 //
 // For one query row at position p and one head, over key positions j = 0..p of its path:
-//   s_j = scale * (chain of fma over e = 0..E-1 of q[e] k_j[e], from 0);  m = max_j s_j;  w_j = ExpF(s_j - m)
-//   l = 16 interleaved sums of w_j by (j mod 16) in order, then TreeSum (s[i] += s[i+8], then 4, 2, 1)
-//   o[e] = (chain of fma over j = 0..p of w_j v_j[e], from 0) * (1 / l)
+//   s_j = scale * (chain of fma over e = 0..E-1 of q[e] k_j[e], from 0);  m = max_j s_j;  w_j =
+//   ExpF(s_j - m) l = 16 interleaved sums of w_j by (j mod 16) in order, then TreeSum (s[i] +=
+//   s[i+8], then 4, 2, 1) o[e] = (chain of fma over j = 0..p of w_j v_j[e], from 0) * (1 / l)
 // So a row's bits depend on its own path alone: not on segments' borders, pages, batch or threads.
 #ifndef RLVR_TENSOR_ATTENTION_H_
 #define RLVR_TENSOR_ATTENTION_H_
@@ -24,8 +25,8 @@ struct AttentionShape {
   float scale = 0;                                        // 1 / sqrt(E)
 };
 
-// One layer's page pool. Page i holds, for each KV head, K transposed [E][kPageTokens] and V [kPageTokens][E];
-// fp32, or bf16 when type is kBf16 (elements are float or Bf16):
+// One layer's page pool. Page i holds, for each KV head, K transposed [E][kPageTokens] and V
+// [kPageTokens][E]; fp32, or bf16 when type is kBf16 (elements are float or Bf16):
 //   k element (page, kv_head, e, offset) at ((page * K + kv_head) * E + e) * kPageTokens + offset
 //   v element (page, kv_head, offset, e) at ((page * K + kv_head) * kPageTokens + offset) * E + e
 struct KvLayer {
@@ -39,16 +40,16 @@ struct KvSlot {
   int32_t page = 0, offset = 0;
 };
 
-// `count` tokens of one page, at path positions [position, position + count). row: the packed row of the
-// first one if these tokens are part of the same batch (training), else -1.
+// `count` tokens of one page, at path positions [position, position + count). row: the packed row
+// of the first one if these tokens are part of the same batch (training), else -1.
 struct KvBlock {
   int32_t page = 0, count = 0;
   int64_t position = 0, row = -1;
 };
 
-// Consecutive query rows [row, row + num_rows) of one segment, the first at path position `position`; they
-// see blocks [block_begin, block_end), which rise in position without gaps from 0 and include the rows' own
-// tokens. Keys after a query's own position are masked.
+// Consecutive query rows [row, row + num_rows) of one segment, the first at path position
+// `position`; they see blocks [block_begin, block_end), which rise in position without gaps from 0
+// and include the rows' own tokens. Keys after a query's own position are masked.
 struct AttentionRun {
   int64_t row = 0, num_rows = 0, position = 0;
   int64_t block_begin = 0, block_end = 0;
@@ -63,15 +64,15 @@ struct BlockTable {
 void WriteKv(View<const float> k, View<const float> v, std::span<const KvSlot> slots,
              const AttentionShape& shape, const KvLayer& layer);
 
-// q, o [T, H * E] (strided); max_score, sum [T, H]: m and l, which the backward pass needs (may be empty).
-// Parallel over rows and heads.
+// q, o [T, H * E] (strided); max_score, sum [T, H]: m and l, which the backward pass needs (may be
+// empty). Parallel over rows and heads.
 void Attention(View<const float> q, const BlockTable& table, const KvLayer& layer,
                const AttentionShape& shape, View<float> o, View<float> max_score, View<float> sum);
 
-// dq [T, H * E], dk, dv [T, K * E] are stored (not added). Every block's row must be >= 0. K and V are read as the
-// cache stores them (straight through the rounding). Sums over queries run in packed row order within a
-// unit, so a unit's gradients do not depend on what else is in the batch. Parallel over units and KV heads.
-// Memory does not grow with T^2.
+// dq [T, H * E], dk, dv [T, K * E] are stored (not added). Every block's row must be >= 0. K and V
+// are read as the cache stores them (straight through the rounding). Sums over queries run in
+// packed row order within a unit, so a unit's gradients do not depend on what else is in the batch.
+// Parallel over units and KV heads. Memory does not grow with T^2.
 void AttentionBackward(View<const float> d_o, View<const float> q, View<const float> o,
                        View<const float> max_score, View<const float> sum, const BlockTable& table,
                        std::span<const int64_t> unit_begin, const KvLayer& layer,

@@ -40,16 +40,19 @@ HWY_INLINE void TileF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, c
                         float* c, int64_t c_stride, int64_t cols, bool add) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   V acc0[kRows], acc1[kRows];
+#pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = hn::Zero(kD);
   for (int64_t i = 0; i < k; ++i) {
     const V b0 = hn::LoadU(kD, b + i * kPanel), b1 = hn::LoadU(kD, b + i * kPanel + lanes);
     const float* ai = a + i * a_k;
+#pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       const V x = hn::Set(kD, ai[r * a_row]);
       acc0[r] = hn::MulAdd(x, b0, acc0[r]);
       acc1[r] = hn::MulAdd(x, b1, acc1[r]);
     }
   }
+#pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) {
     StoreTileRow(acc0[r], c + r * c_stride, cols, add);
     StoreTileRow(acc1[r], c + r * c_stride + lanes, cols - lanes, add);
@@ -68,12 +71,14 @@ HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   const VU high = hn::Set(kU, 0xffff0000u);
   V acc0[kRows], acc1[kRows];
+#pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = hn::Zero(kD);
   for (int64_t i = 0; i < k; ++i) {
     const VU b0 = hn::LoadU(kU, b + i * kPanel), b1 = hn::LoadU(kU, b + i * kPanel + lanes);
     const V b0_even = FlushedFloat(hn::ShiftLeft<16>(b0)), b0_odd = FlushedFloat(hn::And(b0, high));
     const V b1_even = FlushedFloat(hn::ShiftLeft<16>(b1)), b1_odd = FlushedFloat(hn::And(b1, high));
     const uint32_t* ai = a + i * a_k;
+#pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       const VU x = hn::Set(kU, ai[r * a_row]);
       const V x_even = FlushedFloat(hn::ShiftLeft<16>(x)), x_odd = FlushedFloat(hn::And(x, high));
@@ -81,6 +86,7 @@ HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_
       acc1[r] = hn::MulAdd(x_even, b1_even, hn::MulAdd(x_odd, b1_odd, acc1[r]));
     }
   }
+#pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) {
     StoreTileRow(acc0[r], c + r * c_stride, cols, add);
     StoreTileRow(acc1[r], c + r * c_stride + lanes, cols - lanes, add);

@@ -24,11 +24,14 @@ class RopeTable {
 
 // x [T, H * E] in place; positions [T]. For each head and i < E/2, with a = x[i], b = x[i + E/2]:
 // x[i] = fma(-b, sin, a * cos), x[i + E/2] = fma(a, sin, b * cos). Parallel over rows.
-void Rope(const RopeTable& table, std::span<const int32_t> positions, int64_t num_heads, View<float> x);
+void Rope(const RopeTable& table, std::span<const int32_t> positions, int64_t num_heads,
+          View<float> x);
 // The transposed rotation (sin -> -sin), in place on the gradient.
-void RopeBackward(const RopeTable& table, std::span<const int32_t> positions, int64_t num_heads, View<float> dx);
+void RopeBackward(const RopeTable& table, std::span<const int32_t> positions, int64_t num_heads,
+                  View<float> dx);
 namespace ref {
-void Rope(const RopeTable& table, std::span<const int32_t> positions, int64_t num_heads, View<float> x);
+void Rope(const RopeTable& table, std::span<const int32_t> positions, int64_t num_heads,
+          View<float> x);
 }  // namespace ref
 }  // namespace rlvr
 #endif  // RLVR_TENSOR_ROPE_H_

@@ -1,8 +1,8 @@
 // One row of logits reduced to what a method may ask of it. z_i = logits_i * (1 / temperature).
 //   max = max_i z_i,  sum = sum_i ExpF(z_i - max),  lse = max + LogF(sum),  log p_i = z_i - lse,
 //   entropy = lse - (sum_i ExpF(z_i - max) z_i) / sum,  max_prob = 1 / sum
-// Sums over the vocabulary run in 16 interleaved chains by (i mod 16) in order of token id, then a fixed
-// tree: one code for sampling and training, whatever the chunk of rows.
+// Sums over the vocabulary run in 16 interleaved chains by (i mod 16) in order of token id, then a
+// fixed tree: one code for sampling and training, whatever the chunk of rows.
 #ifndef RLVR_TENSOR_ROW_STATS_H_
 #define RLVR_TENSOR_ROW_STATS_H_
 #include <cstdint>
@@ -26,7 +26,8 @@ inline float RowLogProb(const RowStats& s, float logit, float temperature) {
 
 // The part of a statistic's gradient that falls on every token of the vocabulary:
 //   dlogits_i = p_i * (constant + log_slope * log p_i) * (1 / temperature)
-// to which the caller adds its few single-token terms. Stored (not added). dlogits may be logits' buffer.
+// to which the caller adds its few single-token terms. Stored (not added). dlogits may be logits'
+// buffer.
 struct DenseGradient {
   float constant = 0, log_slope = 0;
 };

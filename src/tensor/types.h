@@ -7,11 +7,11 @@
 
 namespace rlvr {
 
-// kFp32: everything in fp32. kBf16: inputs of matrix products, and the cached K and V, are rounded to
-// bf16; sums, activations, softmax, master weights and moments stay fp32.
+// kFp32: everything in fp32. kBf16: inputs of matrix products, and the cached K and V, are rounded
+// to bf16; sums, activations, softmax, master weights and moments stay fp32.
 enum class ComputeType : uint8_t { kFp32, kBf16 };
-const char* ToString(ComputeType type);                     // "fp32", "bf16"
-ComputeType ParseComputeType(const std::string& name);      // throws Error
+const char* ToString(ComputeType type);                 // "fp32", "bf16"
+ComputeType ParseComputeType(const std::string& name);  // throws Error
 
 struct Bf16 {
   uint16_t bits;

@@ -1,0 +1,415 @@
+// Every kernel but the matrix product: bits of the reference on every instruction set and thread
+// count, and the references against double precision and finite differences.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "tensor/tensor.h"
+
+namespace rlvr {
+namespace {
+
+using Floats = std::vector<float>;
+
+Floats RandomFloats(int64_t n, uint64_t seed, float scale = 1) {
+  Random random{RandomKey(seed)};
+  Floats v(n);
+  for (auto& x : v) x = scale * static_cast<float>(random.Normal());
+  return v;
+}
+View<const float> In(const Floats& v, int64_t r, int64_t c) { return {v.data(), r, c}; }
+View<float> Out(Floats& v, int64_t r, int64_t c) { return {v.data(), r, c}; }
+
+// Runs `kernel` on every instruction set and 1, 2, 3 threads; all must give the scalar reference's
+// bits.
+void ExpectSameEverywhere(const std::function<Floats()>& kernel) {
+  SetIsa(Isa::kScalar);
+  const Floats want = kernel();
+  for (const Isa isa : SupportedIsas()) {
+    for (int threads : {1, 2, 3}) {
+      SetIsa(isa);
+      SetNumThreads(threads);
+      const Floats got = kernel();
+      ASSERT_EQ(got.size(), want.size());
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_EQ(std::bit_cast<uint32_t>(got[i]), std::bit_cast<uint32_t>(want[i]))
+            << ToString(isa) << " " << threads << " threads, element " << i << ": " << got[i] << " "
+            << want[i];
+      }
+    }
+  }
+  SetIsa(SupportedIsas().back());
+  SetNumThreads(0);
+}
+
+double UlpsApart(float got, double want) {
+  const double ulp =
+      std::abs(std::nextafter(static_cast<float>(want), INFINITY) - static_cast<float>(want));
+  return std::abs(got - want) / ulp;
+}
+
+TEST(Exp, WithinTwoUlps) {
+  double worst = 0;
+  for (double x = -86.9; x < 88.6; x += 0.00137) {
+    const auto f = static_cast<float>(x);
+    worst = std::max(worst, UlpsApart(ExpF(f), std::exp(double{f})));
+  }
+  EXPECT_LT(worst, 2.0);
+  EXPECT_EQ(ExpF(0.0f), 1.0f);
+  EXPECT_EQ(ExpF(-88.0f), 0.0f);
+  EXPECT_EQ(ExpF(-INFINITY), 0.0f);
+  EXPECT_EQ(ExpF(89.0f), INFINITY);
+  EXPECT_TRUE(std::isnan(ExpF(NAN)));
+}
+
+TEST(Log, WithinTwoUlps) {
+  double worst = 0;
+  for (float x = 1.2e-38f; x < 3e38f; x *= 1.00123f)
+    worst = std::max(worst, UlpsApart(LogF(x), std::log(double{x})));
+  EXPECT_LT(worst, 2.0);
+  EXPECT_EQ(LogF(1.0f), 0.0f);
+  EXPECT_EQ(LogF(0.0f), -INFINITY);
+  EXPECT_EQ(LogF(INFINITY), INFINITY);
+  EXPECT_TRUE(std::isnan(LogF(-1.0f)));
+}
+
+TEST(RmsNorm, SameBitsEverywhere) {
+  for (const auto& [T, D] : {std::pair<int64_t, int64_t>{1, 1}, {3, 17}, {33, 64}, {20, 130}}) {
+    const Floats x = RandomFloats(T * D, 1), w = RandomFloats(D, 2), dy = RandomFloats(T * D, 3);
+    const std::vector<int64_t> units = {0, T / 2, T};
+    ExpectSameEverywhere([&] {
+      Floats y(T * D), rstd(T), dx = RandomFloats(T * D, 4), dw = RandomFloats(D, 5);
+      RmsNorm(In(x, T, D), In(w, 1, D), 1e-6f, Out(y, T, D), Out(rstd, 1, T));
+      RmsNormBackward(In(dy, T, D), In(x, T, D), In(w, 1, D), In(rstd, 1, T), units, Out(dx, T, D),
+                      Out(dw, 1, D));
+      y.insert(y.end(), rstd.begin(), rstd.end());
+      y.insert(y.end(), dx.begin(), dx.end());
+      y.insert(y.end(), dw.begin(), dw.end());
+      return y;
+    });
+  }
+}
+
+TEST(RmsNormHeads, SameBitsEverywhere) {
+  const int64_t T = 9, H = 3, E = 24;
+  const Floats x = RandomFloats(T * H * E, 1), w = RandomFloats(E, 2),
+               dy = RandomFloats(T * H * E, 3);
+  const std::vector<int64_t> units = {0, 4, T};
+  ExpectSameEverywhere([&] {
+    Floats y(T * H * E), rstd(T * H), dx = dy, dw(E);
+    RmsNormHeads(In(x, T, H * E), In(w, 1, E), H, 1e-6f, Out(y, T, H * E), Out(rstd, T, H));
+    RmsNormHeadsBackward(In(dx, T, H * E), In(x, T, H * E), In(w, 1, E), H, In(rstd, T, H), units,
+                         Out(dx, T, H * E), Out(dw, 1, E));
+    y.insert(y.end(), dx.begin(), dx.end());
+    y.insert(y.end(), dw.begin(), dw.end());
+    return y;
+  });
+}
+
+TEST(RmsNorm, GradientMatchesFiniteDifferences) {
+  const int64_t D = 13;
+  const Floats x = RandomFloats(D, 1), w = RandomFloats(D, 2), dy = RandomFloats(D, 3);
+  const auto loss = [&](const std::vector<double>& xv, const std::vector<double>& wv) {
+    double mean = 0, sum = 0;
+    for (double v : xv) mean += v * v / D;
+    for (int64_t i = 0; i < D; ++i) sum += dy[i] * xv[i] * wv[i] / std::sqrt(mean + 1e-6);
+    return sum;
+  };
+  Floats y(D), rstd(1), dx(D), dw(D);
+  RmsNorm(In(x, 1, D), In(w, 1, D), 1e-6f, Out(y, 1, D), Out(rstd, 1, 1));
+  RmsNormBackward(In(dy, 1, D), In(x, 1, D), In(w, 1, D), In(rstd, 1, 1),
+                  std::vector<int64_t>{0, 1}, Out(dx, 1, D), Out(dw, 1, D));
+  std::vector<double> xd(x.begin(), x.end()), wd(w.begin(), w.end());
+  for (int64_t i = 0; i < D; ++i) {
+    for (auto [v, g] : {std::pair{&xd, dx[i]}, {&wd, dw[i]}}) {
+      const double keep = (*v)[i], h = 1e-6;
+      (*v)[i] = keep + h;
+      const double up = loss(xd, wd);
+      (*v)[i] = keep - h;
+      const double down = loss(xd, wd);
+      (*v)[i] = keep;
+      EXPECT_NEAR(g, (up - down) / (2 * h), 2e-5);
+    }
+  }
+}
+
+TEST(Rope, SameBitsAndInverse) {
+  const int64_t T = 7, H = 2, E = 12;
+  const RopeTable table(E, 10000.0, 64);
+  const std::vector<int32_t> positions = {0, 1, 2, 30, 31, 5, 63};
+  const Floats x = RandomFloats(T * H * E, 1);
+  ExpectSameEverywhere([&] {
+    Floats a = x, b = x;
+    Rope(table, positions, H, Out(a, T, H * E));
+    RopeBackward(table, positions, H, Out(b, T, H * E));
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  });
+  // By hand: position 1, the pair (0, E/2) turns by 1 radian.
+  Floats one(E, 0.0f);
+  one[0] = 1;
+  Rope(table, std::vector<int32_t>{1}, 1, Out(one, 1, E));
+  EXPECT_NEAR(one[0], std::cos(1.0), 1e-7);
+  EXPECT_NEAR(one[E / 2], std::sin(1.0), 1e-7);
+  // Backward is the transpose, which is the inverse of a rotation.
+  Floats y = x;
+  Rope(table, positions, H, Out(y, T, H * E));
+  RopeBackward(table, positions, H, Out(y, T, H * E));
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], x[i], 1e-6);
+}
+
+TEST(SwiGlu, SameBitsAndGradient) {
+  const int64_t T = 5, F = 37;
+  const Floats gu = RandomFloats(T * 2 * F, 1, 3), dy = RandomFloats(T * F, 2);
+  ExpectSameEverywhere([&] {
+    Floats y(T * F), d(T * 2 * F);
+    SwiGlu(In(gu, T, 2 * F), Out(y, T, F));
+    SwiGluBackward(In(dy, T, F), In(gu, T, 2 * F), Out(d, T, 2 * F));
+    y.insert(y.end(), d.begin(), d.end());
+    return y;
+  });
+  Floats d(T * 2 * F);
+  SwiGluBackward(In(dy, T, F), In(gu, T, 2 * F), Out(d, T, 2 * F));
+  const auto f = [](double g, double u) { return g / (1 + std::exp(-g)) * u; };
+  for (int64_t t = 0; t < T; ++t) {
+    for (int64_t i = 0; i < F; ++i) {
+      const double g = gu[t * 2 * F + i], u = gu[t * 2 * F + F + i], h = 1e-6, c = dy[t * F + i];
+      EXPECT_NEAR(d[t * 2 * F + i], c * (f(g + h, u) - f(g - h, u)) / (2 * h),
+                  1e-5 * (1 + std::abs(c * u)));
+      EXPECT_NEAR(d[t * 2 * F + F + i], c * f(g, 1), 1e-5 * (1 + std::abs(c * g)));
+    }
+  }
+}
+
+TEST(RowStats, SameBitsEverywhere) {
+  for (const int64_t V : {1, 2, 15, 16, 37, 512, 5000}) {
+    const Floats z = RandomFloats(V, 9, 4);
+    for (const float temperature : {1.0f, 0.7f}) {
+      ExpectSameEverywhere([&] {
+        const RowStats s = ComputeRowStats(z, temperature);
+        Floats d(V);
+        RowGradient(z, s, temperature, {.constant = 0.3f, .log_slope = -1.7f}, d);
+        for (float v : {s.max, s.sum, s.lse, s.entropy, static_cast<float>(s.argmax)})
+          d.push_back(v);
+        return d;
+      });
+    }
+  }
+}
+
+TEST(RowStats, HandWorked) {
+  // p = (1/2, 1/4, 1/4): entropy = 1.5 ln 2, max_prob = 1/2.
+  const Floats z = {std::log(2.0f), 0, 0};
+  const RowStats s = ComputeRowStats(z, 1);
+  EXPECT_NEAR(s.entropy, 1.5 * std::log(2.0), 1e-6);
+  EXPECT_NEAR(s.max_prob(), 0.5, 1e-6);
+  EXPECT_NEAR(RowLogProb(s, z[1], 1), std::log(0.25), 1e-6);
+  EXPECT_EQ(s.argmax, 0);
+  // p_i (constant + slope log p_i)
+  Floats d(3);
+  RowGradient(z, s, 1, {.constant = 2, .log_slope = 4}, d);
+  EXPECT_NEAR(d[0], 0.5 * (2 - 4 * std::log(2.0)), 1e-6);
+  EXPECT_NEAR(d[1], 0.25 * (2 - 8 * std::log(2.0)), 1e-6);
+}
+
+TEST(AdamW, SameBitsEverywhere) {
+  const int64_t n = 10007;
+  const Floats g = RandomFloats(n, 1), w0 = RandomFloats(n, 2), m0 = RandomFloats(n, 3);
+  Floats v0 = RandomFloats(n, 4);
+  for (auto& v : v0) v *= v;
+  ExpectSameEverywhere([&] {
+    Floats w = w0, m = m0, v = v0;
+    AdamW({.lr = 1e-3, .weight_decay = 0.1}, 3, 0.5f, g, m, v, w);
+    w.insert(w.end(), m.begin(), m.end());
+    w.insert(w.end(), v.begin(), v.end());
+    return w;
+  });
+}
+
+TEST(AdamW, HandWorkedFirstStep) {
+  // g = 2: m = 0.2, v = 0.004; corrected 2 and 4; update 2 / (2 + 0) = 1, decay 0.1 * 3; w = 3 -
+  // 0.01 (1 + 0.3).
+  Floats w = {3}, m = {0}, v = {0};
+  AdamW({.lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 0, .weight_decay = 0.1}, 1, 1, Floats{2},
+        m, v, w);
+  EXPECT_NEAR(m[0], 0.2, 1e-7);
+  EXPECT_NEAR(v[0], 0.004, 1e-8);
+  EXPECT_NEAR(w[0], 2.987, 1e-6);
+}
+
+TEST(Embedding, ForwardAndBackward) {
+  const Floats table = {1, 2, 3, 4, 5, 6};
+  const std::vector<int32_t> tokens = {2, 0, 2};
+  Floats y(6), d(6);
+  Embedding(In(table, 3, 2), tokens, Out(y, 3, 2));
+  EXPECT_EQ(y, (Floats{5, 6, 1, 2, 5, 6}));
+  EmbeddingBackward(In({10, 20, 30, 40, 50, 60}, 3, 2), tokens, std::vector<int64_t>{0, 2, 3},
+                    Out(d, 3, 2));
+  EXPECT_EQ(d, (Floats{30, 40, 0, 0, 60, 80}));
+}
+
+TEST(SumOfSquares, ByHand) { EXPECT_EQ(SumOfSquares(In({1, 2, 3}, 1, 3)), 14.0); }
+
+// --- attention
+// --------------------------------------------------------------------------------------------
+
+// A tree of segments packed in order, with pages of its own: parent index, tokens.
+struct Packed {
+  BlockTable table;
+  std::vector<KvSlot> slots;
+  int64_t T = 0, pages = 0;
+};
+Packed PackSegments(const std::vector<std::pair<int, int64_t>>& segments) {
+  Packed p;
+  std::vector<int64_t> start, row, page;
+  for (const auto& [parent, n] : segments) {
+    start.push_back(parent < 0 ? 0 : start[parent] + segments[parent].second);
+    row.push_back(p.T);
+    page.push_back(p.pages);
+    for (int64_t i = 0; i < n; ++i)
+      p.slots.push_back(
+          {static_cast<int32_t>(p.pages + i / kPageTokens), static_cast<int32_t>(i % kPageTokens)});
+    p.T += n;
+    p.pages += (n + kPageTokens - 1) / kPageTokens;
+  }
+  for (size_t s = 0; s < segments.size(); ++s) {
+    std::vector<int> path;
+    for (int a = static_cast<int>(s); a >= 0; a = segments[a].first) path.insert(path.begin(), a);
+    AttentionRun run{.row = row[s], .num_rows = segments[s].second, .position = start[s]};
+    run.block_begin = static_cast<int64_t>(p.table.blocks.size());
+    for (int a : path) {
+      for (int64_t i = 0; i < segments[a].second; i += kPageTokens) {
+        p.table.blocks.push_back(
+            {static_cast<int32_t>(page[a] + i / kPageTokens),
+             static_cast<int32_t>(std::min(kPageTokens, segments[a].second - i)), start[a] + i,
+             row[a] + i});
+      }
+    }
+    run.block_end = static_cast<int64_t>(p.table.blocks.size());
+    p.table.runs.push_back(run);
+  }
+  return p;
+}
+
+struct Problem {
+  AttentionShape shape{.num_heads = 4, .num_kv_heads = 2, .head_dim = 20, .scale = 0.22f};
+  Packed packed;
+  Floats q, k, v, g;
+  explicit Problem(const std::vector<std::pair<int, int64_t>>& segments)
+      : packed(PackSegments(segments)) {
+    q = RandomFloats(packed.T * 80, 1);
+    k = RandomFloats(packed.T * 40, 2);
+    v = RandomFloats(packed.T * 40, 3);
+    g = RandomFloats(packed.T * 80, 4);
+  }
+  // o, m, l, dq, dk, dv
+  std::vector<Floats> Run(ComputeType type) const {
+    const int64_t T = packed.T, size = packed.pages * 40 * kPageTokens;
+    std::vector<float> kp(size), vp(size);  // big enough for either type
+    const KvLayer layer{kp.data(), vp.data(), type};
+    WriteKv(In(k, T, 40), In(v, T, 40), packed.slots, shape, layer);
+    Floats o(T * 80), m(T * 4), l(T * 4), dq(T * 80), dk(T * 40), dv(T * 40);
+    Attention(In(q, T, 80), packed.table, layer, shape, Out(o, T, 80), Out(m, T, 4), Out(l, T, 4));
+    AttentionBackward(In(g, T, 80), In(q, T, 80), In(o, T, 80), In(m, T, 4), In(l, T, 4),
+                      packed.table, std::vector<int64_t>{0, T}, layer, shape, Out(dq, T, 80),
+                      Out(dk, T, 40), Out(dv, T, 40));
+    return {o, m, l, dq, dk, dv};
+  }
+};
+
+const std::vector<std::pair<int, int64_t>> kTree = {{-1, 37}, {0, 50}, {0, 1}, {0, 33}, {1, 20}};
+
+TEST(Attention, SameBitsEverywhere) {
+  for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
+    const Problem problem(kTree);
+    ExpectSameEverywhere([&] {
+      Floats all;
+      for (const Floats& f : problem.Run(type)) all.insert(all.end(), f.begin(), f.end());
+      return all;
+    });
+  }
+}
+
+TEST(Attention, TreeEqualsEachPathAlone) {
+  for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
+    const Problem tree(kTree);
+    const Floats whole = tree.Run(type)[0];
+    // The path 0 -> 1 -> 4 as one chain of one segment: rows 0..36, 37..86, 121..140 of the tree.
+    std::vector<int64_t> rows;
+    for (int64_t i = 0; i < 87; ++i) rows.push_back(i);
+    for (int64_t i = 121; i < 141; ++i) rows.push_back(i);
+    Problem chain({{-1, static_cast<int64_t>(rows.size())}});
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::copy_n(&tree.q[rows[i] * 80], 80, &chain.q[i * 80]);
+      std::copy_n(&tree.k[rows[i] * 40], 40, &chain.k[i * 40]);
+      std::copy_n(&tree.v[rows[i] * 40], 40, &chain.v[i * 40]);
+    }
+    const Floats alone = chain.Run(type)[0];
+    for (size_t i = 0; i < rows.size(); ++i) {
+      ASSERT_EQ(std::memcmp(&whole[rows[i] * 80], &alone[i * 80], 80 * 4), 0) << i;
+    }
+  }
+}
+
+// The whole in double precision, by definition.
+double AttentionLoss(const Problem& p, const std::vector<double>& q, const std::vector<double>& k,
+                     const std::vector<double>& v) {
+  double loss = 0;
+  for (const AttentionRun& run : p.packed.table.runs) {
+    for (int64_t r = 0; r < run.num_rows; ++r) {
+      std::vector<int64_t> rows;
+      for (int64_t b = run.block_begin; b < run.block_end; ++b) {
+        const KvBlock& block = p.packed.table.blocks[b];
+        for (int64_t j = 0; j < block.count && block.position + j <= run.position + r; ++j)
+          rows.push_back(block.row + j);
+      }
+      for (int64_t h = 0; h < 4; ++h) {
+        std::vector<double> w;
+        double sum = 0;
+        for (int64_t row : rows) {
+          double s = 0;
+          for (int64_t e = 0; e < 20; ++e)
+            s += q[(run.row + r) * 80 + h * 20 + e] * k[row * 40 + h / 2 * 20 + e];
+          w.push_back(std::exp(s * p.shape.scale));
+          sum += w.back();
+        }
+        for (int64_t e = 0; e < 20; ++e) {
+          double o = 0;
+          for (size_t j = 0; j < rows.size(); ++j)
+            o += w[j] / sum * v[rows[j] * 40 + h / 2 * 20 + e];
+          loss += o * p.g[(run.row + r) * 80 + h * 20 + e];
+        }
+      }
+    }
+  }
+  return loss;
+}
+
+TEST(Attention, GradientMatchesFiniteDifferences) {
+  const Problem p({{-1, 3}, {0, 2}, {0, 3}, {2, 1}});
+  const auto got = p.Run(ComputeType::kFp32);
+  std::vector<double> q(p.q.begin(), p.q.end()), k(p.k.begin(), p.k.end()),
+      v(p.v.begin(), p.v.end());
+  double forward = 0;
+  for (size_t i = 0; i < got[0].size(); ++i) forward += double{got[0][i]} * p.g[i];
+  EXPECT_NEAR(forward, AttentionLoss(p, q, k, v), 1e-4);
+  for (auto [x, gradient] : {std::pair{&q, &got[3]}, {&k, &got[4]}, {&v, &got[5]}}) {
+    for (size_t i = 0; i < x->size(); i += 7) {
+      const double keep = (*x)[i], h = 1e-5;
+      (*x)[i] = keep + h;
+      const double up = AttentionLoss(p, q, k, v);
+      (*x)[i] = keep - h;
+      const double down = AttentionLoss(p, q, k, v);
+      (*x)[i] = keep;
+      EXPECT_NEAR((*gradient)[i], (up - down) / (2 * h), 2e-5) << i;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rlvr

@@ -1,0 +1,113 @@
+#include "tensor/hwy_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/row_stats.cc"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "tensor/elementwise.h"
+#include "tensor/exp-inl.h"
+#include "tensor/row_stats.h"
+#include "tensor/sums.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rlvr {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+RowStats Stats(const float* logits, int64_t n, float temperature) {
+  const hn::CappedTag<float, 16> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float inverse = 1.0f / temperature;
+  const auto vinverse = hn::Set(d, inverse);
+  RowStats s;
+  // The maximum is the same in any order; its lowest id is looked up after.
+  s.max = logits[0] * inverse;
+  int64_t i = 0;
+  if (n >= lanes) {
+    auto m = hn::Mul(hn::LoadU(d, logits), vinverse);
+    for (i = lanes; i + lanes <= n; i += lanes)
+      m = hn::Max(m, hn::Mul(hn::LoadU(d, logits + i), vinverse));
+    s.max = hn::GetLane(hn::MaxOfLanes(d, m));
+  }
+  for (; i < n; ++i) s.max = logits[i] * inverse > s.max ? logits[i] * inverse : s.max;
+  for (int64_t j = 0; j < n; ++j) {
+    if (logits[j] * inverse == s.max) {
+      s.argmax = static_cast<int32_t>(j);
+      break;
+    }
+  }
+  const auto vmax = hn::Set(d, s.max);
+  HWY_ALIGN float sum[kChains] = {};
+  HWY_ALIGN float weighted[kChains] = {};
+  for (int64_t j = 0; j < kChains; j += lanes) {
+    auto a = hn::Zero(d), b = hn::Zero(d);
+    for (i = 0; i + kChains <= n; i += kChains) {
+      const auto z = hn::Mul(hn::LoadU(d, logits + i + j), vinverse);
+      const auto e = ExpV(d, hn::Sub(z, vmax));
+      a = hn::Add(a, e);
+      b = hn::MulAdd(e, z, b);
+    }
+    hn::Store(a, d, sum + j);
+    hn::Store(b, d, weighted + j);
+  }
+  for (i = n / kChains * kChains; i < n; ++i) {
+    const float z = logits[i] * inverse, e = ExpF(z - s.max);
+    sum[i % kChains] += e;
+    weighted[i % kChains] = std::fma(e, z, weighted[i % kChains]);
+  }
+  s.sum = TreeSum(sum);
+  s.lse = s.max + LogF(s.sum);
+  s.entropy = s.lse - TreeSum(weighted) / s.sum;
+  return s;
+}
+
+void Gradient(const float* logits, int64_t n, const RowStats& s, float temperature,
+              const DenseGradient& g, float* out) {
+  const hn::CappedTag<float, 16> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float inverse = 1.0f / temperature, inverse_sum = 1.0f / s.sum;
+  const auto vinverse = hn::Set(d, inverse), vsum = hn::Set(d, inverse_sum);
+  const auto vmax = hn::Set(d, s.max), vlse = hn::Set(d, s.lse);
+  const auto slope = hn::Set(d, g.log_slope), constant = hn::Set(d, g.constant);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
+    const auto p = hn::Mul(ExpV(d, hn::Sub(z, vmax)), vsum);
+    hn::StoreU(hn::Mul(hn::Mul(p, hn::MulAdd(slope, hn::Sub(z, vlse), constant)), vinverse), d,
+               out + i);
+  }
+  for (; i < n; ++i) {
+    const float z = logits[i] * inverse;
+    const float p = ExpF(z - s.max) * inverse_sum;
+    out[i] = p * std::fma(g.log_slope, z - s.lse, g.constant) * inverse;
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rlvr
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rlvr {
+
+RowStats ComputeRowStats(std::span<const float> logits, float temperature) {
+  RLVR_CHECK(!logits.empty() && temperature > 0) << temperature;
+  if (ActiveIsa() == Isa::kScalar) return ref::ComputeRowStats(logits, temperature);
+  return RLVR_DISPATCH(Stats)(logits.data(), static_cast<int64_t>(logits.size()), temperature);
+}
+
+void RowGradient(std::span<const float> logits, const RowStats& stats, float temperature,
+                 const DenseGradient& gradient, std::span<float> dlogits) {
+  RLVR_CHECK(logits.size() == dlogits.size());
+  if (ActiveIsa() == Isa::kScalar)
+    return ref::RowGradient(logits, stats, temperature, gradient, dlogits);
+  RLVR_DISPATCH(Gradient)
+  (logits.data(), static_cast<int64_t>(logits.size()), stats, temperature, gradient,
+   dlogits.data());
+}
+
+}  // namespace rlvr
+#endif  // HWY_ONCE
