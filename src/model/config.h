@@ -11,13 +11,13 @@ namespace rlvr {
 
 struct ModelConfig {
   std::string model_type = "qwen3";
-  int64_t vocab_size = 0;            // V
-  int64_t hidden_size = 0;           // D
-  int64_t num_hidden_layers = 0;     // L
-  int64_t num_attention_heads = 0;   // H
-  int64_t num_key_value_heads = 0;   // K
-  int64_t head_dim = 0;              // E
-  int64_t intermediate_size = 0;     // F
+  int64_t vocab_size = 0;           // V
+  int64_t hidden_size = 0;          // D
+  int64_t num_hidden_layers = 0;    // L
+  int64_t num_attention_heads = 0;  // H
+  int64_t num_key_value_heads = 0;  // K
+  int64_t head_dim = 0;             // E
+  int64_t intermediate_size = 0;    // F
   int64_t max_position_embeddings = 0;
   double rope_theta = 10000.0;
   double rms_norm_eps = 1e-6;
@@ -28,8 +28,8 @@ struct ModelConfig {
 
   AttentionShape attention() const;
   int64_t NumParameters() const;
-  // Reads the text of a config.json; `place` names the file in errors. Unsupported architectures and
-  // fields (sliding windows, rope scaling, attention biases) throw Error naming the field.
+  // Reads the text of a config.json; `place` names the file in errors. Unsupported architectures
+  // and fields (sliding windows, rope scaling, attention biases) throw Error naming the field.
   static ModelConfig FromJson(const std::string& text, const std::string& place);
   std::string ToJson() const;  // what transformers opens as Qwen3ForCausalLM
   void Validate(const std::string& place) const;

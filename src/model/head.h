@@ -1,4 +1,5 @@
-// The fused language-model head: logits of a chunk of rows are made, reduced and dropped; [T, V] never exists.
+// The fused language-model head: logits of a chunk of rows are made, reduced and dropped; [T, V]
+// never exists.
 #ifndef RLVR_MODEL_HEAD_H_
 #define RLVR_MODEL_HEAD_H_
 #include <functional>
@@ -17,32 +18,36 @@ enum class Statistic : uint8_t { kLogp, kEntropy, kMaxProb };
 inline constexpr int kNumStatistics = 3;
 const char* ToString(Statistic statistic);  // "logp", "entropy", "max_prob"
 
-// Value of a statistic at one row for `token`, and its gradient times `coefficient` split into the dense part and
-// at most one single-token term: dlogits[spike_token] += spike / temperature.
-float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits, int32_t token, float temperature);
+// Value of a statistic at one row for `token`, and its gradient times `coefficient` split into the
+// dense part and at most one single-token term: dlogits[spike_token] += spike / temperature.
+float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
+                     int32_t token, float temperature);
 struct StatisticGradient {
   DenseGradient dense;
   int32_t spike_token = -1;
   float spike = 0;
 };
-StatisticGradient StatisticBackward(Statistic s, const RowStats& stats, float coefficient, int32_t token);
+StatisticGradient StatisticBackward(Statistic s, const RowStats& stats, float coefficient,
+                                    int32_t token);
 
 // logits [R, V] of rows of hidden [R, D]: for sampling, which reads whole rows of a few tokens.
 void HeadLogits(const Model& model, View<const float> hidden, View<float> logits);
 
-// One value per wanted statistic and row. targets [R]: token whose log-prob is asked. hidden [R, D].
-// values[i] [R] belongs to wanted[i].
+// One value per wanted statistic and row. targets [R]: token whose log-prob is asked. hidden [R,
+// D]. values[i] [R] belongs to wanted[i].
 void HeadForward(const Model& model, View<const float> hidden, std::span<const int32_t> targets,
                  float temperature, std::span<const Statistic> wanted,
                  const std::vector<std::span<float>>& values);
 
-// Gradient of sum over r and i of coefficient[i][r] * statistic_i(row r). A hidden row may appear in several entries
-// (a shared prompt's last token predicts the first token of each response): rows [R] gives the row of `hidden` [T, D] of each
-// entry, rising; targets and coefficients are per entry. dhidden [T, D] is stored (rows without entries get 0);
-// gradient (the head's weight at layout().lm_head) is added to, unit by unit (unit_begin over the T rows).
+// Gradient of sum over r and i of coefficient[i][r] * statistic_i(row r). A hidden row may appear
+// in several entries (a shared prompt's last token predicts the first token of each response): rows
+// [R] gives the row of `hidden` [T, D] of each entry, rising; targets and coefficients are per
+// entry. dhidden [T, D] is stored (rows without entries get 0);
+
 // values (may be empty): statistics recomputed on the way, per entry, the same bits as HeadForward.
 void HeadBackward(const Model& model, View<const float> hidden, std::span<const int64_t> rows,
-                  std::span<const int32_t> targets, float temperature, std::span<const Statistic> wanted,
+                  std::span<const int32_t> targets, float temperature,
+                  std::span<const Statistic> wanted,
                   const std::vector<std::span<const float>>& coefficients,
                   std::span<const int64_t> unit_begin, View<float> dhidden, float* gradient,
                   const std::vector<std::span<float>>& values);

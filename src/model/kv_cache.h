@@ -21,19 +21,19 @@ class KvCache {
   void Release(int32_t segment);
   void Clear();  // releases all
 
-  int64_t Length(int32_t segment) const;         // own tokens
-  int64_t EndPosition(int32_t segment) const;    // path position after its last token
+  int64_t Length(int32_t segment) const;       // own tokens
+  int64_t EndPosition(int32_t segment) const;  // path position after its last token
 
   // Reserves n more tokens at the segment's end; returns their slots.
   void Append(int32_t segment, int64_t n, std::vector<KvSlot>* slots);
-  // Adds one run: the last `num_rows` tokens of the segment as query rows from `row` on, seeing the path.
-  // first_row: packed row of the segment's first token for training (then ancestors' rows must be known: pass
-  // rows_of_segments), else nullptr.
-  void AddRun(int32_t segment, int64_t num_rows, int64_t row, const std::vector<int64_t>* row_of_segment,
-              BlockTable* table) const;
+  // Adds one run: the last `num_rows` tokens of the segment as query rows from `row` on, seeing the
+  // path. first_row: packed row of the segment's first token for training (then ancestors' rows
+  // must be known: pass rows_of_segments), else nullptr.
+  void AddRun(int32_t segment, int64_t num_rows, int64_t row,
+              const std::vector<int64_t>* row_of_segment, BlockTable* table) const;
 
   KvLayer layer(int64_t l) const;
-  int64_t bytes() const;       // allocated
+  int64_t bytes() const;  // allocated
   int64_t pages_in_use() const;
 
  private:

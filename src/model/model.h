@@ -1,5 +1,6 @@
-// A decoder-only transformer: one forward for sampling, prefill and training, and its backward by hand.
-// Read in this order: config.h, parameters.h, kv_cache.h, this, head.h, pack_tree.h, hf_folder.h.
+// A decoder-only transformer: one forward for sampling, prefill and training, and its backward by
+// hand. Read in this order: config.h, parameters.h, kv_cache.h, this, head.h, pack_tree.h,
+// hf_folder.h.
 #ifndef RLVR_MODEL_MODEL_H_
 #define RLVR_MODEL_MODEL_H_
 #include <cstdint>
@@ -23,7 +24,7 @@ class Model {
   const ModelConfig& config() const { return config_; }
   const ParameterLayout& layout() const { return layout_; }
   ComputeType compute() const { return compute_; }
-  float* weights() { return weights_.data(); }              // [layout().total], fp32 master
+  float* weights() { return weights_.data(); }  // [layout().total], fp32 master
   const float* weights() const { return weights_.data(); }
   View<const float> Matrix(int64_t offset, int64_t rows, int64_t cols) const;
 
@@ -32,7 +33,7 @@ class Model {
   void WeightsChanged(bool for_training);
 
   struct PackedLayer {
-    PackedWeight qkv, o, gate_up, down;        // y = x W^T
+    PackedWeight qkv, o, gate_up, down;          // y = x W^T
     PackedWeight qkv_t, o_t, gate_up_t, down_t;  // dx = dy W
   };
   const std::vector<PackedLayer>& packed_layers() const { return packed_; }
@@ -53,40 +54,41 @@ class Model {
 
 // T tokens to run, wherever they come from: decode steps, prompts, packed trees.
 struct TokenBatch {
-  std::vector<int32_t> tokens;      // [T]
-  std::vector<int32_t> positions;   // [T] on the path
-  std::vector<KvSlot> slots;        // [T] reserved in the cache
+  std::vector<int32_t> tokens;     // [T]
+  std::vector<int32_t> positions;  // [T] on the path
+  std::vector<KvSlot> slots;       // [T] reserved in the cache
   BlockTable table;
   std::vector<int64_t> unit_begin;  // [U + 1], only needed by Backward
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
   void Clear();
 };
 
-// What Backward needs of Forward. With recompute, only the residual stream at each layer's start is kept and
-// the rest is made again, with the same bits.
+// What Backward needs of Forward. With recompute, only the residual stream at each layer's start is
+// kept and the rest is made again, with the same bits.
 struct Activations {
   bool recompute = false;
   struct Layer {
-    AlignedBuffer<float> input;         // [T, D] residual stream
-    AlignedBuffer<float> input_rstd;    // [T]
-    AlignedBuffer<float> qkv;           // [T, (H + 2 K) E] before QK-norm
-    AlignedBuffer<float> q;             // [T, H E] after norm and RoPE
+    AlignedBuffer<float> input;           // [T, D] residual stream
+    AlignedBuffer<float> input_rstd;      // [T]
+    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] before QK-norm
+    AlignedBuffer<float> q;               // [T, H E] after norm and RoPE
     AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K]
     AlignedBuffer<float> max_score, sum;  // [T, H]
-    AlignedBuffer<float> attention;     // [T, H E]
-    AlignedBuffer<float> middle;        // [T, D] residual stream after attention
-    AlignedBuffer<float> middle_rstd;   // [T]
-    AlignedBuffer<float> gate_up;       // [T, 2F]
+    AlignedBuffer<float> attention;       // [T, H E]
+    AlignedBuffer<float> middle;          // [T, D] residual stream after attention
+    AlignedBuffer<float> middle_rstd;     // [T]
+    AlignedBuffer<float> gate_up;         // [T, 2F]
   };
   std::vector<Layer> layers;
-  AlignedBuffer<float> output;          // [T, D] residual stream after the last layer
-  AlignedBuffer<float> output_rstd;     // [T]
+  AlignedBuffer<float> output;       // [T, D] residual stream after the last layer
+  AlignedBuffer<float> output_rstd;  // [T]
   int64_t bytes() const;
 };
 
 // Buffers reused from call to call; one per user of a model.
 struct Workspace {
-  AlignedBuffer<float> x, normed, qkv, q, attention, gate_up, act, rstd, scratch;
+  AlignedBuffer<float> x, normed, k, act, rstd;
+  Activations::Layer layer;  // of the layer at work, when nothing is saved or it is made again
   // Backward's
   AlignedBuffer<float> dx, dnormed, dqkv, dattention, dgate_up, dact;
   int64_t bytes() const;
@@ -96,10 +98,10 @@ struct Workspace {
 void Forward(const Model& model, const TokenBatch& batch, KvCache& cache, Workspace& workspace,
              Activations* saved, View<float> hidden);
 
-// dhidden [T, D]: gradient with respect to `hidden`; is overwritten. Adds to gradient [layout().total].
-// The cache must still hold what Forward wrote.
-void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache, Workspace& workspace,
-              Activations& saved, View<float> dhidden, float* gradient);
+// dhidden [T, D]: gradient with respect to `hidden`; is overwritten. Adds to gradient
+// [layout().total]. The cache must still hold what Forward wrote.
+void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
+              Workspace& workspace, Activations& saved, View<float> dhidden, float* gradient);
 
 }  // namespace rlvr
 #endif  // RLVR_MODEL_MODEL_H_

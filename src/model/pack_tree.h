@@ -9,8 +9,8 @@
 
 namespace rlvr {
 
-// One prediction that training scores: hidden row `row` predicts `target`, the token at `offset` of `segment`
-// in tree `tree`. Every token of every policy segment has exactly one.
+// One prediction that training scores: hidden row `row` predicts `target`, the token at `offset` of
+// `segment` in tree `tree`. Every token of every policy segment has exactly one.
 struct Prediction {
   int64_t row = 0;
   int32_t target = 0;
@@ -18,12 +18,13 @@ struct Prediction {
 };
 
 struct PackedTrees {
-  TokenBatch batch;                      // one unit per tree
-  std::vector<Prediction> predictions;   // rising in row; ties in segment order
+  TokenBatch batch;                     // one unit per tree
+  std::vector<Prediction> predictions;  // rising in row; ties in segment order
 };
 
-// Rows follow trees, segments, tokens. The cache is cleared first and holds just this batch. Segments
-// without tokens are allowed. authors: whose tokens become predictions (kPolicy for RL; kExpert for sft).
+// Rows follow trees, segments, tokens. The cache is cleared first and holds just this batch.
+// Segments without tokens are allowed. authors: whose tokens become predictions (kPolicy for RL;
+// kExpert for sft).
 PackedTrees PackTrees(std::span<const Tree* const> trees, Author predicted, KvCache* cache);
 
 }  // namespace rlvr

@@ -1,5 +1,5 @@
-// The weights of a model as one flat fp32 array with named parts, in Hugging Face's names and shapes.
-// Gradients and AdamW moments are arrays of the same layout.
+// The weights of a model as one flat fp32 array with named parts, in Hugging Face's names and
+// shapes. Gradients and AdamW moments are arrays of the same layout.
 #ifndef RLVR_MODEL_PARAMETERS_H_
 #define RLVR_MODEL_PARAMETERS_H_
 #include <cstdint>
@@ -22,7 +22,8 @@ struct Parameter {
 
 // Offsets of every parameter of a layer, for direct use by the model.
 struct LayerLayout {
-  int64_t input_norm, q_proj, k_proj, v_proj, q_norm, k_norm, o_proj, post_norm, gate_proj, up_proj, down_proj;
+  int64_t input_norm, q_proj, k_proj, v_proj, q_norm, k_norm, o_proj, post_norm, gate_proj, up_proj,
+      down_proj;
 };
 
 struct ParameterLayout {
@@ -30,10 +31,11 @@ struct ParameterLayout {
   std::vector<Parameter> parameters;  // in storage order
   std::vector<LayerLayout> layers;
   int64_t embed = 0, final_norm = 0, lm_head = 0;  // lm_head == embed when tied
-  int64_t total = 0;                               // elements, padding included (padding is always 0)
+  int64_t total = 0;  // elements, padding included (padding is always 0)
 };
 
-// Normal(0, initializer_range) matrices (o_proj and down_proj divided by sqrt(2 L)), norms 1; a function of the key alone.
+// Normal(0, initializer_range) matrices (o_proj and down_proj divided by sqrt(2 L)), norms 1; a
+// function of the key alone.
 void InitializeParameters(const ModelConfig& config, const ParameterLayout& layout, RandomKey key,
                           float* data);
 

@@ -24,8 +24,8 @@ struct TensorInfo {
   int64_t NumElements() const;
 };
 
-// Maps a file and checks everything (header length, JSON, offsets inside the file, no overlap, sizes that
-// match shapes): a truncated or damaged file is an Error naming the tensor.
+// Maps a file and checks everything (header length, JSON, offsets inside the file, no overlap,
+// sizes that match shapes): a truncated or damaged file is an Error naming the tensor.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::string& path);
@@ -47,7 +47,8 @@ struct TensorToWrite {
   std::vector<int64_t> shape;
   std::string_view bytes;
 };
-// Atomic. Tensors in the given order, each 64-byte aligned within the file, same input same bytes.
+// Atomic. Tensors in the given order without gaps, the first one 64-byte aligned; same input, same
+// bytes.
 void WriteSafetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                       const std::map<std::string, std::string>& metadata);
 

@@ -126,6 +126,15 @@ void AddInPlace(View<const float> x, View<float> y) {
   });
 }
 
+void Copy(View<const float> x, View<float> y) {
+  RLVR_CHECK(x.rows == y.rows && x.cols == y.cols);
+  ParallelFor(x.rows, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      std::memcpy(y.row(t), x.row(t), static_cast<size_t>(x.cols) * sizeof(float));
+    }
+  });
+}
+
 double SumOfSquares(View<const float> x) {
   RLVR_CHECK(x.stride == x.cols || x.rows <= 1);
   constexpr int64_t kBlock = 4096;

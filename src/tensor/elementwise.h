@@ -29,6 +29,7 @@ void EmbeddingBackward(View<const float> dy, std::span<const int32_t> tokens,
                        std::span<const int64_t> unit_begin, View<float> dtable);
 
 void AddInPlace(View<const float> x, View<float> y);  // y += x
+void Copy(View<const float> x, View<float> y);        // y = x
 // Sum of squares in double, in a fixed order (blocks of 4096 elements, 16 interleaved sums): for
 // the gradient norm. Parallel over blocks.
 double SumOfSquares(View<const float> x);

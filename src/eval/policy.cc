@@ -1,0 +1,60 @@
+#include "eval/policy.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "model/hf_folder.h"
+
+namespace rlvr {
+namespace {
+
+std::vector<std::string> ModelRoots() {
+  std::vector<std::string> roots;
+  if (const char* root = std::getenv("RLVR_MODELS")) roots.emplace_back(root);
+  roots.emplace_back("models");
+  roots.emplace_back(RLVR_SOURCE_DIR "/models");
+  return roots;
+}
+
+}  // namespace
+
+std::string FindModelFolder(const std::string& name_or_path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::is_directory(name_or_path, ignored)) return name_or_path;
+  std::vector<std::string> known;
+  for (const auto& root : ModelRoots()) {
+    if (!fs::is_directory(root, ignored)) continue;
+    for (const auto& entry : fs::directory_iterator(root, ignored)) {
+      if (!fs::exists(entry.path() / "config.json", ignored)) continue;
+      if (entry.path().filename() == name_or_path) return entry.path().string();
+      known.push_back(entry.path().filename().string());
+    }
+  }
+  throw Error(name_or_path, "no such model folder",
+              "give a folder with config.json and model.safetensors, or an embedded model; " +
+                  DidYouMean(name_or_path, known));
+}
+
+Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for_training) {
+  Policy policy;
+  policy.folder = FindModelFolder(name_or_path);
+  policy.model = std::make_unique<Model>(LoadConfig(policy.folder), compute);
+  LoadWeights(policy.folder, policy.model.get());
+  policy.model->WeightsChanged(for_training);
+  policy.tokenizer =
+      std::make_unique<Tokenizer>(Tokenizer::Load(policy.folder + "/tokenizer.json"));
+  const int64_t rows = policy.model->config().vocab_size;
+  if (policy.tokenizer->vocab_size() > rows) {
+    throw Error(policy.folder + "/tokenizer.json",
+                "has " + std::to_string(policy.tokenizer->vocab_size()) +
+                    " tokens, the model's vocab_size is " + std::to_string(rows),
+                "use the tokenizer that belongs to this model");
+  }
+  return policy;
+}
+
+}  // namespace rlvr

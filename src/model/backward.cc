@@ -1,0 +1,106 @@
+// The gradient of Forward, by hand, from the last layer to the embedding.
+#include <algorithm>
+
+#include "model/layer_forward.h"
+#include "model/model.h"
+#include "tensor/attention.h"
+#include "tensor/elementwise.h"
+#include "tensor/rms_norm.h"
+
+namespace rlvr {
+namespace {
+
+View<float> Sized(AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
+  buffer.Resize(rows * cols);
+  return {buffer.data(), rows, cols};
+}
+View<const float> Whole(const AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
+  RLVR_CHECK(buffer.size() == rows * cols);
+  return {buffer.data(), rows, cols};
+}
+void Zero(View<float> x) {
+  for (int64_t t = 0; t < x.rows; ++t) std::fill(x.row(t), x.row(t) + x.cols, 0.0f);
+}
+
+}  // namespace
+
+void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache, Workspace& ws,
+              Activations& saved, View<float> dhidden, float* gradient) {
+  const ModelConfig& c = model.config();
+  const ParameterLayout& layout = model.layout();
+  const AttentionShape shape = c.attention();
+  const int64_t T = batch.size(), D = c.hidden_size, E = c.head_dim, F = c.intermediate_size;
+  const int64_t H = c.num_attention_heads, K = c.num_key_value_heads, V = c.vocab_size;
+  const ComputeType type = model.compute();
+  const auto eps = static_cast<float>(c.rms_norm_eps);
+  const std::span<const int64_t> units = batch.unit_begin;
+  RLVR_CHECK(dhidden.rows == T && dhidden.cols == D && !units.empty() && units.back() == T);
+  if (T == 0) return;
+  const auto grad = [&](int64_t offset, int64_t rows, int64_t cols) {
+    return View<float>(gradient + offset, rows, cols);
+  };
+
+  View<float> dx = Sized(ws.dx, T, D);  // gradient of the residual stream
+  Zero(dx);
+  RmsNormBackward(dhidden, Whole(saved.output, T, D), model.Matrix(layout.final_norm, 1, D),
+                  Whole(saved.output_rstd, T, 1), units, dx, grad(layout.final_norm, 1, D));
+
+  for (int64_t l = c.num_hidden_layers - 1; l >= 0; --l) {
+    const LayerLayout& w = layout.layers[l];
+    const Model::PackedLayer& packed = model.packed_layers()[l];
+    Activations::Layer& a = saved.recompute ? ws.layer : saved.layers[l];
+    const View<const float> input = Whole(saved.layers[l].input, T, D);
+    if (saved.recompute) {
+      View<float> x = Sized(a.middle, T, D);
+      Copy(input, x);
+      AttentionHalf(model, l, batch, cache.layer(l), false, ws, a, x);
+      View<float> rest = Sized(ws.x, T, D);  // only for what FeedForwardHalf leaves in `a`
+      Copy(x, rest);
+      FeedForwardHalf(model, l, ws, a, rest);
+    }
+    View<float> normed = Sized(ws.normed, T, D), dnormed = Sized(ws.dnormed, T, D);
+
+    // x += down(swiglu(gate_up(norm(middle))))
+    const View<const float> gate_up = Whole(a.gate_up, T, 2 * F), middle = Whole(a.middle, T, D);
+    View<float> act = Sized(ws.act, T, F), dact = Sized(ws.dact, T, F),
+                dgate_up = Sized(ws.dgate_up, T, 2 * F);
+    SwiGlu(gate_up, act);
+    WeightGradient(dx, act, units, type, grad(w.down_proj, D, F));
+    MatMul(dx, packed.down_t, dact);
+    SwiGluBackward(dact, gate_up, dgate_up);
+    RmsNorm(middle, model.Matrix(w.post_norm, 1, D), eps, normed, {});
+    WeightGradient(dgate_up.Cols(0, F), normed, units, type, grad(w.gate_proj, F, D));
+    WeightGradient(dgate_up.Cols(F, 2 * F), normed, units, type, grad(w.up_proj, F, D));
+    MatMul(dgate_up, packed.gate_up_t, dnormed);
+    RmsNormBackward(dnormed, middle, model.Matrix(w.post_norm, 1, D), Whole(a.middle_rstd, T, 1),
+                    units, dx, grad(w.post_norm, 1, D));
+
+    // middle = input + o(attention(rope(norm(q)), rope(norm(k)), v))
+    const View<const float> attention = Whole(a.attention, T, H * E),
+                            qkv = Whole(a.qkv, T, (H + 2 * K) * E);
+    View<float> dattention = Sized(ws.dattention, T, H * E),
+                dqkv = Sized(ws.dqkv, T, (H + 2 * K) * E);
+    WeightGradient(dx, attention, units, type, grad(w.o_proj, D, H * E));
+    MatMul(dx, packed.o_t, dattention);
+    View<float> dq = dqkv.Cols(0, H * E), dk = dqkv.Cols(H * E, (H + K) * E);
+    View<float> dv = dqkv.Cols((H + K) * E, (H + 2 * K) * E);
+    AttentionBackward(dattention, Whole(a.q, T, H * E), attention, Whole(a.max_score, T, H),
+                      Whole(a.sum, T, H), batch.table, units, cache.layer(l), shape, dq, dk, dv);
+    RopeBackward(model.rope(), batch.positions, H, dq);
+    RopeBackward(model.rope(), batch.positions, K, dk);
+    RmsNormHeadsBackward(dq, qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H,
+                         Whole(a.q_rstd, T, H), units, dq, grad(w.q_norm, 1, E));
+    RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
+                         Whole(a.k_rstd, T, K), units, dk, grad(w.k_norm, 1, E));
+    RmsNorm(input, model.Matrix(w.input_norm, 1, D), eps, normed, {});
+    WeightGradient(dq, normed, units, type, grad(w.q_proj, H * E, D));
+    WeightGradient(dk, normed, units, type, grad(w.k_proj, K * E, D));
+    WeightGradient(dv, normed, units, type, grad(w.v_proj, K * E, D));
+    MatMul(dqkv, packed.qkv_t, dnormed);
+    RmsNormBackward(dnormed, input, model.Matrix(w.input_norm, 1, D), Whole(a.input_rstd, T, 1),
+                    units, dx, grad(w.input_norm, 1, D));
+  }
+  EmbeddingBackward(dx, batch.tokens, units, grad(layout.embed, V, D));
+}
+
+}  // namespace rlvr

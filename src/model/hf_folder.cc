@@ -1,0 +1,111 @@
+#include "model/hf_folder.h"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace rlvr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string ShapeText(const std::vector<int64_t>& shape) { return Json(shape).dump(); }
+
+// Tensor name -> file, from the index or the single file.
+std::map<std::string, std::string> FilesOfTensors(const std::string& folder) {
+  const std::string single = folder + "/model.safetensors", index = single + ".index.json";
+  std::map<std::string, std::string> files;
+  if (!std::filesystem::exists(index)) {
+    const SafetensorsFile file(single);
+    for (const auto& [name, info] : file.tensors()) files[name] = single;
+    return files;
+  }
+  try {
+    const Json map = Json::parse(ReadFile(index)).at("weight_map");
+    for (const auto& [name, file] : map.items())
+      files[name] = folder + "/" + file.get<std::string>();
+  } catch (const Json::exception& e) {
+    throw Error(index, std::string("is damaged: ") + e.what(), "download the model again");
+  }
+  return files;
+}
+
+}  // namespace
+
+ModelConfig LoadConfig(const std::string& folder) {
+  const std::string path = folder + "/config.json";
+  return ModelConfig::FromJson(ReadFile(path), path);
+}
+
+void LoadWeights(const std::string& folder, Model* model) {
+  const auto files = FilesOfTensors(folder);
+  std::map<std::string, std::unique_ptr<SafetensorsFile>> open;
+  std::set<std::string> wanted;
+  for (const Parameter& p : model->layout().parameters) {
+    wanted.insert(p.name);
+    const auto it = files.find(p.name);
+    if (it == files.end()) {
+      throw Error(folder, "has no tensor '" + p.name + "'",
+                  "do config.json and the weights belong together?");
+    }
+    auto& file = open[it->second];
+    if (!file) file = std::make_unique<SafetensorsFile>(it->second);
+    if (!file->tensors().contains(p.name))
+      throw Error(it->second, "has no tensor '" + p.name + "', as its index says",
+                  "download the model again");
+    const TensorInfo& info = file->tensors().at(p.name);
+    if (info.shape != p.shape) {
+      throw Error(it->second,
+                  "tensor '" + p.name + "' has shape " + ShapeText(info.shape) +
+                      ", config.json says " + ShapeText(p.shape),
+                  "do config.json and the weights belong together?");
+    }
+    file->ReadFloats(p.name, model->weights() + p.offset);
+  }
+  for (const auto& [name, file] : files) {
+    if (wanted.contains(name)) continue;
+    if (name == "lm_head.weight" && model->config().tie_word_embeddings)
+      continue;  // a copy of the embedding
+    throw Error(file, "tensor '" + name + "' has no place in this architecture",
+                "is config.json the right one?");
+  }
+}
+
+void SaveModel(const std::string& folder, const Model& model, DType dtype) {
+  RLVR_CHECK(dtype == DType::kF32 || dtype == DType::kBf16);
+  MakeDirectories(folder);
+  std::vector<std::string> rounded;
+  std::vector<TensorToWrite> tensors;
+  rounded.reserve(model.layout().parameters.size());
+  for (const Parameter& p : model.layout().parameters) {
+    const float* data = model.weights() + p.offset;
+    if (dtype == DType::kF32) {
+      tensors.push_back({p.name,
+                         dtype,
+                         p.shape,
+                         {reinterpret_cast<const char*>(data), static_cast<size_t>(p.size()) * 4}});
+      continue;
+    }
+    std::string bytes(static_cast<size_t>(p.size()) * 2, '\0');
+    auto* out = reinterpret_cast<Bf16*>(bytes.data());
+    for (int64_t i = 0; i < p.size(); ++i) out[i] = ToBf16(data[i]);
+    rounded.push_back(std::move(bytes));
+    tensors.push_back({p.name, dtype, p.shape, rounded.back()});
+  }
+  Json config = Json::parse(model.config().ToJson());
+  config["torch_dtype"] = dtype == DType::kF32 ? "float32" : "bfloat16";
+  WriteFileAtomically(folder + "/config.json", config.dump(2) + "\n");
+  Json generation;
+  generation["do_sample"] = true;
+  if (config.contains("eos_token_id")) generation["eos_token_id"] = config["eos_token_id"];
+  if (config.contains("pad_token_id")) generation["pad_token_id"] = config["pad_token_id"];
+  WriteFileAtomically(folder + "/generation_config.json", generation.dump(2) + "\n");
+  WriteSafetensors(folder + "/model.safetensors", tensors, {{"format", "pt"}});
+}
+
+}  // namespace rlvr
