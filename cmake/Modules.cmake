@@ -50,6 +50,8 @@ function(rlvr_module name)
     target_link_libraries(rlvr_${name} PUBLIC rlvr_${dependency})
   endforeach()
   target_link_libraries(rlvr_${name} PUBLIC ${rlvr_${name}_libs})
+  # Where recipes/ and models/ stand when the working directory has none.
+  target_compile_definitions(rlvr_${name} PRIVATE RLVR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   rlvr_tests(${name})
 endfunction()
 
