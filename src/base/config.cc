@@ -1,0 +1,305 @@
+#include "base/config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/suggest.h"
+
+namespace rlvr {
+namespace {
+
+ConfigNode FromYaml(const YAML::Node& yaml, const std::string& file) {
+  ConfigNode node;
+  node.place = yaml.Mark().line >= 0 ? fmt::format("{}:{}", file, yaml.Mark().line + 1) : file;
+  if (yaml.IsMap()) {
+    node.kind = ConfigNode::Kind::kMap;
+    for (const auto& entry : yaml) {
+      const std::string key = entry.first.as<std::string>();
+      if (node.Find(key)) {
+        throw Error(fmt::format("{}:{}", file, entry.first.Mark().line + 1),
+                    "'" + key + "' is given twice", "remove one of them");
+      }
+      ConfigNode value = FromYaml(entry.second, file);
+      // The key's line is where a person looks, also for nested and empty values.
+      value.place = fmt::format("{}:{}", file, entry.first.Mark().line + 1);
+      node.Set(key, std::move(value));
+    }
+  } else if (yaml.IsSequence()) {
+    node.kind = ConfigNode::Kind::kList;
+    for (const auto& item : yaml) node.items.push_back(FromYaml(item, file));
+  } else if (yaml.IsScalar()) {
+    node.kind = ConfigNode::Kind::kScalar;
+    node.scalar = yaml.Scalar();
+  }
+  return node;
+}
+
+// `over` on top of `base`: maps merge key by key, unless a different `name` makes it another thing.
+ConfigNode Merge(ConfigNode base, const ConfigNode& over) {
+  if (base.kind != ConfigNode::Kind::kMap || over.kind != ConfigNode::Kind::kMap) return over;
+  const ConfigNode *a = base.Find("name"), *b = over.Find("name");
+  if (a && b && a->scalar != b->scalar) return over;
+  for (size_t i = 0; i < over.keys.size(); ++i) {
+    const ConfigNode* old = base.Find(over.keys[i]);
+    base.Set(over.keys[i], old ? Merge(*old, over.items[i]) : over.items[i]);
+  }
+  return base;
+}
+
+ConfigNode LoadChain(const std::string& path, std::vector<std::string>& chain) {
+  std::error_code ignored;
+  const std::string canonical = std::filesystem::weakly_canonical(path, ignored).string();
+  if (std::find(chain.begin(), chain.end(), canonical) != chain.end()) {
+    throw Error(path, "extends itself through " + fmt::format("{}", fmt::join(chain, " -> ")),
+                "remove one `extends`");
+  }
+  chain.push_back(canonical);
+  ConfigNode node = ParseConfig(ReadFile(path), path);
+  if (node.kind == ConfigNode::Kind::kNull) node.kind = ConfigNode::Kind::kMap;
+  if (node.kind != ConfigNode::Kind::kMap)
+    throw Error(path, "is no map of keys", "write `key: value` lines");
+  const ConfigNode* extends = node.Find("extends");
+  if (!extends) return node;
+  const std::string base = (std::filesystem::path(path).parent_path() / extends->scalar).string();
+  if (!std::filesystem::exists(base)) {
+    throw Error(extends->place, "extends '" + extends->scalar + "', which is not at " + base,
+                "check the name");
+  }
+  for (size_t i = 0; i < node.keys.size(); ++i) {
+    if (node.keys[i] != "extends") continue;
+    node.keys.erase(node.keys.begin() + static_cast<int64_t>(i));
+    node.items.erase(node.items.begin() + static_cast<int64_t>(i));
+    break;
+  }
+  return Merge(LoadChain(base, chain), node);
+}
+
+void Override(ConfigNode* root, const std::string& text) {
+  const size_t equals = text.find('=');
+  const std::string place = "command line";
+  if (equals == std::string::npos || equals == 0) {
+    throw Error(place, "'" + text + "' is no key=value", "write it like update.lr=1e-5");
+  }
+  const std::string path = text.substr(0, equals);
+  ConfigNode value = ParseConfig(text.substr(equals + 1), place + ": " + path);
+  value.place = place + ": " + path;
+  ConfigNode* node = root;
+  size_t begin = 0;
+  for (;;) {
+    const size_t dot = path.find('.', begin);
+    const std::string key = path.substr(begin, dot == std::string::npos ? dot : dot - begin);
+    if (dot == std::string::npos) {
+      const ConfigNode* old = node->Find(key);
+      node->Set(key, old ? Merge(*old, value) : value);
+      return;
+    }
+    if (!node->Find(key)) {
+      ConfigNode map;
+      map.kind = ConfigNode::Kind::kMap;
+      map.place = value.place;
+      node->Set(key, map);
+    }
+    node = node->FindMutable(key);
+    if (node->kind != ConfigNode::Kind::kMap) {
+      if (node->kind != ConfigNode::Kind::kNull) {
+        throw Error(place, "'" + path + "': '" + key + "' has no keys below it", "check the key");
+      }
+      node->kind = ConfigNode::Kind::kMap;
+    }
+    begin = dot + 1;
+  }
+}
+
+void Emit(const ConfigNode& node, YAML::Emitter& out) {
+  switch (node.kind) {
+    case ConfigNode::Kind::kNull:
+      out << YAML::Null;
+      break;
+    case ConfigNode::Kind::kScalar:
+      out << node.scalar;
+      break;
+    case ConfigNode::Kind::kList:
+      out << YAML::BeginSeq;
+      for (const auto& item : node.items) Emit(item, out);
+      out << YAML::EndSeq;
+      break;
+    case ConfigNode::Kind::kMap:
+      out << YAML::BeginMap;
+      for (size_t i = 0; i < node.keys.size(); ++i) {
+        out << YAML::Key << node.keys[i] << YAML::Value;
+        Emit(node.items[i], out);
+      }
+      out << YAML::EndMap;
+      break;
+  }
+}
+
+}  // namespace
+
+const ConfigNode* ConfigNode::Find(const std::string& key) const {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i] == key) return &items[i];
+  }
+  return nullptr;
+}
+
+ConfigNode* ConfigNode::FindMutable(const std::string& key) {
+  return const_cast<ConfigNode*>(Find(key));
+}
+
+void ConfigNode::Set(const std::string& key, ConfigNode value) {
+  if (ConfigNode* old = FindMutable(key)) {
+    *old = std::move(value);
+    return;
+  }
+  keys.push_back(key);
+  items.push_back(std::move(value));
+}
+
+ConfigNode ParseConfig(const std::string& text, const std::string& place) {
+  try {
+    return FromYaml(YAML::Load(text), place);
+  } catch (const YAML::Exception& e) {
+    throw Error(fmt::format("{}:{}", place, e.mark.line + 1), "is not YAML: " + e.msg,
+                "check the indentation and brackets");
+  }
+}
+
+ConfigNode LoadConfig(const std::string& path, const std::vector<std::string>& overrides) {
+  std::vector<std::string> chain;
+  ConfigNode root = LoadChain(path, chain);
+  for (const auto& text : overrides) Override(&root, text);
+  return root;
+}
+
+std::string ToYaml(const ConfigNode& node) {
+  YAML::Emitter out;
+  Emit(node, out);
+  return std::string(out.c_str()) + "\n";
+}
+
+ConfigReader::ConfigReader(const ConfigNode* node, std::string where)
+    : node_(node), where_(std::move(where)) {
+  if (node_ && node_->kind == ConfigNode::Kind::kNull) node_ = nullptr;
+  if (node_ && node_->kind != ConfigNode::Kind::kMap) {
+    throw Error(node_->place, "'" + where_ + "' must be a map of keys",
+                "write `" + where_ + ": {key: value}`");
+  }
+}
+
+const ConfigNode* ConfigReader::Take(const char* key) {
+  known_.emplace_back(key);
+  const ConfigNode* value = node_ ? node_->Find(key) : nullptr;
+  return value && value->kind != ConfigNode::Kind::kNull ? value : nullptr;
+}
+
+namespace {
+
+std::string Dotted(const std::string& where, const char* key) {
+  return where.empty() ? key : where + "." + key;
+}
+
+const std::string& Scalar(const ConfigNode& node, const std::string& name) {
+  if (node.kind != ConfigNode::Kind::kScalar)
+    throw Error(node.place, "'" + name + "' must be a single value", "");
+  return node.scalar;
+}
+
+[[noreturn]] void OutOfRange(const ConfigNode& node, const std::string& name, double low,
+                             double high) {
+  throw Error(node.place, fmt::format("'{}' is {}", name, node.scalar),
+              fmt::format("it must be in [{}, {}]", low, high));
+}
+
+double ReadDouble(const ConfigNode& node, const std::string& name, double low, double high) {
+  const std::string& text = Scalar(node, name);
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || std::isnan(value)) {
+    throw Error(node.place, "'" + name + "' is '" + text + "'", "a number is needed");
+  }
+  if (value < low || value > high) OutOfRange(node, name, low, high);
+  return value;
+}
+
+int64_t ReadInt(const ConfigNode& node, const std::string& name, int64_t low, int64_t high) {
+  const double value = ReadDouble(node, name, static_cast<double>(low), static_cast<double>(high));
+  if (value != std::floor(value))
+    throw Error(node.place, "'" + name + "' is " + node.scalar, "a whole number is needed");
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace
+
+void ConfigReader::operator()(const char* key, double& value, double low, double high) {
+  if (const ConfigNode* n = Take(key)) value = ReadDouble(*n, Dotted(where_, key), low, high);
+}
+void ConfigReader::operator()(const char* key, float& value, double low, double high) {
+  if (const ConfigNode* n = Take(key))
+    value = static_cast<float>(ReadDouble(*n, Dotted(where_, key), low, high));
+}
+void ConfigReader::operator()(const char* key, int64_t& value, int64_t low, int64_t high) {
+  if (const ConfigNode* n = Take(key)) value = ReadInt(*n, Dotted(where_, key), low, high);
+}
+void ConfigReader::operator()(const char* key, int& value, int64_t low, int64_t high) {
+  if (const ConfigNode* n = Take(key))
+    value = static_cast<int>(ReadInt(*n, Dotted(where_, key), low, high));
+}
+void ConfigReader::operator()(const char* key, bool& value) {
+  const ConfigNode* n = Take(key);
+  if (!n) return;
+  const std::string& text = Scalar(*n, Dotted(where_, key));
+  if (text != "true" && text != "false") {
+    throw Error(n->place, "'" + Dotted(where_, key) + "' is '" + text + "'",
+                "true or false is needed");
+  }
+  value = text == "true";
+}
+void ConfigReader::operator()(const char* key, std::string& value) {
+  if (const ConfigNode* n = Take(key)) value = Scalar(*n, Dotted(where_, key));
+}
+void ConfigReader::operator()(const char* key, std::string& value,
+                              const std::vector<std::string>& choices) {
+  const ConfigNode* n = Take(key);
+  if (!n) return;
+  value = Scalar(*n, Dotted(where_, key));
+  if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
+    throw Error(n->place, "'" + Dotted(where_, key) + "' is '" + value + "'",
+                DidYouMean(value, choices));
+  }
+}
+void ConfigReader::operator()(const char* key, std::vector<std::string>& value) {
+  const ConfigNode* n = Take(key);
+  if (!n) return;
+  value.clear();
+  if (n->kind == ConfigNode::Kind::kScalar) {
+    value.push_back(n->scalar);
+    return;
+  }
+  if (n->kind != ConfigNode::Kind::kList)
+    throw Error(n->place, "'" + Dotted(where_, key) + "' must be a list", "");
+  for (const auto& item : n->items) value.push_back(Scalar(item, Dotted(where_, key)));
+}
+
+const ConfigNode* ConfigReader::Child(const char* key) { return Take(key); }
+bool ConfigReader::Has(const char* key) const { return node_ && node_->Find(key); }
+void ConfigReader::Known(const char* key) { known_.emplace_back(key); }
+
+void ConfigReader::Done() const {
+  if (!node_) return;
+  for (size_t i = 0; i < node_->keys.size(); ++i) {
+    const std::string& key = node_->keys[i];
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    throw Error(node_->items[i].place, "unknown key '" + Dotted(where_, key.c_str()) + "'",
+                DidYouMean(key, known_));
+  }
+}
+
+}  // namespace rlvr
