@@ -244,11 +244,11 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   }
 }
 
-std::vector<std::string> SearchFolders(const char* variable, const char* folder) {
+std::vector<std::string> RecipeFolders() {
   std::vector<std::string> folders;
-  if (const char* given = std::getenv(variable); given != nullptr && *given) folders.push_back(given);
-  folders.push_back(folder);
-  folders.push_back(std::string(RLVR_SOURCE_FOLDER) + "/" + folder);
+  if (const char* given = std::getenv("RLVR_RECIPES"); given != nullptr) folders.emplace_back(given);
+  folders.emplace_back("recipes");
+  folders.emplace_back(RLVR_SOURCE_DIR "/recipes");
   return folders;
 }
 
@@ -295,7 +295,7 @@ std::string FindRecipe(const std::string& name) {
   const bool is_path = name.find('/') != std::string::npos;
   const std::string file = fs::path(name).extension() == ".yaml" ? name : name + ".yaml";
   if (!is_path) {
-    for (const auto& folder : SearchFolders("RLVR_RECIPES", "recipes")) {
+    for (const auto& folder : RecipeFolders()) {
       if (fs::is_regular_file(folder + "/" + file)) return folder + "/" + file;
     }
   }
@@ -306,7 +306,7 @@ std::string FindRecipe(const std::string& name) {
 
 std::vector<std::pair<std::string, std::string>> ListRecipes() {
   std::map<std::string, std::string> recipes;  // the first folder that has a name wins
-  for (const auto& folder : SearchFolders("RLVR_RECIPES", "recipes")) {
+  for (const auto& folder : RecipeFolders()) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
       if (entry.path().extension() != ".yaml") continue;
@@ -316,22 +316,6 @@ std::vector<std::pair<std::string, std::string>> ListRecipes() {
   std::vector<std::pair<std::string, std::string>> list;
   for (const auto& [name, path] : recipes) list.emplace_back(name, FirstComment(path));
   return list;
-}
-
-std::string FindModel(const std::string& name) {
-  if (fs::is_directory(name)) return name;
-  std::vector<std::string> known;
-  for (const auto& folder : SearchFolders("RLVR_MODELS", "models")) {
-    if (name.find('/') == std::string::npos && fs::is_directory(folder + "/" + name)) {
-      return folder + "/" + name;
-    }
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-      if (entry.is_directory()) known.push_back(entry.path().filename().string());
-    }
-  }
-  throw Error(name, "no such model folder",
-              known.empty() ? "give the path of a Hugging Face folder" : DidYouMean(name, known));
 }
 
 }  // namespace rlvr

@@ -95,8 +95,5 @@ std::string FindRecipe(const std::string& name);
 // Name and one-line description (the first comment) of each, sorted by name.
 std::vector<std::pair<std::string, std::string>> ListRecipes();
 
-// A model folder by path or by name: RLVR_MODELS, ./models, the models/ of the source tree.
-std::string FindModel(const std::string& name);
-
 }  // namespace rlvr
 #endif  // RLVR_TRAIN_RECIPE_H_
