@@ -9,6 +9,7 @@ find_package(Protobuf REQUIRED)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 if(RLVR_BUILD_TESTS)
@@ -20,7 +21,7 @@ endif()
 # External libraries each folder links.
 set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-cpp PkgConfig::XXHASH)
 set(rlvr_tensor_libs PkgConfig::HWY)
-set(rlvr_text_libs PkgConfig::PCRE2)
+set(rlvr_text_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 set(rlvr_train_libs protobuf::libprotobuf PkgConfig::ISAL)
 set(rlvr_cli_libs CLI11::CLI11)
 

@@ -1,4 +1,5 @@
-// Trains a small byte-level BPE vocabulary: 256 bytes, merges by frequency (ties by lowest pair of ids), special tokens last.
+// Trains a small byte-level BPE vocabulary: 256 bytes, merges by frequency (ties by lowest pair of
+// ids), special tokens last.
 #ifndef RLVR_TEXT_BPE_TRAINER_H_
 #define RLVR_TEXT_BPE_TRAINER_H_
 #include <span>

@@ -1,4 +1,5 @@
-// Messages -> the text a model reads. The ChatML form that Qwen uses; templates of other models are a later step.
+// Messages -> the text a model reads. The ChatML form that Qwen uses; templates of other models are
+// a later step.
 #ifndef RLVR_TEXT_CHAT_H_
 #define RLVR_TEXT_CHAT_H_
 #include <string>
@@ -7,7 +8,7 @@
 namespace rlvr {
 
 struct Message {
-  std::string role;     // "system", "user", "assistant"
+  std::string role;  // "system", "user", "assistant"
   std::string content;
 };
 

@@ -4,4 +4,4 @@
 #include "text/bpe_trainer.h"  // IWYU pragma: export
 #include "text/chat.h"         // IWYU pragma: export
 #include "text/tokenizer.h"    // IWYU pragma: export
-#endif  // RLVR_TEXT_TEXT_H_
+#endif                         // RLVR_TEXT_TEXT_H_

@@ -18,12 +18,13 @@ struct AddedToken {
 
 class Tokenizer {
  public:
-  // Reads a tokenizer.json; unsupported parts (normalizers other than NFC, models other than BPE, ...) throw Error
-  // naming them. Merges may be "a b" strings or ["a", "b"] pairs.
+  // Reads a tokenizer.json; unsupported parts (normalizers other than NFC, models other than BPE,
+  // ...) throw Error naming them. Merges may be "a b" strings or ["a", "b"] pairs.
   static Tokenizer Load(const std::string& path);
   static Tokenizer FromJson(const std::string& text, const std::string& place);
   std::string ToJson() const;
-  // Writes tokenizer.json and tokenizer_config.json (with chat_template if not empty) into the folder.
+  // Writes tokenizer.json and tokenizer_config.json (with chat_template if not empty) into the
+  // folder.
   void Save(const std::string& folder, const std::string& chat_template) const;
 
   // parse_special: added tokens in the text become their ids; otherwise they are plain text.
@@ -31,9 +32,10 @@ class Tokenizer {
   // Exact bytes; special tokens are kept or skipped.
   std::string Decode(std::span<const int32_t> tokens, bool skip_special = false) const;
   const std::string& TokenBytes(int32_t id) const;  // the bytes of one token
-  int32_t TokenId(std::string_view content) const;  // of an added or ordinary token's bytes; -1 if none
+  int32_t TokenId(
+      std::string_view content) const;  // of an added or ordinary token's bytes; -1 if none
   bool IsSpecial(int32_t id) const;
-  int32_t vocab_size() const;                       // highest id + 1
+  int32_t vocab_size() const;  // highest id + 1
 
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
