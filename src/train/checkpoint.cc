@@ -31,9 +31,12 @@ std::vector<std::string> FilesBelow(const std::string& folder) {
 }
 
 void CopyTokenizer(const std::string& from, const std::string& to) {
-  static constexpr std::array kFiles = {"tokenizer.json",     "tokenizer_config.json",
-                                        "special_tokens_map.json", "added_tokens.json",
-                                        "vocab.json",         "merges.txt",
+  static constexpr std::array kFiles = {"tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "added_tokens.json",
+                                        "vocab.json",
+                                        "merges.txt",
                                         "chat_template.jinja"};
   for (const char* file : kFiles) {
     const std::string path = from + "/" + file;
@@ -51,9 +54,11 @@ void WriteContents(const std::string& folder, const Progression& progression, co
   SaveModel(folder + "/hf", model, DType::kF32);
   CopyTokenizer(tokenizer_folder, folder + "/hf");
   std::vector<TensorToWrite> tensors;
-  for (const auto& [prefix, moments] : {std::pair("m.", &optimizer.m), std::pair("v.", &optimizer.v)}) {
+  for (const auto& [prefix, moments] :
+       {std::pair("m.", &optimizer.m), std::pair("v.", &optimizer.v)}) {
     for (const Parameter& p : model.layout().parameters) {
-      tensors.push_back({prefix + p.name, DType::kF32, p.shape, Bytes(moments->data() + p.offset, p.size())});
+      tensors.push_back(
+          {prefix + p.name, DType::kF32, p.shape, Bytes(moments->data() + p.offset, p.size())});
     }
   }
   WriteSafetensors(folder + "/trainer.safetensors", tensors, {});
@@ -96,7 +101,8 @@ std::vector<int64_t> ListCheckpoints(const std::string& run_folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(CheckpointsFolder(run_folder), error)) {
     const std::string name = entry.path().filename().string();
-    if (name.rfind("step_", 0) != 0 || name.find_first_not_of("0123456789", 5) != std::string::npos) continue;
+    if (name.rfind("step_", 0) != 0 || name.find_first_not_of("0123456789", 5) != std::string::npos)
+      continue;
     if (name.size() > 5 && entry.is_directory()) steps.push_back(std::stoll(name.substr(5)));
   }
   std::sort(steps.begin(), steps.end());
@@ -117,10 +123,12 @@ int64_t LatestCheckpoint(const std::string& run_folder) {
 void SaveCheckpoint(const std::string& run_folder, const Progression& progression,
                     const Model& model, const Optimizer& optimizer,
                     const std::string& tokenizer_folder, int keep) {
-  const std::string folder = CheckpointFolder(run_folder, progression.step), part = folder + ".part";
+  const std::string folder = CheckpointFolder(run_folder, progression.step),
+                    part = folder + ".part";
   const std::string parent = CheckpointsFolder(run_folder);
   MakeDirectories(parent);
-  for (const auto& entry : fs::directory_iterator(parent)) {  // what a killed process left half done
+  for (const auto& entry :
+       fs::directory_iterator(parent)) {  // what a killed process left half done
     if (entry.path().extension() == ".part") fs::remove_all(entry.path());
   }
   std::error_code error;
@@ -140,7 +148,8 @@ void SaveCheckpoint(const std::string& run_folder, const Progression& progressio
   }
 }
 
-Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model, Optimizer* optimizer) {
+Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
+                           Optimizer* optimizer) {
   const std::string folder = CheckpointFolder(run_folder, step);
   const auto read_json = [&](const std::string& path) {
     if (!fs::exists(path)) Damaged(run_folder, step, path, "is missing");
@@ -148,7 +157,8 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
     if (!json.is_object()) Damaged(run_folder, step, path, "is damaged");
     return json;
   };
-  for (const auto& [file, sum] : read_json(folder + "/checksums.json").items()) {
+  const auto checksums = read_json(folder + "/checksums.json");
+  for (const auto& [file, sum] : checksums.items()) {
     const std::string path = folder + "/" + file;
     if (!fs::exists(path)) Damaged(run_folder, step, path, "is missing");
     if (Checksum(MappedFile(path).bytes()) != sum) {
@@ -160,10 +170,12 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   FillZero(&optimizer->m);
   FillZero(&optimizer->v);
   for (const Parameter& p : model->layout().parameters) {
-    for (const auto& [prefix, out] : {std::pair("m.", &optimizer->m), std::pair("v.", &optimizer->v)}) {
+    for (const auto& [prefix, out] :
+         {std::pair("m.", &optimizer->m), std::pair("v.", &optimizer->v)}) {
       const auto it = moments.tensors().find(prefix + p.name);
       if (it == moments.tensors().end() || it->second.shape != p.shape) {
-        Damaged(run_folder, step, folder + "/trainer.safetensors", "does not fit the model at " + p.name);
+        Damaged(run_folder, step, folder + "/trainer.safetensors",
+                "does not fit the model at " + p.name);
       }
       moments.ReadFloats(prefix + p.name, out->data() + p.offset);
     }
@@ -171,10 +183,12 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   const auto trainer = read_json(folder + "/trainer.json");
   optimizer->step = trainer.at("optimizer_step").get<int64_t>();
   model->WeightsChanged(/*for_training=*/true);
-  return {.step = trainer.at("step").get<int64_t>(), .position = trainer.at("position").get<int64_t>()};
+  return {.step = trainer.at("step").get<int64_t>(),
+          .position = trainer.at("position").get<int64_t>()};
 }
 
-void ExportModel(const std::string& folder, const Model& model, const std::string& tokenizer_folder) {
+void ExportModel(const std::string& folder, const Model& model,
+                 const std::string& tokenizer_folder) {
   MakeDirectories(folder);
   SaveModel(folder, model, DType::kBf16);
   CopyTokenizer(tokenizer_folder, folder);

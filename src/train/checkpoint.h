@@ -1,7 +1,8 @@
-// Checkpoints: RUN/checkpoints/step_000050/ with hf/ (a Hugging Face folder in fp32, so that resuming
-// is exact), trainer.safetensors (moments), trainer.json (the rest), checksums.json. A checkpoint is
-// written beside its final name, synced and renamed; `latest` names it only then. So whatever kills the
-// process, `latest` names a whole checkpoint, and a full disk costs no older one.
+// Checkpoints: RUN/checkpoints/step_000050/ with hf/ (a Hugging Face folder in fp32, so that
+// resuming is exact), trainer.safetensors (moments), trainer.json (the rest), checksums.json. A
+// checkpoint is written beside its final name, synced and renamed; `latest` names it only then. So
+// whatever kills the process, `latest` names a whole checkpoint, and a full disk costs no older
+// one.
 #ifndef RLVR_TRAIN_CHECKPOINT_H_
 #define RLVR_TRAIN_CHECKPOINT_H_
 #include <cstdint>
@@ -24,8 +25,8 @@ void SaveCheckpoint(const std::string& run_folder, const Progression& progressio
                     const Model& model, const Optimizer& optimizer,
                     const std::string& tokenizer_folder, int keep);
 
-// Verifies every checksum, then reads. A missing or damaged file throws Error naming it and the newest other
-// checkpoint that is left. Calls model->WeightsChanged(true).
+// Verifies every checksum, then reads. A missing or damaged file throws Error naming it and the
+// newest other checkpoint that is left. Calls model->WeightsChanged(true).
 Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
                            Optimizer* optimizer);
 
@@ -37,7 +38,8 @@ std::string CheckpointFolder(const std::string& run_folder, int64_t step);
 
 // config.json, generation_config.json, model.safetensors (bf16) and the tokenizer's files: what
 // transformers and `rlvr` open.
-void ExportModel(const std::string& folder, const Model& model, const std::string& tokenizer_folder);
+void ExportModel(const std::string& folder, const Model& model,
+                 const std::string& tokenizer_folder);
 
 }  // namespace rlvr
 #endif  // RLVR_TRAIN_CHECKPOINT_H_

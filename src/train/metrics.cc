@@ -32,7 +32,8 @@ std::string LittleEndian(uint64_t value, int bytes) {
 
 uint64_t ReadLittleEndian(std::string_view s, int bytes) {
   uint64_t value = 0;
-  for (int i = 0; i < bytes; ++i) value |= uint64_t{static_cast<uint8_t>(s[static_cast<size_t>(i)])} << (8 * i);
+  for (int i = 0; i < bytes; ++i)
+    value |= uint64_t{static_cast<uint8_t>(s[static_cast<size_t>(i)])} << (8 * i);
   return value;
 }
 
@@ -40,9 +41,11 @@ uint64_t ReadLittleEndian(std::string_view s, int bytes) {
 size_t KeptLines(const std::string& text, int64_t last_step) {
   size_t kept = 0;
   for (size_t end; (end = text.find('\n', kept)) != std::string::npos; kept = end + 1) {
-    const auto line = nlohmann::json::parse(text.begin() + static_cast<ptrdiff_t>(kept),
-                                            text.begin() + static_cast<ptrdiff_t>(end), nullptr, false);
-    if (!line.is_object() || !line.contains("step") || line["step"].get<int64_t>() > last_step) break;
+    const auto line =
+        nlohmann::json::parse(text.begin() + static_cast<ptrdiff_t>(kept),
+                              text.begin() + static_cast<ptrdiff_t>(end), nullptr, false);
+    if (!line.is_object() || !line.contains("step") || line["step"].get<int64_t>() > last_step)
+      break;
   }
   return kept;
 }
@@ -131,8 +134,9 @@ struct MetricsLog::File {
     if (std::fflush(file) != 0) Fail("write");
   }
   [[noreturn]] void Fail(const std::string& doing) const {
-    throw Error(path, "cannot " + doing + ": " + strerror(errno),
-                "free some disk space or check the permissions; the run goes on from its last checkpoint");
+    throw Error(
+        path, "cannot " + doing + ": " + strerror(errno),
+        "free some disk space or check the permissions; the run goes on from its last checkpoint");
   }
   std::string path;
   std::FILE* file = nullptr;
@@ -143,7 +147,8 @@ MetricsLog::MetricsLog(const std::string& run_folder, int64_t last_step) {
   MakeDirectories(board);
   const std::string events = EventFile(board);
   const bool keep = last_step >= 0;
-  jsonl_ = std::make_unique<File>(jsonl, keep && fs::exists(jsonl) ? KeptLines(ReadFile(jsonl), last_step) : 0);
+  jsonl_ = std::make_unique<File>(
+      jsonl, keep && fs::exists(jsonl) ? KeptLines(ReadFile(jsonl), last_step) : 0);
   const size_t kept = keep && fs::exists(events) ? KeptEvents(ReadFile(events), last_step) : 0;
   events_ = std::make_unique<File>(events, kept);
   if (kept == 0) {
@@ -173,7 +178,8 @@ void MetricsLog::Write(int64_t step, const Metrics& metrics) {
 
 Metrics ReadMetrics(const std::string& run_folder, int64_t step) {
   const std::string path = run_folder + "/metrics.jsonl", text = ReadFile(path);
-  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {
     const auto line = nlohmann::json::parse(text.substr(begin, end - begin), nullptr, false);
     if (!line.is_object() || line.value("step", int64_t{-1}) != step) continue;
     Metrics metrics;

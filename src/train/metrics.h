@@ -1,5 +1,6 @@
-// A run's scalars: metrics.jsonl (one JSON object a step, keys sorted, shortest numbers that read back
-// exactly) and TensorBoard event files with the same. Both are cut back to a checkpoint on resuming.
+// A run's scalars: metrics.jsonl (one JSON object a step, keys sorted, shortest numbers that read
+// back exactly) and TensorBoard event files with the same. Both are cut back to a checkpoint on
+// resuming.
 #ifndef RLVR_TRAIN_METRICS_H_
 #define RLVR_TRAIN_METRICS_H_
 #include <cstdint>
@@ -27,8 +28,8 @@ class Summary {
   double sum_ = 0, weight_ = 0, max_ = 0, min_ = 0;
 };
 
-// Both files of one run folder. Every Write is on disk's way when it returns (flushed, not synced); a
-// failed write throws Error naming the file.
+// Both files of one run folder. Every Write is on disk's way when it returns (flushed, not synced);
+// a failed write throws Error naming the file.
 class MetricsLog {
  public:
   // Opens for appending after `last_step`: later lines, and a line that was cut off by a crash, are

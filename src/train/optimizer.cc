@@ -30,7 +30,8 @@ double LearningRate(const OptimizerSettings& s, int64_t step, int64_t total_step
     return s.lr * static_cast<double>(step) / static_cast<double>(s.warmup_steps);
   }
   if (s.schedule == "constant") return s.lr;
-  const double decay_steps = static_cast<double>(std::max<int64_t>(total_steps - s.warmup_steps, 1));
+  const double decay_steps =
+      static_cast<double>(std::max<int64_t>(total_steps - s.warmup_steps, 1));
   const double done = std::min(1.0, static_cast<double>(step - s.warmup_steps) / decay_steps);
   const double left =
       s.schedule == "linear" ? 1 - done : 0.5 * (1 + std::cos(std::numbers::pi * done));
@@ -47,12 +48,17 @@ AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
   if (!std::isfinite(applied.norm)) {
     throw Error(fmt::format("optimizer step {}", optimizer->step + 1),
                 fmt::format("the gradient's norm is {}", applied.norm),
-                "the weights are still those before it; lower update.lr, or go back to an earlier checkpoint");
+                "the weights are still those before it; lower update.lr, or go back to an earlier "
+                "checkpoint");
   }
-  const double scale = s.grad_clip > 0 && applied.norm > s.grad_clip ? s.grad_clip / applied.norm : 1;
+  const double scale =
+      s.grad_clip > 0 && applied.norm > s.grad_clip ? s.grad_clip / applied.norm : 1;
   applied.lr = LearningRate(s, ++optimizer->step, total_steps);
   for (const Parameter& p : model->layout().parameters) {
-    const AdamWOptions options{.lr = applied.lr, .beta1 = s.beta1, .beta2 = s.beta2, .eps = s.eps,
+    const AdamWOptions options{.lr = applied.lr,
+                               .beta1 = s.beta1,
+                               .beta2 = s.beta2,
+                               .eps = s.eps,
                                .weight_decay = p.decay ? s.weight_decay : 0.0};
     const auto size = static_cast<size_t>(p.size());
     AdamW(options, optimizer->step, static_cast<float>(scale), {gradient.data() + p.offset, size},

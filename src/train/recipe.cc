@@ -24,7 +24,8 @@ constexpr int64_t kMany = int64_t{1} << 40;
 // The two visitors of the one list of keys below: one reads a recipe, the other writes it resolved.
 class FieldReader {
  public:
-  FieldReader(const ConfigNode* node, const std::string& where) : reader_(node, where), where_(where) {}
+  FieldReader(const ConfigNode* node, const std::string& where)
+      : reader_(node, where), where_(where) {}
   template <class... Arguments>
   void operator()(const char* key, Arguments&&... arguments) {
     reader_(key, std::forward<Arguments>(arguments)...);
@@ -91,7 +92,8 @@ ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
   for (const auto& method : DescribeMethods()) {
     if (method.stage != stage || method.name != name->scalar) continue;
     for (const auto& param : method.params) {
-      if (node.Find(param.name) == nullptr) node.Set(param.name, ParseConfig(param.default_value, stage));
+      if (node.Find(param.name) == nullptr)
+        node.Set(param.name, ParseConfig(param.default_value, stage));
     }
   }
   return node;
@@ -226,7 +228,8 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   }
   const auto& optimizer = r.update.optimizer;
   if (optimizer.beta1 >= 1 || optimizer.beta2 >= 1) {
-    throw Error(PlaceOf(root, "update"), "beta1 and beta2 must be below 1", "0.9 and 0.999 are usual");
+    throw Error(PlaceOf(root, "update"), "beta1 and beta2 must be below 1",
+                "0.9 and 0.999 are usual");
   }
   if (r.kind != "pretrain" && r.model.empty()) {
     throw Error(root.place, "no model", "give a Hugging Face folder or a name: model=base_tiny");
@@ -246,7 +249,8 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
 
 std::vector<std::string> RecipeFolders() {
   std::vector<std::string> folders;
-  if (const char* given = std::getenv("RLVR_RECIPES"); given != nullptr) folders.emplace_back(given);
+  if (const char* given = std::getenv("RLVR_RECIPES"); given != nullptr)
+    folders.emplace_back(given);
   folders.emplace_back("recipes");
   folders.emplace_back(RLVR_SOURCE_DIR "/recipes");
   return folders;
@@ -281,7 +285,16 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   r.seed = static_cast<uint64_t>(seed);
   CheckTogether(r, root);
   if (r.kind == "rl") {  // each throws Error at the line of a wrong name or parameter
-    MakeSelector(root.Find("select"));
+    const auto selector = MakeSelector(root.Find("select"));
+    const int64_t per_round =
+        r.rollout.gen_prompts > 0 ? r.rollout.gen_prompts : r.data.prompts_per_step;
+    if (per_round <
+        (r.data.prompts_per_step + selector->max_rounds() - 1) / selector->max_rounds()) {
+      throw Error(PlaceOf(root, "rollout"),
+                  fmt::format("gen_prompts is {}: {} rounds cannot fill data.prompts_per_step = {}",
+                              per_round, selector->max_rounds(), r.data.prompts_per_step),
+                  "raise gen_prompts or select.max_rounds");
+    }
     MakeAdvantage(root.Find("advantage"));
     MakeObjective(root.Find("policy_loss"), root.Find("regularizer"));
   }

@@ -1,4 +1,5 @@
-// Everything a run is told, from a YAML recipe (docs/recipes.md lists every key with verl's and TRL's names).
+// Everything a run is told, from a YAML recipe (docs/recipes.md lists every key with verl's and
+// TRL's names).
 #ifndef RLVR_TRAIN_RECIPE_H_
 #define RLVR_TRAIN_RECIPE_H_
 #include <cstdint>
@@ -27,9 +28,9 @@ struct OverlongSettings {     // reward.overlong; DAPO, arXiv:2503.14476, Sec. 3
 };
 
 struct Recipe {
-  std::string kind = "rl";  // rl, pretrain, sft
-  std::string name;         // of the run's folder; the recipe file's stem by default
-  std::string model;        // a Hugging Face folder, or the name of one in models/ ("base_tiny")
+  std::string kind = "rl";   // rl, pretrain, sft
+  std::string name;          // of the run's folder; the recipe file's stem by default
+  std::string model;         // a Hugging Face folder, or the name of one in models/ ("base_tiny")
   ModelConfig architecture;  // pretrain: the model to make (keys as in config.json)
   std::string compute = "bf16";
   std::string output = "runs";  // folder that holds the run's
@@ -74,8 +75,9 @@ struct Recipe {
   } trainer;
   struct {  // pretrain and sft
     int64_t tokens_per_step = 16384;
-    std::string text = "gsm_micro";  // pretrain: gsm_micro[:options]; sft: a JSONL of prompt, response
-    double careful = 0.5;            // share of careful worked solutions, the rest is sloppy
+    std::string text =
+        "gsm_micro";       // pretrain: gsm_micro[:options]; sft: a JSONL of prompt, response
+    double careful = 0.5;  // share of careful worked solutions, the rest is sloppy
     bool loss_on_prompt = false;
     int64_t tokenizer_texts = 2000;  // pretrain: the tokenizer is trained on so many samples
   } supervised;

@@ -54,7 +54,8 @@ Response ResponseOf(const Tree& tree, const Leaf& leaf) {
   return r;
 }
 
-std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& group, size_t leaf_index) {
+std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& group,
+                 size_t leaf_index) {
   const Tree& tree = *group.tree;
   const Leaf& leaf = tree.leaves[leaf_index];
   const Response r = ResponseOf(tree, leaf);
@@ -97,8 +98,8 @@ std::string StartRunFolder(const Recipe& recipe) {
   const std::string folder = RunFolder(recipe);
   if (fs::exists(folder + "/run.json")) {
     throw Error(folder, "there is a run in this folder already",
-                "go on with it: rlvr resume " + folder + "; or give the new one another name: name=" +
-                    recipe.name + "_2");
+                "go on with it: rlvr resume " + folder +
+                    "; or give the new one another name: name=" + recipe.name + "_2");
   }
   MakeDirectories(folder);
   WriteFileAtomically(folder + "/recipe.yaml", ToYaml(recipe.resolved));
@@ -112,13 +113,15 @@ std::string StartRunFolder(const Recipe& recipe) {
                               {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
                               {"command", CommandLine()}};
   // Last: a folder with run.json is a run that can be resumed.
-  WriteFileAtomically(folder + "/run.json", run.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  WriteFileAtomically(folder + "/run.json",
+                      run.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   return folder;
 }
 
 Recipe LoadRunRecipe(const std::string& run_folder) {
   if (!fs::exists(run_folder + "/run.json") || !fs::exists(run_folder + "/recipe.yaml")) {
-    throw Error(run_folder, "not a run's folder (run.json or recipe.yaml is missing)", "check the path");
+    throw Error(run_folder, "not a run's folder (run.json or recipe.yaml is missing)",
+                "check the path");
   }
   return LoadRecipe(run_folder + "/recipe.yaml", {});
 }
@@ -126,11 +129,15 @@ Recipe LoadRunRecipe(const std::string& run_folder) {
 void CheckIsa(const std::string& run_folder, const Recipe& recipe, bool other_isa) {
   const std::string path = run_folder + "/run.json";
   const auto run = nlohmann::json::parse(ReadFile(path), nullptr, false);
-  if (!run.is_object() || !run.contains("isa")) throw Error(path, "is damaged", "it should name the run's isa");
+  if (!run.is_object() || !run.contains("isa"))
+    throw Error(path, "is damaged", "it should name the run's isa");
   const std::string isa = run["isa"].get<std::string>();
   if (other_isa || isa == ToString(ActiveIsa()) || recipe.compute == "fp32") return;
-  throw Error(path, fmt::format("the run computes in bf16 on {}, this machine's best is {}", isa, ToString(ActiveIsa())),
-              "its bits may differ from there on; set RLVR_ISA=" + isa + " if this machine can, or allow it with --other-isa");
+  throw Error(path,
+              fmt::format("the run computes in bf16 on {}, this machine's best is {}", isa,
+                          ToString(ActiveIsa())),
+              "its bits may differ from there on; set RLVR_ISA=" + isa +
+                  " if this machine can, or allow it with --other-isa");
 }
 
 void CutRunFolder(const std::string& run_folder, int64_t last_step) {
@@ -150,7 +157,8 @@ void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& t
   MakeDirectories(fs::path(path).parent_path().string());
   std::string lines;
   for (const RecordedGroup& group : groups) {
-    for (size_t leaf = 0; leaf < group.tree->leaves.size(); ++leaf) lines += Line(step, tokenizer, group, leaf);
+    for (size_t leaf = 0; leaf < group.tree->leaves.size(); ++leaf)
+      lines += Line(step, tokenizer, group, leaf);
   }
   WriteFileAtomically(path, lines);
 }
@@ -167,8 +175,11 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
                               .top_p = static_cast<float>(recipe.eval.top_p)};
   options.seed = recipe.seed;
   options.keep_samples = true;
-  Progress progress(fmt::format("evaluation at step {}", step), 1);
-  const EvalResult result = Evaluate(model, tokenizer, *prompts, options);
+  const int64_t num_prompts =
+      options.max_prompts > 0 ? std::min(options.max_prompts, prompts->size()) : prompts->size();
+  Progress progress(fmt::format("evaluation at step {}", step), num_prompts * options.k);
+  const EvalResult result = Evaluate(model, tokenizer, *prompts, options,
+                                     [&](int64_t done, int64_t) { progress.Update(done); });
   const std::string k = fmt::format("{}", result.k);
   nlohmann::json summary = {{"step", step},
                             {"k", result.k},
@@ -179,9 +190,11 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
                             {"mean_response_length", result.mean_response_length},
                             {"clip_ratio", result.clip_ratio},
                             {"pass_at", result.pass_at}};
-  for (const auto& [source, interval] : result.by_source) summary["by_source"][source] = ToJson(interval);
+  for (const auto& [source, interval] : result.by_source)
+    summary["by_source"][source] = ToJson(interval);
   std::vector<RecordedGroup> groups;
-  for (size_t i = 0; i < result.trees.size(); ++i) groups.push_back({&result.prompts[i], &result.trees[i], {}});
+  for (size_t i = 0; i < result.trees.size(); ++i)
+    groups.push_back({&result.prompts[i], &result.trees[i], {}});
   const std::string stem = run_folder + "/eval/" + StepName(step);
   WriteTrajectories(stem + ".jsonl", step, tokenizer, groups);
   WriteFileAtomically(stem + ".json", summary.dump(2) + "\n");

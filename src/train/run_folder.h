@@ -19,7 +19,8 @@ std::string RunFolder(const Recipe& recipe);  // output/name
 std::string StartRunFolder(const Recipe& recipe);
 // The resolved recipe of a run.
 Recipe LoadRunRecipe(const std::string& run_folder);
-// Under bf16 the instruction set may decide bits: another than the run's is an Error unless `other_isa`.
+// Under bf16 the instruction set may decide bits: another than the run's is an Error unless
+// `other_isa`.
 void CheckIsa(const std::string& run_folder, const Recipe& recipe, bool other_isa);
 // Removes rollouts/ and eval/ files of steps after `last_step`.
 void CutRunFolder(const std::string& run_folder, int64_t last_step);
@@ -33,7 +34,8 @@ struct RecordedGroup {
 void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& tokenizer,
                        std::span<const RecordedGroup> groups);
 
-// Evaluates on the recipe's validation prompts, writes eval/step_N.{json,jsonl}, adds val/* to metrics.
+// Evaluates on the recipe's validation prompts, writes eval/step_N.{json,jsonl}, adds val/* to
+// metrics.
 void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int64_t step,
                        const Model& model, const Tokenizer& tokenizer, Metrics* metrics);
 

@@ -43,9 +43,9 @@ class Stopwatch {
 
 // The groups of one step and what it took to get them.
 struct StepBatch {
-  std::vector<Prompt> prompts;            // of the kept groups
-  std::vector<Tree> trees;                // likewise, in the order of the prompts
-  std::vector<TrainingGroup> groups;      // likewise; point into trees
+  std::vector<Prompt> prompts;        // of the kept groups
+  std::vector<Tree> trees;            // likewise, in the order of the prompts
+  std::vector<TrainingGroup> groups;  // likewise; point into trees
   int64_t rounds = 0, sampled_groups = 0;
   int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
@@ -89,18 +89,18 @@ class Trainer {
   std::unique_ptr<Updater> updater_;
   std::unique_ptr<TreePasses> reference_passes_;
   Progression at_;
-  StepBatch batch_;            // of the last step, for rollouts/
-  bool whole_ = true;          // weights and at_ are those of a whole, recorded step
+  StepBatch batch_;                         // of the last step, for rollouts/
+  bool whole_ = true;                       // weights and at_ are those of a whole, recorded step
   std::function<void(double)> on_rollout_;  // share of the step's sampling that is done
 };
 
 // One step of reinforcement learning.
 Metrics Trainer::Step() {
-  batch_ = Collect(at_.step + 1);                   // prompts -> rollout -> reward -> select
-  Advantages(&batch_);                              // rewards -> one advantage a trajectory
+  batch_ = Collect(at_.step + 1);  // prompts -> rollout -> reward -> select
+  Advantages(&batch_);             // rewards -> one advantage a trajectory
   whole_ = false;
   Stopwatch watch;
-  const UpdateResult update = Update(&batch_);      // objective -> coefficients -> gradients -> weights
+  const UpdateResult update = Update(&batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
@@ -115,22 +115,27 @@ StepBatch Trainer::Collect(int64_t step) {
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
     if (batch.rounds == selector_->max_rounds()) {
-      throw Error(fmt::format("step {}", step),
-                  fmt::format("after {} rounds of {} prompts the selection has kept {} groups of {}",
-                              batch.rounds, per_round, batch.trees.size(), wanted),
-                  fmt::format("{} of {} groups had no right answer and {} only right ones; choose prompts of a fitting "
-                              "difficulty, or raise select.max_rounds, rollout.group_size or rollout.gen_prompts",
-                              batch.solve_none, batch.sampled_groups, batch.solve_all));
+      throw Error(
+          fmt::format("step {}", step),
+          fmt::format("after {} rounds of {} prompts the selection has kept {} groups of {}",
+                      batch.rounds, per_round, batch.trees.size(), wanted),
+          fmt::format(
+              "{} of {} groups had no right answer and {} only right ones; choose prompts of a "
+              "fitting "
+              "difficulty, or raise select.max_rounds, rollout.group_size or rollout.gen_prompts",
+              batch.solve_none, batch.sampled_groups, batch.solve_all));
     }
     Stopwatch watch;
     std::vector<Prompt> prompts(static_cast<size_t>(per_round));
     std::vector<RolloutRequest> requests;
     for (int64_t i = 0; i < per_round; ++i) {
-      requests.push_back(Request(step, at_.position + batch.sampled_groups + i, &prompts[static_cast<size_t>(i)]));
+      requests.push_back(
+          Request(step, at_.position + batch.sampled_groups + i, &prompts[static_cast<size_t>(i)]));
     }
     RolloutStats stats;
     const auto progress = [&](int64_t done, int64_t total) {
-      if (on_rollout_) on_rollout_(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
+      if (on_rollout_)
+        on_rollout_(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
     };
     std::vector<Tree> trees = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
                                       std::move(requests), &stats, progress);
@@ -150,7 +155,8 @@ StepBatch Trainer::Collect(int64_t step) {
       batch.solve_none += right == 0;
       batch.solve_all += right == static_cast<int64_t>(trees[i].leaves.size());
       // In the order of the prompts, whichever group was sampled first; a surplus is dropped.
-      if (static_cast<int64_t>(batch.trees.size()) == wanted || !selector_->Keep(trees[i])) continue;
+      if (static_cast<int64_t>(batch.trees.size()) == wanted || !selector_->Keep(trees[i]))
+        continue;
       batch.prompts.push_back(std::move(prompts[i]));
       batch.trees.push_back(std::move(trees[i]));
     }
@@ -176,24 +182,25 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
   }
   request.tree.segments.push_back(std::move(root));
   request.num_samples = recipe_.rollout.group_size;
-  request.key = StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(step)][static_cast<uint64_t>(row)]
-                         [static_cast<uint64_t>(request.tree.occurrence)];
+  request.key = StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(
+      step)][static_cast<uint64_t>(row)][static_cast<uint64_t>(request.tree.occurrence)];
   return request;
 }
 
 void Trainer::Judge(const Prompt& prompt, Tree* tree) {
-  const std::string name =
-      recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source) : recipe_.reward.name;
+  const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
+                                                         : recipe_.reward.name;
   auto& verifier = verifiers_[name];
   if (!verifier) verifier = MakeVerifier(name);
-  JudgeTree(*policy_.tokenizer, prompt, *verifier, recipe_.reward.correct, recipe_.reward.wrong, tree);
+  JudgeTree(*policy_.tokenizer, prompt, *verifier, recipe_.reward.correct, recipe_.reward.wrong,
+            tree);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
     if (overlong.name != "soft") continue;
     const auto length = static_cast<int64_t>(tree->PolicyTokens(leaf).size());
-    leaf.reward += static_cast<float>(SoftOverlongPunishment(length, recipe_.rollout.options.max_tokens,
-                                                             overlong.buffer, overlong.penalty_factor));
+    leaf.reward += static_cast<float>(SoftOverlongPunishment(
+        length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
 }
 
@@ -203,7 +210,8 @@ void Trainer::Advantages(StepBatch* batch) {
     TrainingGroup group{.tree = &tree, .advantage = {}, .in_loss = {}, .logp_ref = {}};
     for (const Leaf& leaf : tree.leaves) {
       rewards.push_back(leaf.reward);
-      group.in_loss.push_back(recipe_.reward.overlong.name != "filter" || leaf.finish != Finish::kLength);
+      group.in_loss.push_back(recipe_.reward.overlong.name != "filter" ||
+                              leaf.finish != Finish::kLength);
     }
     group.advantage = advantage_->Estimate(rewards);
     batch->groups.push_back(std::move(group));
@@ -213,13 +221,15 @@ void Trainer::Advantages(StepBatch* batch) {
 UpdateResult Trainer::Update(StepBatch* batch) {
   if (reference_passes_) updater_->ScoreReference(reference_passes_.get(), batch->groups);
   const int64_t n = static_cast<int64_t>(batch->groups.size());
-  const int64_t mini = recipe_.update.mini_batch_prompts > 0 ? recipe_.update.mini_batch_prompts : n;
+  const int64_t mini =
+      recipe_.update.mini_batch_prompts > 0 ? recipe_.update.mini_batch_prompts : n;
   UpdateResult sum;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
-      const auto part = std::span(batch->groups)
-                            .subspan(static_cast<size_t>(begin), static_cast<size_t>(std::min(mini, n - begin)));
+      const auto part =
+          std::span(batch->groups)
+              .subspan(static_cast<size_t>(begin), static_cast<size_t>(std::min(mini, n - begin)));
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
       const UpdateResult result = updater_->MiniBatch(part, on_policy, &optimizer_);
       norm += result.applied.norm;
@@ -262,7 +272,8 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
   advantage.Write("critic/advantages", &m);
   response.Write("response_length", &m);
   prompt.Write("prompt_length", &m);
-  m["response_length/clip_ratio"] = static_cast<double>(truncated) / static_cast<double>(num_leaves);
+  m["response_length/clip_ratio"] =
+      static_cast<double>(truncated) / static_cast<double>(num_leaves);
   m.emplace("actor/entropy", entropy.mean());
   m["actor/objective"] = update.objective;
   m["actor/grad_norm"] = update.applied.norm;
@@ -272,16 +283,20 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
   m["training/rollout_probs_diff_max"] = update.probs_diff_max;
   for (const Verdict v : {Verdict::kRight, Verdict::kWrong, Verdict::kTimedOut, Verdict::kBroken}) {
     m[std::string("verdict/") + ToString(v)] =
-        static_cast<double>(batch.verdicts[static_cast<int>(v)]) / static_cast<double>(batch.sampled);
+        static_cast<double>(batch.verdicts[static_cast<int>(v)]) /
+        static_cast<double>(batch.sampled);
   }
   m["select/rounds"] = static_cast<double>(batch.rounds);
   m["select/kept"] = static_cast<double>(batch.trees.size());
   m["select/sampled"] = static_cast<double>(batch.sampled_groups);
-  m["batch/solve_none"] = static_cast<double>(batch.solve_none) / static_cast<double>(batch.sampled_groups);
-  m["batch/solve_all"] = static_cast<double>(batch.solve_all) / static_cast<double>(batch.sampled_groups);
+  m["batch/solve_none"] =
+      static_cast<double>(batch.solve_none) / static_cast<double>(batch.sampled_groups);
+  m["batch/solve_all"] =
+      static_cast<double>(batch.solve_all) / static_cast<double>(batch.sampled_groups);
   m["timing_s/gen"] = batch.seconds_rollout;
   m["timing_s/reward"] = batch.seconds_reward;
-  m["perf/sampled_tokens_per_s"] = static_cast<double>(batch.rollout.sampled_tokens) / batch.seconds_rollout;
+  m["perf/sampled_tokens_per_s"] =
+      static_cast<double>(batch.rollout.sampled_tokens) / batch.seconds_rollout;
   m["perf/trained_tokens"] = static_cast<double>(update.trained_tokens);
   m["perf/total_tokens"] = (prompt.mean() + response.mean()) * static_cast<double>(num_leaves);
   return m;
@@ -294,7 +309,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
   const bool last = step == t.steps;
   double seconds = watch->Lap();
   metrics["perf/throughput"] = metrics["perf/total_tokens"] / seconds;
-  metrics["perf/trained_tokens_per_s"] = metrics["perf/trained_tokens"] / metrics["timing_s/update_actor"];
+  metrics["perf/trained_tokens_per_s"] =
+      metrics["perf/trained_tokens"] / metrics["timing_s/update_actor"];
   if ((recipe_.eval.every > 0 && step % recipe_.eval.every == 0) || (last && recipe_.eval.after)) {
     EvaluateAndRecord(recipe_, run_folder_, step, *policy_.model, *policy_.tokenizer, &metrics);
     metrics["timing_s/eval"] = watch->Lap();
@@ -307,7 +323,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
     for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
       groups.push_back({&batch_.prompts[g], &batch_.trees[g], batch_.groups[g].advantage});
     }
-    WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step, *policy_.tokenizer, groups);
+    WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
+                      *policy_.tokenizer, groups);
   }
   log->Write(step, metrics);
   whole_ = true;
@@ -315,7 +332,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 }
 
 void Trainer::Save() {
-  SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder, recipe_.trainer.keep_checkpoints);
+  SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
+                 recipe_.trainer.keep_checkpoints);
 }
 
 void Trainer::RunSteps(MetricsLog* log) {
@@ -349,8 +367,8 @@ void Trainer::Run() {
     RunSteps(&log);
   } catch (const Interrupted&) {
     if (whole_ && at_.step > 0 && LatestCheckpoint(run_folder_) != at_.step) Save();
-    throw Interrupted(fmt::format("stopped after step {} of {}; go on with: rlvr resume {}", at_.step,
-                                  recipe_.trainer.steps, run_folder_));
+    throw Interrupted(fmt::format("stopped after step {} of {}; go on with: rlvr resume {}",
+                                  at_.step, recipe_.trainer.steps, run_folder_));
   }
   ExportModel(run_folder_ + "/model", *policy_.model, policy_.folder);
 }
@@ -363,7 +381,8 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       order_(prompts_->size(), recipe.seed),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       advantage_(MakeAdvantage(recipe.resolved.Find("advantage"))),
-      objective_(MakeObjective(recipe.resolved.Find("policy_loss"), recipe.resolved.Find("regularizer"))),
+      objective_(
+          MakeObjective(recipe.resolved.Find("policy_loss"), recipe.resolved.Find("regularizer"))),
       optimizer_(policy_.model->layout()) {
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
@@ -387,7 +406,8 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
     Prompt prompt;
     std::vector<RolloutRequest> requests;
     requests.push_back(Request(step, at_.position + i, &prompt));
-    Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options, std::move(requests))[0];
+    Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
+                        std::move(requests))[0];
     Judge(prompt, &tree);
     Tree one = tree;
     one.segments.clear();
@@ -412,9 +432,11 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
 }  // namespace
 
 void Train(const Recipe& recipe) {
-  if (recipe.kind != "rl") throw Error(recipe.name, "a recipe of kind " + recipe.kind, "run it with rlvr " + recipe.kind);
+  if (recipe.kind != "rl")
+    throw Error(recipe.name, "a recipe of kind " + recipe.kind, "run it with rlvr " + recipe.kind);
   SetNumThreads(recipe.threads);
-  Trainer trainer(recipe, RunFolder(recipe));  // before the folder: a wrong model leaves nothing behind
+  Trainer trainer(recipe,
+                  RunFolder(recipe));  // before the folder: a wrong model leaves nothing behind
   StartRunFolder(recipe);
   trainer.Run();
 }
@@ -431,7 +453,8 @@ void Resume(const std::string& run_folder, const ResumeOptions& options) {
 
 Tree ReplaySample(const std::string& run_folder, int64_t step, int64_t prompt_index, int sample) {
   const Recipe recipe = LoadRunRecipe(run_folder);
-  if (recipe.kind != "rl") throw Error(run_folder, "a run of kind " + recipe.kind, "only rl runs have samples");
+  if (recipe.kind != "rl")
+    throw Error(run_folder, "a run of kind " + recipe.kind, "only rl runs have samples");
   CheckIsa(run_folder, recipe, /*other_isa=*/false);
   ReadMetrics(run_folder, step);  // an Error if the run has not come so far
   SetNumThreads(recipe.threads);

@@ -31,19 +31,21 @@ SegmentField<float> Recorded(const Tree& tree, Statistic statistic) {
 }
 
 // [predictions] of a packed batch -> the fields of its trees.
-std::vector<SegmentField<float>> Scatter(const PackedTrees& packed, std::span<const Tree* const> trees,
+std::vector<SegmentField<float>> Scatter(const PackedTrees& packed,
+                                         std::span<const Tree* const> trees,
                                          const std::vector<float>& values) {
   std::vector<SegmentField<float>> fields;
   for (const Tree* tree : trees) fields.push_back(MakeSegmentField<float>(*tree));
   for (size_t i = 0; i < values.size(); ++i) {
     const Prediction& p = packed.predictions[i];
-    fields[static_cast<size_t>(p.tree)][static_cast<size_t>(p.segment)][static_cast<size_t>(p.offset)] = values[i];
+    fields[static_cast<size_t>(p.tree)][static_cast<size_t>(p.segment)]
+          [static_cast<size_t>(p.offset)] = values[i];
   }
   return fields;
 }
 
-// Calls body(leaf index, segment, offset) for every policy token of every trajectory, in the order of
-// an ObjectiveBatch's tokens.
+// Calls body(leaf index, segment, offset) for every policy token of every trajectory, in the order
+// of an ObjectiveBatch's tokens.
 template <class Body>
 void ForEachLeafToken(const Tree& tree, Body body) {
   for (size_t l = 0; l < tree.leaves.size(); ++l) {
@@ -62,7 +64,8 @@ ObjectiveBatch MakeBatch(std::span<const TrainingGroup> groups) {
   for (size_t g = 0; g < groups.size(); ++g) {
     const TrainingGroup& group = groups[g];
     const Tree& tree = *group.tree;
-    RLVR_CHECK(group.advantage.size() == tree.leaves.size() && group.in_loss.size() == tree.leaves.size())
+    RLVR_CHECK(group.advantage.size() == tree.leaves.size() &&
+               group.in_loss.size() == tree.leaves.size())
         << tree.leaves.size();
     std::vector<int64_t> length(tree.leaves.size(), 0);
     ForEachLeafToken(tree, [&](size_t leaf, size_t segment, size_t offset) {
@@ -107,8 +110,8 @@ struct GroupCoefficients {
   std::vector<SegmentField<double>> values;  // [wanted]
 };
 
-// Coefficients on (leaf, position) are summed onto the tokens that leaves share. `cursor`: the group's
-// first token in the evaluated batch; moves past it.
+// Coefficients on (leaf, position) are summed onto the tokens that leaves share. `cursor`: the
+// group's first token in the evaluated batch; moves past it.
 GroupCoefficients SumOntoTokens(const Tree& tree, const ObjectiveResult& result, size_t* cursor) {
   GroupCoefficients out;
   size_t end = *cursor;
@@ -124,20 +127,6 @@ GroupCoefficients SumOntoTokens(const Tree& tree, const ObjectiveResult& result,
   return out;
 }
 
-void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) {
-  for (const MetricTerm& term : from) {
-    auto it = std::find_if(to->begin(), to->end(), [&](const MetricTerm& t) { return t.name == term.name; });
-    if (it == to->end()) {
-      to->push_back(term);
-    } else if (term.is_max) {
-      if (term.weight > 0 && (it->weight == 0 || term.sum / term.weight > it->sum / it->weight)) *it = term;
-    } else {
-      it->sum += term.sum;
-      it->weight += term.weight;
-    }
-  }
-}
-
 // Largest |p - p_recorded| over the batch; a logp that differs in any bit throws.
 double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* const> trees,
                            const std::vector<float>& logp) {
@@ -149,9 +138,12 @@ double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* cons
     const float recorded = segment.logp[static_cast<size_t>(p.offset)];
     diff_max = std::max(diff_max, std::abs(std::exp(double{logp[i]}) - std::exp(double{recorded})));
     if (std::bit_cast<uint32_t>(logp[i]) == std::bit_cast<uint32_t>(recorded)) continue;
-    throw Error(fmt::format("prompt {}, sample {}, response token {}", tree.prompt_index, segment.sample, p.offset),
-                fmt::format("sampling recorded log-prob {} and training computes {}", recorded, logp[i]),
-                "they must be the same bits: this is a bug of a kernel; RLVR_ISA=scalar runs the reference ones");
+    throw Error(
+        fmt::format("prompt {}, sample {}, response token {}", tree.prompt_index, segment.sample,
+                    p.offset),
+        fmt::format("sampling recorded log-prob {} and training computes {}", recorded, logp[i]),
+        "they must be the same bits: this is a bug of a kernel; RLVR_ISA=scalar runs the reference "
+        "ones");
   }
   return diff_max;
 }
@@ -194,11 +186,13 @@ const PackedTrees& TreePasses::Forward(std::span<const Tree* const> trees, Autho
   return packed_;
 }
 
-std::vector<std::vector<float>> TreePasses::Score(float temperature, std::span<const Statistic> wanted) {
+std::vector<std::vector<float>> TreePasses::Score(float temperature,
+                                                  std::span<const Statistic> wanted) {
   const auto& predictions = packed_.predictions;
   const int64_t D = model_->config().hidden_size, R = static_cast<int64_t>(predictions.size());
   std::vector<std::vector<float>> values(wanted.size(), std::vector<float>(predictions.size()));
-  // HeadForward takes one row per entry: the rows of shared prompts are repeated, a piece at a time.
+  // HeadForward takes one row per entry: the rows of shared prompts are repeated, a piece at a
+  // time.
   constexpr int64_t kPiece = 4096;
   for (int64_t begin = 0; begin < R; begin += kPiece) {
     const int64_t n = std::min(kPiece, R - begin);
@@ -210,15 +204,16 @@ std::vector<std::vector<float>> TreePasses::Score(float temperature, std::span<c
       targets.push_back(p.target);
     }
     std::vector<std::span<float>> out;
-    for (auto& v : values) out.push_back(std::span(v).subspan(static_cast<size_t>(begin), static_cast<size_t>(n)));
+    for (auto& v : values)
+      out.push_back(std::span(v).subspan(static_cast<size_t>(begin), static_cast<size_t>(n)));
     HeadForward(*model_, {dhidden_.data(), n, D}, targets, temperature, wanted, out);
   }
   return values;
 }
 
-std::vector<std::vector<float>> TreePasses::Backward(float temperature, std::span<const Statistic> wanted,
-                                                     const std::vector<std::vector<float>>& coefficients,
-                                                     float* gradient) {
+std::vector<std::vector<float>> TreePasses::Backward(
+    float temperature, std::span<const Statistic> wanted,
+    const std::vector<std::vector<float>>& coefficients, float* gradient) {
   const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
   std::vector<int64_t> rows;
   std::vector<int32_t> targets;
@@ -232,7 +227,8 @@ std::vector<std::vector<float>> TreePasses::Backward(float temperature, std::spa
   dhidden_.Resize(T * D);
   HeadBackward(*model_, {hidden_.data(), T, D}, rows, targets, temperature, wanted, in,
                packed_.batch.unit_begin, {dhidden_.data(), T, D}, gradient, out);
-  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D}, gradient);
+  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
+                 gradient);
   return values;
 }
 
@@ -260,15 +256,17 @@ void Updater::ScoreReference(TreePasses* reference, std::span<TrainingGroup> gro
   }
 }
 
-UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_policy, Optimizer* optimizer) {
+UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_policy,
+                                Optimizer* optimizer) {
   UpdateResult result;
   const auto trees = TreesOf(groups);
   const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
   const auto& wanted = objective_->wanted();
-  // What sampling recorded are the bits that training would compute: no pass is needed to have them.
+  // What sampling recorded are the bits that training would compute: no pass is needed to have
+  // them.
   const bool recorded = on_policy && std::all_of(wanted.begin(), wanted.end(), [](Statistic s) {
-    return s == Statistic::kLogp || s == Statistic::kEntropy;
-  });
+                          return s == Statistic::kLogp || s == Statistic::kEntropy;
+                        });
   std::vector<GroupStatistics> statistics(groups.size());
   std::vector<GroupCoefficients> coefficients(groups.size());
   const auto micro_groups = [&](size_t m) {
@@ -279,7 +277,8 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
     const auto values = passes_.Score(temperature_, wanted);
     for (const auto& v : values) {
       auto fields = Scatter(passes_.packed(), std::span(trees).subspan(begin, end - begin), v);
-      for (size_t g = begin; g < end; ++g) statistics[g].values.push_back(std::move(fields[g - begin]));
+      for (size_t g = begin; g < end; ++g)
+        statistics[g].values.push_back(std::move(fields[g - begin]));
     }
   };
   const ObjectiveBatch whole = MakeBatch(groups);
@@ -288,12 +287,13 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
     ObjectiveBatch batch = MakeBatch(part);
     batch.total_tokens = whole.total_tokens;
     batch.total_sequences = whole.total_sequences;
-    const ObjectiveResult r =
-        objective_->Evaluate(batch, LeafRows(part, std::span(statistics).subspan(begin, end - begin)));
+    const ObjectiveResult r = objective_->Evaluate(
+        batch, LeafRows(part, std::span(statistics).subspan(begin, end - begin)));
     result.objective += r.objective;
     AddTerms(r.metrics, &result.terms);
     size_t cursor = 0;
-    for (size_t g = begin; g < end; ++g) coefficients[g] = SumOntoTokens(*groups[g].tree, r, &cursor);
+    for (size_t g = begin; g < end; ++g)
+      coefficients[g] = SumOntoTokens(*groups[g].tree, r, &cursor);
   };
 
   if (recorded) {
@@ -301,7 +301,8 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
       for (const Statistic s : wanted) statistics[g].values.push_back(Recorded(*trees[g], s));
     }
   }
-  if (!objective_->separable()) {  // its scope is the mini-batch: all statistics before any coefficient
+  if (!objective_
+           ->separable()) {  // its scope is the mini-batch: all statistics before any coefficient
     for (size_t m = 0; !recorded && m + 1 < bounds.size(); ++m) {
       const auto [begin, end] = micro_groups(m);
       passes_.Forward(std::span(trees).subspan(begin, end - begin), Author::kPolicy, false);
@@ -324,18 +325,35 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (const Prediction& p : packed.predictions) {
         const auto& field = coefficients[begin + static_cast<size_t>(p.tree)].values[i];
-        loss_coefficients[i].push_back(
-            static_cast<float>(-field[static_cast<size_t>(p.segment)][static_cast<size_t>(p.offset)]));
+        loss_coefficients[i].push_back(static_cast<float>(
+            -field[static_cast<size_t>(p.segment)][static_cast<size_t>(p.offset)]));
       }
     }
     const auto values = passes_.Backward(temperature_, wanted, loss_coefficients, gradient_.data());
     if (on_policy) {
-      result.probs_diff_max = std::max(result.probs_diff_max, CompareWithRecorded(packed, micro, values[0]));
+      result.probs_diff_max =
+          std::max(result.probs_diff_max, CompareWithRecorded(packed, micro, values[0]));
     }
     result.trained_tokens += packed.batch.size();
   }
   result.applied = ApplyGradient(settings_, total_steps_, gradient_, model_, optimizer);
   return result;
+}
+
+void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) {
+  for (const MetricTerm& term : from) {
+    auto it = std::find_if(to->begin(), to->end(),
+                           [&](const MetricTerm& t) { return t.name == term.name; });
+    if (it == to->end()) {
+      to->push_back(term);
+    } else if (term.is_max) {
+      if (term.weight > 0 && (it->weight == 0 || term.sum / term.weight > it->sum / it->weight))
+        *it = term;
+    } else {
+      it->sum += term.sum;
+      it->weight += term.weight;
+    }
+  }
 }
 
 Metrics Finish(const std::vector<MetricTerm>& terms) {

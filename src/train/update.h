@@ -23,16 +23,18 @@ struct TrainingGroup {
   std::vector<std::vector<float>> logp_ref;  // [segments][n] or empty: of the reference model
 };
 
-// Consecutive trees whose tokens sum to at most `max_tokens` (or one tree that is larger than that):
-// trees are never split. Returns the bounds [batches + 1].
+// Consecutive trees whose tokens sum to at most `max_tokens` (or one tree that is larger than
+// that): trees are never split. Returns the bounds [batches + 1].
 std::vector<int64_t> SplitMicroBatches(std::span<const Tree* const> trees, int64_t max_tokens);
 
 // The buffers of forward and backward passes over packed trees of one model.
 class TreePasses {
  public:
   TreePasses(const Model* model, bool recompute);
-  // Packs and runs forward; `predicted`: whose tokens become predictions. for_backward keeps activations.
-  const PackedTrees& Forward(std::span<const Tree* const> trees, Author predicted, bool for_backward);
+  // Packs and runs forward; `predicted`: whose tokens become predictions. for_backward keeps
+  // activations.
+  const PackedTrees& Forward(std::span<const Tree* const> trees, Author predicted,
+                             bool for_backward);
   // Statistics of every prediction of the last Forward: [wanted][predictions].
   std::vector<std::vector<float>> Score(float temperature, std::span<const Statistic> wanted);
   // Adds to gradient [layout.total] the gradient of sum coefficient * statistic; returns the
@@ -55,14 +57,15 @@ class TreePasses {
 struct UpdateResult {
   double objective = 0;
   AppliedGradient applied;
-  double probs_diff_max = 0;       // only where on_policy
-  int64_t trained_tokens = 0;      // packed: forward and backward
-  std::vector<MetricTerm> terms;   // the objective's, added up over micro-batches
+  double probs_diff_max = 0;      // only where on_policy
+  int64_t trained_tokens = 0;     // packed: forward and backward
+  std::vector<MetricTerm> terms;  // the objective's, added up over micro-batches
 };
 
 class Updater {
  public:
-  // total_steps: optimizer steps of the whole run, for the schedule. temperature: of the statistics.
+  // total_steps: optimizer steps of the whole run, for the schedule. temperature: of the
+  // statistics.
   Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
           int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute);
 
@@ -71,10 +74,14 @@ class Updater {
 
   // One optimizer step on whole groups. on_policy: the weights are still those that sampled, so the
   // recorded statistics serve, and backward's own must equal them bit for bit; if not, throws Error
-  // naming the token. The same groups give the same bits for any micro_batch_tokens and number of threads.
-  UpdateResult MiniBatch(std::span<const TrainingGroup> groups, bool on_policy, Optimizer* optimizer);
+  // naming the token. The same groups give the same bits for any micro_batch_tokens and number of
+  // threads.
+  UpdateResult MiniBatch(std::span<const TrainingGroup> groups, bool on_policy,
+                         Optimizer* optimizer);
 
-  const AlignedBuffer<float>& gradient() const { return gradient_; }  // of the loss, of the last MiniBatch
+  const AlignedBuffer<float>& gradient() const {
+    return gradient_;
+  }  // of the loss, of the last MiniBatch
 
  private:
   Model* model_;
@@ -87,6 +94,8 @@ class Updater {
   AlignedBuffer<float> gradient_;
 };
 
+// Adds terms of one name up (the largest of "max" ones stays).
+void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to);
 // Terms of one name become one number.
 Metrics Finish(const std::vector<MetricTerm>& terms);
 
