@@ -89,7 +89,9 @@ TEST_F(RecipeTest, FoundByName) {
   bool listed = false;
   for (const auto& [name, description] : ListRecipes()) {
     if (name == "dapo_small") listed = description == "DAPO, made small.";
-    if (name == "grpo_small") EXPECT_EQ(description, "");
+    if (name == "grpo_small") {
+      EXPECT_EQ(description, "");
+    }
   }
   EXPECT_TRUE(listed);
   try {
