@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
+#include "objective/aggregate.h"
 #include "objective/objective.h"
 
 namespace rlvr {
@@ -36,7 +37,7 @@ class FieldReader {
     body(inner);
     inner.Done();
   }
-  void Stage(const char* key) { reader_.Known(key); }
+  void Stage(const char* key, const char*) { reader_.Known(key); }
   void Done() const { reader_.Done(); }
 
  private:
@@ -74,7 +75,8 @@ class FieldWriter {
     body(inner);
     out_->Set(key, std::move(map));
   }
-  void Stage(const char* key);
+  // default_name: the stage's method where the recipe names none.
+  void Stage(const char* key, const char* default_name);
 
  private:
   ConfigNode* out_;
@@ -99,9 +101,20 @@ ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
   return node;
 }
 
-void FieldWriter::Stage(const char* key) {
-  const ConfigNode* node = given_ == nullptr ? nullptr : given_->Find(key);
-  if (node != nullptr) out_->Set(key, WithDefaults(key, *node));
+void FieldWriter::Stage(const char* key, const char* default_name) {
+  const ConfigNode* given = given_ == nullptr ? nullptr : given_->Find(key);
+  ConfigNode node = given == nullptr ? ConfigNode{} : *given;
+  if (node.kind == ConfigNode::Kind::kNull) {
+    node.kind = *default_name ? ConfigNode::Kind::kMap : ConfigNode::Kind::kList;
+  }
+  if (node.kind == ConfigNode::Kind::kMap && node.Find("name") == nullptr) {
+    node.Set("name", Scalar(default_name));
+  }
+  node = WithDefaults(key, std::move(node));
+  if (std::string(key) == "policy_loss" && node.Find("aggregate") == nullptr) {
+    node.Set("aggregate", Scalar(Aggregate().mode));
+  }
+  out_->Set(key, std::move(node));
 }
 
 const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
@@ -163,10 +176,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
     });
   });
-  f.Stage("select");
-  f.Stage("advantage");
-  f.Stage("policy_loss");
-  f.Stage("regularizer");
+  f.Stage("select", "none");
+  f.Stage("advantage", "group_normalized");
+  f.Stage("policy_loss", "decoupled_clip");
+  f.Stage("regularizer", "");
   f.Map("update", [&](auto& p) {
     OptimizerSettings& o = r.update.optimizer;
     p("mini_batch_prompts", r.update.mini_batch_prompts, int64_t{0}, kMany);
