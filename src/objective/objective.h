@@ -1,5 +1,5 @@
-// Trees with rewards -> one coefficient per statistic per token. Read: tape.h (fields and their gradients),
-// one file of policy_loss/, method_list.h (what there is), then this.
+// Trees with rewards -> one coefficient per statistic per token. Read: tape.h (fields and their
+// gradients), one file of policy_loss/, method_list.h (what there is), then this.
 #ifndef RLVR_OBJECTIVE_OBJECTIVE_H_
 #define RLVR_OBJECTIVE_OBJECTIVE_H_
 #include <cstdint>
@@ -24,17 +24,21 @@ struct MethodDescription {
 };
 std::vector<MethodDescription> DescribeMethods();  // all stages, sorted by stage and name
 
-// --- select: which groups train -----------------------------------------------------------------------
+// --- select: which groups train
+// -----------------------------------------------------------------------
 class Selector {
  public:
   virtual ~Selector() = default;
   virtual bool Keep(const Tree& group) const = 0;
-  virtual int64_t max_rounds() const = 0;  // of sampling to fill a batch; 1 for "none"; hitting it is an error with a remedy
+  virtual int64_t max_rounds()
+      const = 0;  // of sampling to fill a batch; 1 for "none"; hitting it is an error with a remedy
 };
-// "none": every group. "dynamic_sampling" (DAPO, arXiv:2503.14476 Sec. 3.2, Eq. 11): 0 < #right < G.
+// "none": every group. "dynamic_sampling" (DAPO, arXiv:2503.14476 Sec. 3.2, Eq. 11): 0 < #right <
+// G.
 std::unique_ptr<Selector> MakeSelector(const ConfigNode* node);
 
-// --- advantage: rewards of a group -> one advantage per leaf ----------------------------------------------
+// --- advantage: rewards of a group -> one advantage per leaf
+// ----------------------------------------------
 class AdvantageEstimator {
  public:
   virtual ~AdvantageEstimator() = default;
@@ -43,8 +47,9 @@ class AdvantageEstimator {
 // "group_normalized" (GRPO): (r - mean) / (std + eps), std with Bessel; a group of one: r itself.
 std::unique_ptr<AdvantageEstimator> MakeAdvantage(const ConfigNode* node);
 
-// --- the objective ------------------------------------------------------------------------------------------
-// Policy tokens of a set of trajectories, one row each: S sequences, T tokens.
+// --- the objective
+// ------------------------------------------------------------------------------------------ Policy
+// tokens of a set of trajectories, one row each: S sequences, T tokens.
 struct ObjectiveBatch {
   std::vector<int64_t> sequence_begin;  // [S + 1] into T
   std::vector<int32_t> group;           // [S] non-decreasing
@@ -52,20 +57,23 @@ struct ObjectiveBatch {
   std::vector<double> logp_old;         // [T] recorded by sampling
   std::vector<double> logp_ref;         // [T] or empty
   std::vector<double> mask;             // [T] 1: counts in the loss and in denominators; 0: neither
-  // Totals over the whole mini-batch, which may be larger than this batch when the objective is separable.
-  double total_tokens = 0;              // sum of mask
-  double total_sequences = 0;           // with at least one unmasked token
+  // Totals over the whole mini-batch, which may be larger than this batch when the objective is
+  // separable.
+  double total_tokens = 0;     // sum of mask
+  double total_sequences = 0;  // with at least one unmasked token
   int64_t num_tokens() const { return static_cast<int64_t>(adv.size()); }
 };
 
-struct MetricTerm {  // metric = sum / weight, both added up over micro-batches; "max" metrics keep the largest
+// metric = sum / weight, both added up over micro-batches; with weight 0 the metric is the sum
+// itself (a share of the mini-batch's whole, such as the loss); "max" metrics keep the largest.
+struct MetricTerm {
   std::string name;  // "actor/pg_clipfrac"
   double sum = 0, weight = 0;
   bool is_max = false;
 };
 
 struct ObjectiveResult {
-  double objective = 0;                           // J, maximised; this batch's share of the mini-batch's
+  double objective = 0;  // J, maximised; this batch's share of the mini-batch's
   std::vector<std::vector<double>> coefficients;  // [wanted statistics][T]: dJ / dstatistic
   std::vector<MetricTerm> metrics;
 };
@@ -73,15 +81,18 @@ struct ObjectiveResult {
 class Objective {
  public:
   virtual ~Objective() = default;
-  virtual const std::vector<Statistic>& wanted() const = 0;  // always has kLogp first; metrics need kEntropy second
+  virtual const std::vector<Statistic>& wanted()
+      const = 0;  // always has kLogp first; metrics need kEntropy second
   virtual bool needs_reference() const = 0;
   virtual bool separable() const = 0;  // by group, given the totals
   // statistics[i] [T] belongs to wanted()[i].
   virtual ObjectiveResult Evaluate(const ObjectiveBatch& batch,
                                    const std::vector<std::vector<double>>& statistics) const = 0;
 };
-// From a recipe's `policy_loss` (map with name, aggregate, parameters) and `regularizer` (list of maps).
-std::unique_ptr<Objective> MakeObjective(const ConfigNode* policy_loss, const ConfigNode* regularizers);
+// From a recipe's `policy_loss` (map with name, aggregate, parameters) and `regularizer` (list of
+// maps).
+std::unique_ptr<Objective> MakeObjective(const ConfigNode* policy_loss,
+                                         const ConfigNode* regularizers);
 
 }  // namespace rlvr
 #endif  // RLVR_OBJECTIVE_OBJECTIVE_H_

@@ -1,5 +1,6 @@
-// Reverse-mode differentiation over whole arrays, in double: all the automatic differentiation there is.
-// A Field is an array over the T tokens of a batch (or over its S sequences, or a scalar) on a tape.
+// Reverse-mode differentiation over whole arrays, in double: all the automatic differentiation
+// there is. A Field is an array over the T tokens of a batch (or over its S sequences, or a scalar)
+// on a tape.
 #ifndef RLVR_OBJECTIVE_TAPE_H_
 #define RLVR_OBJECTIVE_TAPE_H_
 #include <cstdint>
@@ -34,7 +35,8 @@ class Tape {
   // The same for several inputs in one sweep.
   std::vector<std::vector<double>> Gradients(const Field& output, const std::vector<Field>& inputs);
 
-  // For operations (tape.cc, reduce.cc): backward gets the output's adjoint and adds to the inputs'.
+  // For operations (tape.cc, reduce.cc): backward gets the output's adjoint and adds to the
+  // inputs'.
   using Backward = std::function<void(const std::vector<double>& output_adjoint,
                                       std::vector<std::vector<double>*>& input_adjoints)>;
   Field Record(std::vector<double> values, std::vector<Field> inputs, Backward backward);
@@ -50,7 +52,8 @@ class Tape {
   std::vector<Node> nodes_;
 };
 
-// Elementwise; two fields of one tape and equal size, or one of them of size 1; doubles are constants.
+// Elementwise; two fields of one tape and equal size, or one of them of size 1; doubles are
+// constants.
 Field operator+(const Field& a, const Field& b);
 Field operator-(const Field& a, const Field& b);
 Field operator*(const Field& a, const Field& b);
@@ -66,19 +69,20 @@ Field operator/(const Field& a, double b);
 Field Exp(const Field& a);
 Field Log(const Field& a);
 Field Sqrt(const Field& a);
-Field Abs(const Field& a);                       // gradient 0 at 0
+Field Abs(const Field& a);  // gradient 0 at 0
 Field Sigmoid(const Field& a);
 Field Softplus(const Field& a);
-Field Min(const Field& a, const Field& b);       // ties: the gradient goes to a
-Field Max(const Field& a, const Field& b);       // ties: the gradient goes to a
+Field Min(const Field& a, const Field& b);            // ties: the gradient goes to a
+Field Max(const Field& a, const Field& b);            // ties: the gradient goes to a
 Field Clip(const Field& a, double low, double high);  // gradient 1 inside and on the bounds, else 0
 Field Where(const std::vector<char>& condition, const Field& a, const Field& b);
 Field StopGradient(const Field& a);
-Field Sum(const Field& a);                       // [1]
+Field Sum(const Field& a);  // [1]
 // Over consecutive ranges begin[i]..begin[i+1] of a: [begin.size() - 1].
 Field SegmentSum(const Field& a, const std::vector<int64_t>& begin);
 Field SegmentLogSumExp(const Field& a, const std::vector<int64_t>& begin);
-Field Broadcast(const Field& a, const std::vector<int64_t>& begin);  // the inverse: one value to each of its range
+Field Broadcast(const Field& a,
+                const std::vector<int64_t>& begin);  // the inverse: one value to each of its range
 Field Gather(const Field& a, const std::vector<int64_t>& index);
 // For each element of a range: mean of the others (ranges of one element: 0).
 Field LeaveOneOutMean(const Field& a, const std::vector<int64_t>& begin);
