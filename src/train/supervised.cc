@@ -272,8 +272,8 @@ Metrics SupervisedTrainer::Step() {
     const PackedTrees& packed = passes_->Forward(micro, Author::kExpert, /*for_backward=*/true);
     const std::vector<std::vector<float>> coefficients = {
         std::vector<float>(packed.predictions.size(), coefficient)};
-    for (const float logp : passes_->Backward(1.0f, kWanted, coefficients, gradient_.get())[0])
-      loss -= logp;
+    const auto values = passes_->Backward(1.0f, kWanted, coefficients, gradient_.get());
+    for (const float logp : values[0]) loss -= logp;
     tokens += packed.batch.size();
   }
   const AppliedGradient applied =

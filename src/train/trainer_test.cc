@@ -39,7 +39,7 @@ class TrainerTest : public testing::Test {
     std::ofstream(folder_.path() + "/rl.yaml") << R"(
 compute: fp32
 data: {train: "gsm_micro:max_steps=2", validation: gsm_micro, prompts_per_step: 4}
-rollout: {group_size: 4, max_tokens: 14, temperature: 1.5, max_sequences: 6}
+rollout: {group_size: 4, max_tokens: 14, temperature: 1.5, max_sequences: 6, stop: [a, b, c, d, e, f, g, "0", "1"]}
 reward: {overlong: {name: soft, buffer: 14}}
 regularizer: [{name: kl, beta: 0.01}]
 update: {lr: 3.0e-3, mini_batch_prompts: 2, micro_batch_tokens: 300, warmup_steps: 2, schedule: cosine}
