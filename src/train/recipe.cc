@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -221,6 +222,24 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
   });
 }
 
+// Sections that a recipe of this kind does not read would only mislead.
+void DropUnread(const std::string& kind, ConfigNode* resolved) {
+  static const std::set<std::string> kSupervised = {"architecture", "supervised"};
+  static const std::set<std::string> kRl = {"reward", "select", "advantage", "policy_loss",
+                                            "regularizer"};
+  ConfigNode kept = *resolved;
+  kept.keys.clear();
+  kept.items.clear();
+  for (size_t i = 0; i < resolved->keys.size(); ++i) {
+    const std::string& key = resolved->keys[i];
+    if ((kind == "rl" ? kSupervised : kRl).count(key) ||
+        (key == "architecture" && kind != "pretrain"))
+      continue;
+    kept.Set(key, resolved->items[i]);
+  }
+  *resolved = std::move(kept);
+}
+
 // "recipes/dapo.yaml:12" of a section for errors about how its keys go together.
 std::string PlaceOf(const ConfigNode& root, const std::string& key) {
   const ConfigNode* node = root.Find(key);
@@ -313,6 +332,7 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
+  DropUnread(r.kind, &r.resolved);
   return r;
 }
 

@@ -1,11 +1,17 @@
 #include "train/trainer.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
+#include <cmath>
 #include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
@@ -39,7 +45,7 @@ class TrainerTest : public testing::Test {
     std::ofstream(folder_.path() + "/rl.yaml") << R"(
 compute: fp32
 data: {train: "gsm_micro:max_steps=2", validation: gsm_micro, prompts_per_step: 4}
-rollout: {group_size: 4, max_tokens: 14, temperature: 1.5, max_sequences: 6}
+rollout: {group_size: 4, max_tokens: 14, temperature: 1.5, max_sequences: 6, stop: [a, b, c, d, e, f, g, "0", "1"]}
 reward: {overlong: {name: soft, buffer: 14}}
 regularizer: [{name: kl, beta: 0.01}]
 update: {lr: 3.0e-3, mini_batch_prompts: 2, micro_batch_tokens: 300, warmup_steps: 2, schedule: cosine}
@@ -150,6 +156,33 @@ TEST_F(TrainerTest, SameBytesForAnyThreadsAndResumed) {
   EXPECT_EQ(tree.leaves[0].reward, recorded["reward"].get<float>());
   EXPECT_THROW(ReplaySample(Run("base"), 4, 99999, 0), Error);
   EXPECT_THROW(ReplaySample(Run("base"), 9, 0, 0), Error);
+}
+
+// In a process of its own, since a request to stop cannot be taken back.
+TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(
+      {
+        HandleInterrupts();
+        const std::string metrics = Run("long") + "/metrics.jsonl";
+        std::thread presses([&] {
+          while (!fs::exists(metrics) || fs::file_size(metrics) == 0) usleep(1000);
+          raise(SIGINT);
+        });
+        try {
+          Train(Make("long",
+                     {"trainer.steps=1000000", "trainer.checkpoint_every=0", "eval.before=false"}));
+        } catch (const Interrupted& e) {
+          presses.join();
+          const int64_t saved = LatestCheckpoint(Run("long"));
+          ReadMetrics(Run("long"), saved);
+          std::cerr << e.what();
+          std::exit(saved >= 1 ? 0 : 1);
+        }
+        std::exit(2);
+      },
+      testing::ExitedWithCode(0),
+      "stopped after step [0-9]+ of 1000000; go on with: rlvr resume .*/long");
 }
 
 TEST_F(TrainerTest, RewardsAndMasksAsTheRecipeSays) {
