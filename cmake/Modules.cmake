@@ -56,6 +56,16 @@ function(rlvr_module name)
   rlvr_tests(${name})
 endfunction()
 
+# TensorBoard's events from src/NAME/events.proto, and what a run's folder records of the build.
+function(rlvr_events name)
+  protobuf_generate(APPEND_PATH TARGET rlvr_${name} PROTOS ${CMAKE_SOURCE_DIR}/src/${name}/events.proto)
+  target_include_directories(rlvr_${name} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+  execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse HEAD OUTPUT_VARIABLE commit
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  target_compile_definitions(rlvr_${name} PRIVATE RLVR_VERSION="${PROJECT_VERSION}"
+                             RLVR_GIT_COMMIT="${commit}")
+endfunction()
+
 # The command line: src/cli is a library (so that it can be tested) plus main.cc.
 function(rlvr_program program name)
   rlvr_module(${name} ${ARGN})

@@ -1,5 +1,5 @@
-// countdown: reach a target from given numbers, each used at most once, with + - * / and brackets; any correct
-// expression counts. Every problem has a solution by construction.
+// countdown: reach a target from given numbers, each used at most once, with + - * / and brackets;
+// any correct expression counts. Every problem has a solution by construction.
 #ifndef RLVR_DATA_COUNTDOWN_H_
 #define RLVR_DATA_COUNTDOWN_H_
 #include <cstdint>
@@ -21,7 +21,8 @@ struct CountdownProblem {
   int64_t target = 0;
   std::string solution;  // one expression
 };
-CountdownProblem MakeCountdown(const CountdownOptions& options, uint64_t seed, Split split, int64_t index);
+CountdownProblem MakeCountdown(const CountdownOptions& options, uint64_t seed, Split split,
+                               int64_t index);
 std::string CountdownQuestion(const CountdownProblem& problem);
 
 }  // namespace rlvr

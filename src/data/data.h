@@ -10,12 +10,14 @@ namespace rlvr {
 
 // One row, in the field's columns.
 struct Prompt {
-  std::vector<std::pair<std::string, std::string>> messages;  // role, content; a plain string is one user message
-  std::string data_source;           // selects the verifier
+  std::vector<std::pair<std::string, std::string>>
+      messages;             // role, content; a plain string is one user message
+  std::string data_source;  // selects the verifier
   std::string ability;
-  std::string ground_truth;          // reward_model.ground_truth; for countdown JSON {"target": 24, "numbers": [1, 2, 3, 4]}
-  std::string extra_info;            // JSON text, kept as it was
-  int64_t index = 0;                 // row in its data set
+  std::string ground_truth;  // reward_model.ground_truth; for countdown JSON {"target": 24,
+                             // "numbers": [1, 2, 3, 4]}
+  std::string extra_info;    // JSON text, kept as it was
+  int64_t index = 0;         // row in its data set
 };
 
 enum class Split : uint8_t { kTrain, kValidation, kTest };
@@ -31,8 +33,8 @@ class PromptSource {
   virtual std::string name() const = 0;
 };
 
-// name: a path ending in .jsonl, or "gsm_micro", "countdown" with options "gsm_micro:max_steps=4,min_steps=2". An unknown name or option names the
-// nearest known one.
+// name: a path ending in .jsonl, or "gsm_micro", "countdown" with options
+// "gsm_micro:max_steps=4,min_steps=2". An unknown name or option names the nearest known one.
 std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed);
 struct DataSourceInfo {
   std::string name, description;
@@ -47,7 +49,7 @@ std::string ToJsonLine(const Prompt& prompt);
 class PromptOrder {
  public:
   PromptOrder(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
-  int64_t At(int64_t position);                                        // row
+  int64_t At(int64_t position);                                              // row
   int64_t OccurrenceAt(int64_t position) const { return position / size_; }  // epoch
 
  private:

@@ -19,6 +19,9 @@ struct GsmMicroOptions {
   int64_t train_size = 100000, validation_size = 1000, test_size = 1000;
 };
 
+// From "max_steps=4,min_steps=2"; an unknown key names the nearest known one.
+GsmMicroOptions ParseGsmMicroOptions(const std::string& text);
+
 // One step of the chain: the quantity before, the operation, the quantity after.
 struct GsmMicroStep {
   int64_t left = 0, right = 0, result = 0;

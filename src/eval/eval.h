@@ -13,19 +13,22 @@
 
 namespace rlvr {
 
-// Unbiased pass@k from n samples with c right: 1 - C(n - c, k) / C(n, k). arXiv:2107.03374, Eq. 1. 1 <= k <= n.
+// Unbiased pass@k from n samples with c right: 1 - C(n - c, k) / C(n, k). arXiv:2107.03374, Eq. 1.
+// 1 <= k <= n.
 double PassAtK(int64_t n, int64_t c, int64_t k);
-// Majority vote over answers (ties: the one seen first; empty answers do not vote): index of a sample with the winning answer, -1 if none.
+// Majority vote over answers (ties: the one seen first; empty answers do not vote): index of a
+// sample with the winning answer, -1 if none.
 int64_t MajorityVote(const std::vector<std::string>& answers);
 
 struct Interval {
-  double mean = 0, low = 0, high = 0;  // 95 % by the bootstrap over prompts (1000 resamples, seeded), since samples of one prompt hang together
+  double mean = 0, low = 0, high = 0;  // 95 % by the bootstrap over prompts (1000 resamples,
+                                       // seeded), since samples of one prompt hang together
 };
 Interval BootstrapMean(const std::vector<double>& per_prompt, RandomKey key);
 
 struct EvalOptions {
-  int k = 16;                  // samples per prompt
-  int64_t max_prompts = 0;     // 0: all
+  int k = 16;               // samples per prompt
+  int64_t max_prompts = 0;  // 0: all
   RolloutOptions rollout;
   uint64_t seed = 0;
   bool keep_samples = false;
@@ -37,21 +40,23 @@ struct EvalResult {
   Interval avg_at_k, pass_at_k, maj_at_k;
   double mean_response_length = 0, clip_ratio = 0, mean_entropy = 0;
   std::map<std::string, Interval> by_source;
-  std::map<std::string, double> pass_at;   // "pass@1", "pass@2", "pass@4", ... up to k
-  std::vector<Tree> trees;                 // if keep_samples
-  std::vector<Prompt> prompts;             // beside them
+  std::map<std::string, double> pass_at;  // "pass@1", "pass@2", "pass@4", ... up to k
+  std::vector<Tree> trees;                // if keep_samples
+  std::vector<Prompt> prompts;            // beside them
   double seconds = 0;
 };
 
-// How messages become tokens: chat template of the tokenizer's model if it has one, else the plain text.
+// How messages become tokens: chat template of the tokenizer's model if it has one, else the plain
+// text.
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt);
 
 // Judges every leaf of a tree: verdict, answer, score (correct / wrong).
-void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier, double correct,
-               double wrong, Tree* tree);
+void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
+               double correct, double wrong, Tree* tree);
 
 EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
-                    const EvalOptions& options, const std::function<void(int64_t, int64_t)>& progress = {});
+                    const EvalOptions& options,
+                    const std::function<void(int64_t, int64_t)>& progress = {});
 
 }  // namespace rlvr
 #endif  // RLVR_EVAL_EVAL_H_

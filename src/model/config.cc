@@ -23,13 +23,39 @@ int64_t RequireInt(const Json& j, const char* key, const std::string& place) {
 void Refuse(const std::string& place, const std::string& field, const Json& value) {
   throw Error(
       place, "'" + field + "' is " + value.dump() + ", which is not supported",
-      "supported: Qwen3ForCausalLM without RoPE scaling, sliding windows or attention biases");
+      "supported: Qwen3ForCausalLM without RoPE scaling, sliding windows, biases, quantization");
 }
 
 std::vector<int32_t> TokenIds(const Json& j, const char* key) {
-  if (!j.contains(key) || j[key].is_null()) return {};
+  if (!j.contains(key)) return {};
   if (j[key].is_array()) return j[key].get<std::vector<int32_t>>();
   return {j[key].get<int32_t>()};
+}
+
+void RefuseUnsupported(const Json& j, const std::string& place) {
+  if (j.value("model_type", std::string()) != "qwen3")
+    Refuse(place, "model_type", j.value("model_type", Json()));
+  if (j.contains("architectures") && j["architectures"] != Json({"Qwen3ForCausalLM"}))
+    Refuse(place, "architectures", j["architectures"]);
+  for (const char* field : {"rope_scaling", "quantization_config"}) {
+    if (j.contains(field)) Refuse(place, field, j[field]);
+  }
+  for (const char* field : {"use_sliding_window", "attention_bias"}) {
+    if (j.value(field, false)) Refuse(place, field, j[field]);
+  }
+  if (j.contains("hidden_act") && j["hidden_act"] != "silu")
+    Refuse(place, "hidden_act", j["hidden_act"]);
+  for (const Json& layer : j.value("layer_types", Json::array())) {
+    if (layer != "full_attention") Refuse(place, "layer_types", layer);
+  }
+}
+
+// Newer versions of transformers write rope_parameters: {rope_theta, rope_type}.
+double RopeTheta(const Json& j, const std::string& place) {
+  const Json parameters = j.value("rope_parameters", Json::object());
+  if (parameters.value("rope_type", "default") != "default")
+    Refuse(place, "rope_parameters", parameters);
+  return parameters.value("rope_theta", j.value("rope_theta", 10000.0));
 }
 
 }  // namespace
@@ -54,29 +80,24 @@ ModelConfig ModelConfig::FromJson(const std::string& text, const std::string& pl
                 "download or export the model again");
   }
   if (!j.is_object()) throw Error(place, "is not a JSON object", "is this a model's config.json?");
-  if (j.value("model_type", std::string()) != "qwen3")
-    Refuse(place, "model_type", j.value("model_type", Json()));
-  if (j.contains("rope_scaling") && !j["rope_scaling"].is_null())
-    Refuse(place, "rope_scaling", j["rope_scaling"]);
-  if (j.value("use_sliding_window", false))
-    Refuse(place, "use_sliding_window", j["use_sliding_window"]);
-  if (j.value("attention_bias", false)) Refuse(place, "attention_bias", j["attention_bias"]);
-  if (j.contains("hidden_act") && j["hidden_act"] != "silu")
-    Refuse(place, "hidden_act", j["hidden_act"]);
+  Json given = Json::object();  // null is the same as absent
+  for (const auto& [key, value] : j.items()) {
+    if (!value.is_null()) given[key] = value;
+  }
+  j = std::move(given);
   ModelConfig c;
   try {
+    RefuseUnsupported(j, place);
     c.vocab_size = RequireInt(j, "vocab_size", place);
     c.hidden_size = RequireInt(j, "hidden_size", place);
     c.num_hidden_layers = RequireInt(j, "num_hidden_layers", place);
     c.num_attention_heads = RequireInt(j, "num_attention_heads", place);
-    c.num_key_value_heads = j.value("num_key_value_heads", c.num_attention_heads);
-    c.head_dim = j.contains("head_dim") && !j["head_dim"].is_null()
-                     ? RequireInt(j, "head_dim", place)
-                 : c.num_attention_heads > 0 ? c.hidden_size / c.num_attention_heads
-                                             : 0;
+    c.num_key_value_heads = RequireInt(j, "num_key_value_heads", place);
+    // transformers' Qwen3Config takes 128 where the file is silent, not hidden_size / heads.
+    c.head_dim = j.contains("head_dim") ? RequireInt(j, "head_dim", place) : 128;
     c.intermediate_size = RequireInt(j, "intermediate_size", place);
     c.max_position_embeddings = RequireInt(j, "max_position_embeddings", place);
-    c.rope_theta = j.value("rope_theta", c.rope_theta);
+    c.rope_theta = RopeTheta(j, place);
     c.rms_norm_eps = j.value("rms_norm_eps", c.rms_norm_eps);
     c.initializer_range = j.value("initializer_range", c.initializer_range);
     c.tie_word_embeddings = j.value("tie_word_embeddings", false);
@@ -92,10 +113,12 @@ ModelConfig ModelConfig::FromJson(const std::string& text, const std::string& pl
 }
 
 void ModelConfig::Validate(const std::string& place) const {
+  // The upper bound keeps products of two sizes within 64 bits.
   const auto positive = [&](int64_t v, const char* name) {
-    if (v < 1)
-      throw Error(place,
-                  std::string("'") + name + "' is " + std::to_string(v) + ", must be positive", "");
+    if (v < 1 || v > INT32_MAX) {
+      throw Error(place, std::string("'") + name + "' is " + std::to_string(v) + ", out of range",
+                  "");
+    }
   };
   positive(vocab_size, "vocab_size");
   positive(hidden_size, "hidden_size");
@@ -112,7 +135,7 @@ void ModelConfig::Validate(const std::string& place) const {
     throw Error(place, "more than 8 query heads per key-value head are not supported", "");
   }
   if (head_dim % 2 != 0) throw Error(place, "'head_dim' must be even", "");
-  if (rope_theta <= 0 || rms_norm_eps < 0)
+  if (!(rope_theta > 0) || !(rms_norm_eps >= 0))
     throw Error(place, "'rope_theta' or 'rms_norm_eps' is out of range", "");
   for (const int32_t id : eos_token_ids) {
     if (id < 0 || id >= vocab_size)

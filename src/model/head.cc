@@ -7,24 +7,76 @@
 #include "model/statistic/entropy.h"
 #include "model/statistic/logp.h"
 #include "model/statistic/max_prob.h"
+#include "tensor/elementwise.h"
 
 namespace rlvr {
 namespace {
 
 // Rows of logits that exist at once: about 16 MB, and whole chunks of the weight gradient's sum
-// where they fit.
+// where they fit. A function of the model alone, because it decides the order of that sum.
 int64_t ChunkRows(int64_t vocab) {
   return std::clamp<int64_t>((int64_t{4} << 20) / vocab, 16, kGemmChunk);
 }
 
-// Calls body(begin, end) on chunks of [0, rows) that cross no unit's border.
-template <class Body>
-void ForChunks(std::span<const int64_t> unit_begin, int64_t chunk, Body body) {
-  for (size_t u = 0; u + 1 < unit_begin.size(); ++u) {
-    for (int64_t r = unit_begin[u]; r < unit_begin[u + 1]; r += chunk)
-      body(r, std::min(r + chunk, unit_begin[u + 1]));
+// The distinct hidden rows that have entries, cut into pieces that cross no unit's border and begin
+// at multiples of the chunk within their unit: the terms of one sum of the weight gradient,
+// whatever else is in the call.
+struct ScoredRows {
+  std::vector<int64_t> row;          // [S] rising
+  std::vector<size_t> entry;         // [S + 1] first entry of each
+  std::vector<int64_t> piece_begin;  // [P + 1], from 0 to S
+};
+
+ScoredRows FindScoredRows(std::span<const int64_t> rows, std::span<const int64_t> unit_begin,
+                          int64_t chunk) {
+  ScoredRows scored;
+  size_t unit = 0;
+  for (size_t e = 0; e < rows.size(); ++e) {
+    const auto s = static_cast<int64_t>(scored.row.size());
+    if (s > 0 && rows[e] == scored.row.back()) continue;
+    RLVR_CHECK(rows[e] >= (s > 0 ? scored.row.back() : 0) && rows[e] < unit_begin.back())
+        << "rows must rise and lie in a unit: " << rows[e];
+    const size_t before = unit;
+    while (rows[e] >= unit_begin[unit + 1]) ++unit;
+    if (s == 0 || unit != before || s - scored.piece_begin.back() == chunk)
+      scored.piece_begin.push_back(s);
+    scored.row.push_back(rows[e]);
+    scored.entry.push_back(e);
   }
+  scored.entry.push_back(rows.size());
+  scored.piece_begin.push_back(static_cast<int64_t>(scored.row.size()));
+  return scored;
 }
+
+// Replaces a row of logits by the gradient of its entries' statistics with respect to it.
+struct RowEntries {
+  std::span<const int32_t> targets;
+  float temperature;
+  std::span<const Statistic> wanted;
+  const std::vector<std::span<const float>>& coefficients;
+  const std::vector<std::span<float>>& values;
+
+  void Differentiate(size_t first, size_t last, std::span<float> row) const {
+    const RowStats stats = ComputeRowStats(row, temperature);
+    DenseGradient dense;
+    thread_local std::vector<std::pair<int32_t, float>> spikes;
+    spikes.clear();
+    for (size_t e = first; e < last; ++e) {
+      for (size_t i = 0; i < wanted.size(); ++i) {
+        if (!values.empty())
+          values[i][e] = StatisticValue(wanted[i], stats, row, targets[e], temperature);
+        if (coefficients[i][e] == 0) continue;
+        const StatisticGradient g =
+            StatisticBackward(wanted[i], stats, coefficients[i][e], targets[e]);
+        dense.constant += g.dense.constant;
+        dense.log_slope += g.dense.log_slope;
+        if (g.spike_token >= 0) spikes.emplace_back(g.spike_token, g.spike);
+      }
+    }
+    RowGradient(row, stats, temperature, dense, row);
+    for (const auto& [token, spike] : spikes) row[token] += spike * (1.0f / temperature);
+  }
+};
 
 }  // namespace
 
@@ -100,59 +152,50 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
                   std::span<const Statistic> wanted,
                   const std::vector<std::span<const float>>& coefficients,
                   std::span<const int64_t> unit_begin, View<float> dhidden, float* gradient,
-                  const std::vector<std::span<float>>& values) {
+                  const std::vector<std::span<float>>& values, float* tied_gradient) {
   const int64_t T = hidden.rows, V = model.config().vocab_size, D = hidden.cols;
-  const size_t n = rows.size();
-  RLVR_CHECK(targets.size() == n && coefficients.size() == wanted.size() && dhidden.rows == T);
+  RLVR_CHECK(targets.size() == rows.size() && coefficients.size() == wanted.size());
   RLVR_CHECK(values.empty() || values.size() == wanted.size());
-  const View<float> dweight(gradient + model.layout().lm_head, V, D);
-  thread_local AlignedBuffer<float> buffer;
-  // First entry of each hidden row.
-  std::vector<size_t> entry(static_cast<size_t>(T) + 1, n);
-  for (size_t e = n, r = static_cast<size_t>(T); r-- > 0;) {
-    while (e > 0 && rows[e - 1] >= static_cast<int64_t>(r)) --e;
-    entry[r] = e;
+  RLVR_CHECK(dhidden.rows == T && !unit_begin.empty() && unit_begin.back() == T);
+  for (int64_t t = 0; t < T; ++t) std::fill(dhidden.row(t), dhidden.row(t) + D, 0.0f);
+  const bool apart = tied_gradient && model.config().tie_word_embeddings;
+  const View<float> dweight(apart ? tied_gradient : gradient + model.layout().lm_head, V, D);
+  const RowEntries entries{targets, temperature, wanted, coefficients, values};
+  const int64_t chunk = ChunkRows(V);
+  const ScoredRows scored = FindScoredRows(rows, unit_begin, chunk);
+  thread_local AlignedBuffer<float> logits_buffer, rows_buffer;
+  std::vector<int64_t> pieces;  // of one pass, as units
+  for (size_t p = 0; p + 1 < scored.piece_begin.size();) {
+    const int64_t begin = scored.piece_begin[p];
+    pieces.assign(1, 0);
+    while (p + 1 < scored.piece_begin.size() &&
+           (pieces.size() == 1 || scored.piece_begin[p + 1] - begin <= chunk)) {
+      pieces.push_back(scored.piece_begin[++p] - begin);
+    }
+    const int64_t n = pieces.back();
+    logits_buffer.Resize(n * V);
+    rows_buffer.Resize(2 * n * D);
+    const View<float> logits(logits_buffer.data(), n, V), x(rows_buffer.data(), n, D),
+        dx(rows_buffer.data() + n * D, n, D);
+    for (int64_t r = 0; r < n; ++r) std::copy_n(hidden.row(scored.row[begin + r]), D, x.row(r));
+    HeadLogits(model, x, logits);
+    ParallelFor(n, 1, [&](int64_t from, int64_t to) {
+      for (int64_t r = from; r < to; ++r) {
+        entries.Differentiate(scored.entry[begin + r], scored.entry[begin + r + 1],
+                              {logits.row(r), static_cast<size_t>(V)});
+      }
+    });
+    MatMul(logits, model.packed_head_t(), dx);
+    WeightGradient(logits, x, pieces, model.compute(), dweight);
+    for (int64_t r = 0; r < n; ++r) std::copy_n(dx.row(r), D, dhidden.row(scored.row[begin + r]));
   }
-  RLVR_CHECK(std::is_sorted(rows.begin(), rows.end()));
-  const float inverse = 1.0f / temperature;
-  ForChunks(unit_begin, ChunkRows(V) >= kGemmChunk ? kGemmChunk : ChunkRows(V),
-            [&](int64_t begin, int64_t end) {
-              buffer.Resize((end - begin) * V);
-              const View<float> logits(buffer.data(), end - begin, V);
-              HeadLogits(model, hidden.Rows(begin, end), logits);
-              ParallelFor(end - begin, 1, [&](int64_t from, int64_t to) {
-                for (int64_t r = from; r < to; ++r) {
-                  const std::span<float> row(logits.row(r), static_cast<size_t>(V));
-                  const size_t first = entry[begin + r], last = entry[begin + r + 1];
-                  if (first == last) {
-                    std::fill(row.begin(), row.end(), 0.0f);
-                    continue;
-                  }
-                  const RowStats stats = ComputeRowStats(row, temperature);
-                  DenseGradient dense;
-                  thread_local std::vector<std::pair<int32_t, float>> spikes;
-                  spikes.clear();
-                  for (size_t e = first; e < last; ++e) {
-                    for (size_t i = 0; i < wanted.size(); ++i) {
-                      if (!values.empty())
-                        values[i][e] =
-                            StatisticValue(wanted[i], stats, row, targets[e], temperature);
-                      if (coefficients[i][e] == 0) continue;
-                      const StatisticGradient g =
-                          StatisticBackward(wanted[i], stats, coefficients[i][e], targets[e]);
-                      dense.constant += g.dense.constant;
-                      dense.log_slope += g.dense.log_slope;
-                      if (g.spike_token >= 0) spikes.emplace_back(g.spike_token, g.spike);
-                    }
-                  }
-                  RowGradient(row, stats, temperature, dense, row);
-                  for (const auto& [token, spike] : spikes) row[token] += spike * inverse;
-                }
-              });
-              MatMul(logits, model.packed_head_t(), dhidden.Rows(begin, end));
-              const int64_t unit[] = {0, end - begin};
-              WeightGradient(logits, hidden.Rows(begin, end), unit, model.compute(), dweight);
-            });
+}
+
+void AddTiedGradient(const Model& model, float* tied_gradient, float* gradient) {
+  if (!model.config().tie_word_embeddings) return;
+  const int64_t V = model.config().vocab_size, D = model.config().hidden_size;
+  AddInPlace({tied_gradient, V, D}, {gradient + model.layout().embed, V, D});
+  std::fill(tied_gradient, tied_gradient + V * D, 0.0f);
 }
 
 }  // namespace rlvr

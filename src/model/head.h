@@ -2,7 +2,6 @@
 // never exists.
 #ifndef RLVR_MODEL_HEAD_H_
 #define RLVR_MODEL_HEAD_H_
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,15 +41,22 @@ void HeadForward(const Model& model, View<const float> hidden, std::span<const i
 // Gradient of sum over r and i of coefficient[i][r] * statistic_i(row r). A hidden row may appear
 // in several entries (a shared prompt's last token predicts the first token of each response): rows
 // [R] gives the row of `hidden` [T, D] of each entry, rising; targets and coefficients are per
-// entry. dhidden [T, D] is stored (rows without entries get 0);
-
-// values (may be empty): statistics recomputed on the way, per entry, the same bits as HeadForward.
+// entry. dhidden [T, D] is stored (rows without entries get 0); the head's weight gradient is
+// added. values (may be empty): statistics recomputed on the way, per entry, the same bits as
+// HeadForward. tied_gradient [V, D], zero before the mini-batch: with tied embeddings, where the
+// head's part is added instead of to `gradient`. Without it a tied embedding's gradient is right,
+// but its bits depend on how the mini-batch is split: the head's and the embedding's sums would
+// interleave.
 void HeadBackward(const Model& model, View<const float> hidden, std::span<const int64_t> rows,
                   std::span<const int32_t> targets, float temperature,
                   std::span<const Statistic> wanted,
                   const std::vector<std::span<const float>>& coefficients,
                   std::span<const int64_t> unit_begin, View<float> dhidden, float* gradient,
-                  const std::vector<std::span<float>>& values);
+                  const std::vector<std::span<float>>& values, float* tied_gradient = nullptr);
+
+// After the last Backward of a mini-batch: adds tied_gradient to `gradient` and zeroes it. Does
+// nothing where the embeddings are not tied.
+void AddTiedGradient(const Model& model, float* tied_gradient, float* gradient);
 
 }  // namespace rlvr
 #endif  // RLVR_MODEL_HEAD_H_

@@ -106,13 +106,10 @@ void KvCache::AddRun(int32_t segment, int64_t num_rows, int64_t row,
   RLVR_CHECK(num_rows <= own.length) << num_rows << " " << own.length;
   AttentionRun run{.row = row, .num_rows = num_rows, .position = own.start + own.length - num_rows};
   run.block_begin = static_cast<int64_t>(table->blocks.size());
-  int32_t path[64];
-  int depth = 0;
-  for (int32_t s = segment; s >= 0; s = segments_[s].parent) {
-    RLVR_CHECK(depth < 64) << "a path of more than 64 segments";
-    path[depth++] = s;
-  }
-  while (depth-- > 0) {
+  thread_local std::vector<int32_t> path;
+  path.clear();
+  for (int32_t s = segment; s >= 0; s = segments_[s].parent) path.push_back(s);
+  for (size_t depth = path.size(); depth-- > 0;) {
     const SegmentState& s = segments_[path[depth]];
     for (int64_t i = 0; i < s.length; i += kPageTokens) {
       const int64_t first = row_of_segment ? (*row_of_segment)[path[depth]] + i : -1;

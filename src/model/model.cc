@@ -32,7 +32,10 @@ void Model::WeightsChanged(bool for_training) {
     PackWeight(o, compute_, &p.o);
     PackWeight(gate_up, compute_, &p.gate_up);
     PackWeight(down, compute_, &p.down);
-    if (!for_training) continue;
+    if (!for_training) {  // stale copies must not stay usable
+      for (PackedWeight* t : {&p.qkv_t, &p.o_t, &p.gate_up_t, &p.down_t}) *t = {};
+      continue;
+    }
     PackWeightTransposed(qkv, compute_, &p.qkv_t);
     PackWeightTransposed(o, compute_, &p.o_t);
     PackWeightTransposed(gate_up, compute_, &p.gate_up_t);
@@ -40,7 +43,11 @@ void Model::WeightsChanged(bool for_training) {
   }
   const View<const float> head[] = {Matrix(layout_.lm_head, config_.vocab_size, D)};
   PackWeight(head, compute_, &head_);
-  if (for_training) PackWeightTransposed(head, compute_, &head_t_);
+  if (for_training) {
+    PackWeightTransposed(head, compute_, &head_t_);
+  } else {
+    head_t_ = {};
+  }
 }
 
 int64_t Model::packed_bytes() const {

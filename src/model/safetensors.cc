@@ -34,6 +34,17 @@ float HalfToFloat(uint16_t h) {
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
 }
 
+// Whole numbers only: get<int64_t> would also take 2.5, true and 1e300.
+std::vector<int64_t> WholeNumbers(const Json& list, const std::string& place) {
+  if (!list.is_array()) throw Error(place, "a list of whole numbers is needed", kDamaged);
+  std::vector<int64_t> numbers;
+  for (const Json& n : list) {
+    if (!n.is_number_integer()) throw Error(place, n.dump() + " is no whole number", kDamaged);
+    numbers.push_back(n.get<int64_t>());
+  }
+  return numbers;
+}
+
 }  // namespace
 
 const char* ToString(DType dtype) {
@@ -100,8 +111,8 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
       }
       TensorInfo info;
       info.dtype = ParseDType(value.at("dtype").get<std::string>(), path + ": tensor " + name);
-      info.shape = value.at("shape").get<std::vector<int64_t>>();
-      const auto offsets = value.at("data_offsets").get<std::vector<int64_t>>();
+      info.shape = WholeNumbers(value.at("shape"), path + ": tensor " + name);
+      const auto offsets = WholeNumbers(value.at("data_offsets"), path + ": tensor " + name);
       if (offsets.size() != 2)
         throw Error(path, "tensor " + name + " has no two data_offsets", kDamaged);
       info.begin = offsets[0];
@@ -130,8 +141,16 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
     if (info.end > info.begin) ranges.emplace_back(info.begin, info.end);
   }
   std::sort(ranges.begin(), ranges.end());
-  for (size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i].first < ranges[i - 1].second) throw Error(path, "tensors overlap", kDamaged);
+  int64_t covered = 0;
+  for (const auto& [begin, end] : ranges) {
+    if (begin < covered) throw Error(path, "tensors overlap", kDamaged);
+    if (begin > covered) break;
+    covered = end;
+  }
+  if (covered != data_size) {
+    throw Error(
+        path, "no tensor owns byte " + std::to_string(covered) + " of " + std::to_string(data_size),
+        kDamaged);
   }
 }
 

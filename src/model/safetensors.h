@@ -24,8 +24,9 @@ struct TensorInfo {
   int64_t NumElements() const;
 };
 
-// Maps a file and checks everything (header length, JSON, offsets inside the file, no overlap,
-// sizes that match shapes): a truncated or damaged file is an Error naming the tensor.
+// Maps a file and checks everything (header length, JSON, offsets inside the file, no overlap, no
+// byte without an owner, sizes that match shapes): a truncated or damaged file is an Error naming
+// the tensor.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::string& path);

@@ -1,0 +1,166 @@
+#include "eval/eval.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+#include "text/chat.h"
+
+namespace rlvr {
+
+double PassAtK(int64_t n, int64_t c, int64_t k) {
+  RLVR_CHECK(k >= 1 && k <= n && c >= 0 && c <= n) << n << " " << c << " " << k;
+  if (n - c < k) return 1;
+  // C(n - c, k) / C(n, k) as a product, which never overflows.
+  double none = 1;
+  for (int64_t i = n - c + 1; i <= n; ++i)
+    none *= 1 - static_cast<double>(k) / static_cast<double>(i);
+  return 1 - none;
+}
+
+int64_t MajorityVote(const std::vector<std::string>& answers) {
+  std::map<std::string, int64_t> votes;
+  for (const auto& a : answers) {
+    if (!a.empty()) ++votes[a];
+  }
+  int64_t winner = -1;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].empty()) continue;
+    if (winner < 0 || votes[answers[i]] > votes[answers[static_cast<size_t>(winner)]])
+      winner = static_cast<int64_t>(i);
+  }
+  return winner;
+}
+
+Interval BootstrapMean(const std::vector<double>& per_prompt, RandomKey key) {
+  if (per_prompt.empty()) return {};
+  const auto n = static_cast<int64_t>(per_prompt.size());
+  Interval interval;
+  for (const double v : per_prompt) interval.mean += v / static_cast<double>(n);
+  constexpr int kResamples = 1000;
+  std::vector<double> means(kResamples);
+  Random random(key);
+  for (double& mean : means) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += per_prompt[static_cast<size_t>(random.Int(0, n - 1))];
+    mean = sum / static_cast<double>(n);
+  }
+  std::sort(means.begin(), means.end());
+  interval.low = means[25];
+  interval.high = means[974];
+  return interval;
+}
+
+std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt) {
+  std::string text;
+  if (tokenizer.TokenId("<|im_start|>") >= 0) {
+    std::vector<Message> messages;
+    for (const auto& [role, content] : prompt.messages) messages.push_back({role, content});
+    // Only the template's own markers are special: text that looks like one must not end a turn.
+    std::vector<int32_t> tokens;
+    for (const auto& m : messages) {
+      for (const auto& [part, special] :
+           {std::pair<std::string, bool>{"<|im_start|>" + m.role + "\n", true},
+            {m.content, false},
+            {"<|im_end|>\n", true}}) {
+        const auto piece = tokenizer.Encode(part, special);
+        tokens.insert(tokens.end(), piece.begin(), piece.end());
+      }
+    }
+    const auto open = tokenizer.Encode("<|im_start|>assistant\n");
+    tokens.insert(tokens.end(), open.begin(), open.end());
+    return tokens;
+  }
+  for (const auto& [role, content] : prompt.messages) text += (text.empty() ? "" : "\n") + content;
+  return tokenizer.Encode(text, false);
+}
+
+void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
+               double correct, double wrong, Tree* tree) {
+  for (Leaf& leaf : tree->leaves) {
+    const std::string response = tokenizer.Decode(tree->PolicyTokens(leaf), true);
+    Judgement j = verifier.Judge(response, prompt.ground_truth);
+    leaf.verdict = j.verdict;
+    leaf.answer = std::move(j.answer);
+    leaf.score = static_cast<float>(j.verdict == Verdict::kRight ? correct : wrong);
+    leaf.reward = leaf.score;
+  }
+}
+
+EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
+                    const EvalOptions& options,
+                    const std::function<void(int64_t, int64_t)>& progress) {
+  RLVR_CHECK(options.k >= 1);
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t n =
+      options.max_prompts > 0 ? std::min(options.max_prompts, prompts.size()) : prompts.size();
+  const RandomKey key = StreamKey(options.seed, Stream::kEval);
+  std::vector<Prompt> rows;
+  std::vector<RolloutRequest> requests;
+  for (int64_t i = 0; i < n; ++i) {
+    rows.push_back(prompts.Get(i));
+    RolloutRequest r;
+    r.tree.prompt_index = i;
+    r.tree.data_source = rows.back().data_source;
+    r.tree.segments.push_back({.tokens = EncodePrompt(tokenizer, rows.back())});
+    r.num_samples = options.k;
+    r.key = key[static_cast<uint64_t>(i)];
+    requests.push_back(std::move(r));
+  }
+  std::vector<Tree> trees =
+      Rollout(model, tokenizer, options.rollout, std::move(requests), nullptr, progress);
+
+  EvalResult result;
+  result.num_prompts = n;
+  result.k = options.k;
+  std::map<std::string, std::unique_ptr<Verifier>> verifiers;
+  std::map<std::string, std::vector<double>> by_source;
+  std::vector<double> average, pass, majority;
+  std::map<int64_t, double> pass_sums;
+  double length = 0, cut = 0, entropy = 0, tokens = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    Tree& tree = trees[static_cast<size_t>(i)];
+    auto& verifier = verifiers[tree.data_source];
+    if (!verifier) verifier = MakeVerifier(VerifierForDataSource(tree.data_source));
+    JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
+    int64_t right = 0;
+    std::vector<std::string> answers;
+    for (const Leaf& leaf : tree.leaves) {
+      right += leaf.verdict == Verdict::kRight;
+      answers.push_back(leaf.answer);
+      cut += leaf.finish == Finish::kLength;
+      const Segment& s = tree.segments[static_cast<size_t>(leaf.segment)];
+      length += static_cast<double>(s.tokens.size());
+      for (const float h : s.entropy) entropy += h;
+      tokens += static_cast<double>(s.entropy.size());
+    }
+    average.push_back(static_cast<double>(right) / options.k);
+    by_source[tree.data_source].push_back(average.back());
+    pass.push_back(PassAtK(options.k, right, options.k));
+    for (int64_t k = 1; k <= options.k; k *= 2) pass_sums[k] += PassAtK(options.k, right, k);
+    const int64_t vote = MajorityVote(answers);
+    majority.push_back(
+        vote >= 0 && tree.leaves[static_cast<size_t>(vote)].verdict == Verdict::kRight ? 1 : 0);
+  }
+  const RandomKey bootstrap = key[~uint64_t{0}];
+  result.avg_at_k = BootstrapMean(average, bootstrap[0]);
+  result.pass_at_k = BootstrapMean(pass, bootstrap[1]);
+  result.maj_at_k = BootstrapMean(majority, bootstrap[2]);
+  for (const auto& [source, values] : by_source)
+    result.by_source[source] = BootstrapMean(values, bootstrap[3]);
+  for (const auto& [k, sum] : pass_sums)
+    result.pass_at["pass@" + std::to_string(k)] = sum / static_cast<double>(n);
+  const double samples = static_cast<double>(n) * options.k;
+  result.mean_response_length = length / samples;
+  result.clip_ratio = cut / samples;
+  result.mean_entropy = tokens > 0 ? entropy / tokens : 0;
+  if (options.keep_samples) {
+    result.trees = std::move(trees);
+    result.prompts = std::move(rows);
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace rlvr

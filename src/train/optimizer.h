@@ -1,0 +1,49 @@
+// From a gradient to new weights: schedule, clipping by the global norm, AdamW.
+#ifndef RLVR_TRAIN_OPTIMIZER_H_
+#define RLVR_TRAIN_OPTIMIZER_H_
+#include <cstdint>
+
+#include "model/model.h"
+#include "train/recipe.h"
+
+namespace rlvr {
+
+// AdamW's moments, arrays of the model's layout, and the number of steps taken.
+struct Optimizer {
+  explicit Optimizer(const ParameterLayout& layout);
+  AlignedBuffer<float> m, v;  // [layout.total]
+  int64_t step = 0;
+};
+
+// The gradient of one mini-batch, added up over micro-batches. With tied embeddings the head's part
+// is kept apart until Finish, so that the bits do not depend on the micro-batches' borders
+// (model/head.h).
+class Gradient {
+ public:
+  explicit Gradient(const Model& model);
+  void Clear();
+  float* body() { return body_.data(); }
+  float* tied() { return tied_.size() > 0 ? tied_.data() : nullptr; }
+  const AlignedBuffer<float>& Finish();  // [layout.total], all parts together
+
+ private:
+  const Model& model_;
+  AlignedBuffer<float> body_, tied_;  // [layout.total]; [V, D] or empty
+};
+
+// Of optimizer step `step` (1 is the first) out of `total_steps`.
+double LearningRate(const OptimizerSettings& settings, int64_t step, int64_t total_steps);
+
+struct AppliedGradient {
+  double norm = 0, lr = 0;  // norm: before clipping
+};
+// One AdamW step on the gradient [layout.total] of a loss (to be minimised). A gradient that is not
+// finite throws Error before any weight has changed.
+AppliedGradient ApplyGradient(const OptimizerSettings& settings, int64_t total_steps,
+                              const AlignedBuffer<float>& gradient, Model* model,
+                              Optimizer* optimizer);
+
+void FillZero(AlignedBuffer<float>* buffer);  // parallel
+
+}  // namespace rlvr
+#endif  // RLVR_TRAIN_OPTIMIZER_H_

@@ -1,0 +1,347 @@
+#include "train/recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/suggest.h"
+#include "objective/aggregate.h"
+#include "objective/objective.h"
+
+namespace rlvr {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int64_t kMany = int64_t{1} << 40;
+
+// The two visitors of the one list of keys below: one reads a recipe, the other writes it resolved.
+class FieldReader {
+ public:
+  FieldReader(const ConfigNode* node, const std::string& where)
+      : reader_(node, where), where_(where) {}
+  template <class... Arguments>
+  void operator()(const char* key, Arguments&&... arguments) {
+    reader_(key, std::forward<Arguments>(arguments)...);
+  }
+  template <class Body>
+  void Map(const char* key, Body body) {
+    FieldReader inner(reader_.Child(key), where_.empty() ? key : where_ + "." + key);
+    body(inner);
+    inner.Done();
+  }
+  void Stage(const char* key, const char*) { reader_.Known(key); }
+  void Done() const { reader_.Done(); }
+
+ private:
+  ConfigReader reader_;
+  std::string where_;
+};
+
+ConfigNode Scalar(std::string text) {
+  ConfigNode node;
+  node.kind = ConfigNode::Kind::kScalar;
+  node.scalar = std::move(text);
+  return node;
+}
+
+class FieldWriter {
+ public:
+  FieldWriter(ConfigNode* out, const ConfigNode* given) : out_(out), given_(given) {
+    out_->kind = ConfigNode::Kind::kMap;
+  }
+  template <class Value, class... Range>
+  void operator()(const char* key, const Value& value, Range&&...) {
+    if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+      ConfigNode list;
+      list.kind = ConfigNode::Kind::kList;
+      for (const auto& item : value) list.items.push_back(Scalar(item));
+      out_->Set(key, std::move(list));
+    } else {
+      out_->Set(key, Scalar(fmt::format("{}", value)));
+    }
+  }
+  template <class Body>
+  void Map(const char* key, Body body) {
+    ConfigNode map;
+    FieldWriter inner(&map, given_ == nullptr ? nullptr : given_->Find(key));
+    body(inner);
+    out_->Set(key, std::move(map));
+  }
+  // default_name: the stage's method where the recipe names none.
+  void Stage(const char* key, const char* default_name);
+
+ private:
+  ConfigNode* out_;
+  const ConfigNode* given_;
+};
+
+// A stage's node as given, and the defaults of the parameters that it leaves out.
+ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
+  if (node.kind == ConfigNode::Kind::kList) {
+    for (auto& item : node.items) item = WithDefaults(stage, std::move(item));
+    return node;
+  }
+  const ConfigNode* name = node.Find("name");
+  if (name == nullptr) return node;
+  for (const auto& method : DescribeMethods()) {
+    if (method.stage != stage || method.name != name->scalar) continue;
+    for (const auto& param : method.params) {
+      if (node.Find(param.name) == nullptr)
+        node.Set(param.name, ParseConfig(param.default_value, stage));
+    }
+  }
+  return node;
+}
+
+void FieldWriter::Stage(const char* key, const char* default_name) {
+  const ConfigNode* given = given_ == nullptr ? nullptr : given_->Find(key);
+  ConfigNode node = given == nullptr ? ConfigNode{} : *given;
+  if (node.kind == ConfigNode::Kind::kNull) {
+    node.kind = *default_name ? ConfigNode::Kind::kMap : ConfigNode::Kind::kList;
+  }
+  if (node.kind == ConfigNode::Kind::kMap && node.Find("name") == nullptr) {
+    node.Set("name", Scalar(default_name));
+  }
+  node = WithDefaults(key, std::move(node));
+  if (std::string(key) == "policy_loss" && node.Find("aggregate") == nullptr) {
+    node.Set("aggregate", Scalar(Aggregate().mode));
+  }
+  out_->Set(key, std::move(node));
+}
+
+const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
+const std::vector<std::string> kComputes = {"fp32", "bf16"};
+const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
+const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
+
+// Every key of a recipe with its range: the one list that serves reading and writing.
+template <class Fields>
+void Visit(Recipe& r, int64_t& seed, Fields& f) {
+  f("kind", r.kind, kKinds);
+  f("name", r.name);
+  f("model", r.model);
+  f("compute", r.compute, kComputes);
+  f("output", r.output);
+  f("seed", seed, int64_t{0}, std::numeric_limits<int64_t>::max());
+  f("threads", r.threads, 0, 4096);
+  f.Map("architecture", [&](auto& p) {
+    ModelConfig& a = r.architecture;
+    p("vocab_size", a.vocab_size, int64_t{0}, int64_t{1} << 24);
+    p("hidden_size", a.hidden_size, int64_t{0}, int64_t{1} << 20);
+    p("num_hidden_layers", a.num_hidden_layers, int64_t{0}, int64_t{4096});
+    p("num_attention_heads", a.num_attention_heads, int64_t{0}, int64_t{4096});
+    p("num_key_value_heads", a.num_key_value_heads, int64_t{0}, int64_t{4096});
+    p("head_dim", a.head_dim, int64_t{0}, int64_t{4096});
+    p("intermediate_size", a.intermediate_size, int64_t{0}, int64_t{1} << 22);
+    p("max_position_embeddings", a.max_position_embeddings, int64_t{0}, int64_t{1} << 24);
+    p("rope_theta", a.rope_theta, 1.0, kInfinity);
+    p("rms_norm_eps", a.rms_norm_eps, 0.0, 1.0);
+    p("initializer_range", a.initializer_range, 0.0, 10.0);
+    p("tie_word_embeddings", a.tie_word_embeddings);
+  });
+  f.Map("data", [&](auto& p) {
+    p("train", r.data.train);
+    p("validation", r.data.validation);
+    p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
+    p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
+  });
+  f.Map("rollout", [&](auto& p) {
+    RolloutOptions& o = r.rollout.options;
+    p("group_size", r.rollout.group_size, 1, 1 << 20);
+    p("temperature", o.sampling.temperature, 1e-3, 1e3);
+    p("top_k", o.sampling.top_k, 0, std::numeric_limits<int>::max());
+    p("top_p", o.sampling.top_p, 0.0, 1.0);
+    p("min_p", o.sampling.min_p, 0.0, 1.0);
+    p("max_tokens", o.max_tokens, int64_t{1}, kMany);
+    p("stop", o.stop);
+    p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
+    p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
+    p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
+  });
+  f.Map("reward", [&](auto& p) {
+    p("name", r.reward.name);
+    p("correct", r.reward.correct, -kInfinity, kInfinity);
+    p("wrong", r.reward.wrong, -kInfinity, kInfinity);
+    p.Map("overlong", [&](auto& q) {
+      q("name", r.reward.overlong.name, kOverlongs);
+      q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
+      q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
+    });
+  });
+  f.Stage("select", "none");
+  f.Stage("advantage", "group_normalized");
+  f.Stage("policy_loss", "decoupled_clip");
+  f.Stage("regularizer", "");
+  f.Map("update", [&](auto& p) {
+    OptimizerSettings& o = r.update.optimizer;
+    p("mini_batch_prompts", r.update.mini_batch_prompts, int64_t{0}, kMany);
+    p("epochs", r.update.epochs, 1, 1000);
+    p("micro_batch_tokens", r.update.micro_batch_tokens, int64_t{1}, kMany);
+    p("recompute", r.update.recompute);
+    p("lr", o.lr, 0.0, 1e3);
+    p("beta1", o.beta1, 0.0, 1.0);
+    p("beta2", o.beta2, 0.0, 1.0);
+    p("eps", o.eps, 0.0, 1.0);
+    p("weight_decay", o.weight_decay, 0.0, 1e3);
+    p("grad_clip", o.grad_clip, 0.0, kInfinity);
+    p("warmup_steps", o.warmup_steps, int64_t{0}, kMany);
+    p("schedule", o.schedule, kSchedules);
+    p("min_lr_ratio", o.min_lr_ratio, 0.0, 1.0);
+  });
+  f.Map("eval", [&](auto& p) {
+    p("prompts", r.eval.prompts, int64_t{0}, kMany);
+    p("k", r.eval.k, 1, 1 << 20);
+    p("every", r.eval.every, int64_t{0}, kMany);
+    p("before", r.eval.before);
+    p("after", r.eval.after);
+    p("temperature", r.eval.temperature, 0.0, 1e3);
+    p("top_p", r.eval.top_p, 0.0, 1.0);
+  });
+  f.Map("trainer", [&](auto& p) {
+    p("steps", r.trainer.steps, int64_t{0}, kMany);
+    p("checkpoint_every", r.trainer.checkpoint_every, int64_t{0}, kMany);
+    p("keep_checkpoints", r.trainer.keep_checkpoints, 1, 1 << 20);
+    p("rollouts_every", r.trainer.rollouts_every, int64_t{0}, kMany);
+    p("rollout_groups", r.trainer.rollout_groups, int64_t{0}, kMany);
+  });
+  f.Map("supervised", [&](auto& p) {
+    p("tokens_per_step", r.supervised.tokens_per_step, int64_t{1}, kMany);
+    p("text", r.supervised.text);
+    p("careful", r.supervised.careful, 0.0, 1.0);
+    p("loss_on_prompt", r.supervised.loss_on_prompt);
+    p("tokenizer_texts", r.supervised.tokenizer_texts, int64_t{1}, kMany);
+  });
+}
+
+// "recipes/dapo.yaml:12" of a section for errors about how its keys go together.
+std::string PlaceOf(const ConfigNode& root, const std::string& key) {
+  const ConfigNode* node = root.Find(key);
+  return node == nullptr || node->place.empty() ? root.place + ": " + key : node->place;
+}
+
+void CheckTogether(const Recipe& r, const ConfigNode& root) {
+  const auto& overlong = r.reward.overlong;
+  const int64_t max_tokens = r.rollout.options.max_tokens;
+  if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
+    throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),
+                fmt::format("the soft punishment needs 1 to rollout.max_tokens = {}", max_tokens));
+  }
+  if (r.update.mini_batch_prompts > r.data.prompts_per_step) {
+    throw Error(PlaceOf(root, "update"),
+                fmt::format("mini_batch_prompts is {}", r.update.mini_batch_prompts),
+                fmt::format("at most data.prompts_per_step = {}", r.data.prompts_per_step));
+  }
+  const auto& optimizer = r.update.optimizer;
+  if (optimizer.beta1 >= 1 || optimizer.beta2 >= 1) {
+    throw Error(PlaceOf(root, "update"), "beta1 and beta2 must be below 1",
+                "0.9 and 0.999 are usual");
+  }
+  if (r.kind != "pretrain" && r.model.empty()) {
+    throw Error(root.place, "no model", "give a Hugging Face folder or a name: model=base_tiny");
+  }
+  if (r.kind == "pretrain") {
+    if (r.architecture.vocab_size == 0 || r.architecture.hidden_size == 0) {
+      throw Error(PlaceOf(root, "architecture"), "pretrain needs the model's sizes",
+                  "give architecture: vocab_size, hidden_size, num_hidden_layers, ...");
+    }
+    r.architecture.Validate(PlaceOf(root, "architecture"));
+  }
+  if (r.name.empty() || r.name.find('/') != std::string::npos || r.name == "." || r.name == "..") {
+    throw Error(root.place, "'" + r.name + "' cannot name a run's folder",
+                "set name; the folder above it is output");
+  }
+}
+
+std::vector<std::string> RecipeFolders() {
+  std::vector<std::string> folders;
+  if (const char* given = std::getenv("RLVR_RECIPES"); given != nullptr)
+    folders.emplace_back(given);
+  folders.emplace_back("recipes");
+  folders.emplace_back(RLVR_SOURCE_DIR "/recipes");
+  return folders;
+}
+
+// "# DAPO, arXiv:2503.14476." -> "DAPO, arXiv:2503.14476."; empty without a comment.
+std::string FirstComment(const std::string& path) {
+  const std::string text = ReadFile(path);
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const size_t hash = text.find('#', begin);
+    if (hash < end) {
+      const size_t start = text.find_first_not_of("# ", hash);
+      return start < end ? text.substr(start, end - start) : "";
+    }
+    begin = end + 1;
+  }
+  return "";
+}
+
+}  // namespace
+
+Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
+  const std::string path = FindRecipe(path_or_name);
+  const ConfigNode root = LoadConfig(path, overrides);
+  Recipe r;
+  r.name = fs::path(path).stem().string();
+  int64_t seed = 0;
+  FieldReader reader(&root, "");
+  Visit(r, seed, reader);
+  reader.Done();
+  r.seed = static_cast<uint64_t>(seed);
+  CheckTogether(r, root);
+  if (r.kind == "rl") {  // each throws Error at the line of a wrong name or parameter
+    const auto selector = MakeSelector(root.Find("select"));
+    const int64_t per_round =
+        r.rollout.gen_prompts > 0 ? r.rollout.gen_prompts : r.data.prompts_per_step;
+    if (per_round <
+        (r.data.prompts_per_step + selector->max_rounds() - 1) / selector->max_rounds()) {
+      throw Error(PlaceOf(root, "rollout"),
+                  fmt::format("gen_prompts is {}: {} rounds cannot fill data.prompts_per_step = {}",
+                              per_round, selector->max_rounds(), r.data.prompts_per_step),
+                  "raise gen_prompts or select.max_rounds");
+    }
+    MakeAdvantage(root.Find("advantage"));
+    MakeObjective(root.Find("policy_loss"), root.Find("regularizer"));
+  }
+  FieldWriter writer(&r.resolved, &root);
+  Visit(r, seed, writer);
+  return r;
+}
+
+std::string FindRecipe(const std::string& name) {
+  if (fs::is_regular_file(name)) return name;
+  const bool is_path = name.find('/') != std::string::npos;
+  const std::string file = fs::path(name).extension() == ".yaml" ? name : name + ".yaml";
+  if (!is_path) {
+    for (const auto& folder : RecipeFolders()) {
+      if (fs::is_regular_file(folder + "/" + file)) return folder + "/" + file;
+    }
+  }
+  std::vector<std::string> known;
+  for (const auto& [known_name, description] : ListRecipes()) known.push_back(known_name);
+  throw Error(name, "no such recipe", is_path ? "check the path" : DidYouMean(name, known));
+}
+
+std::vector<std::pair<std::string, std::string>> ListRecipes() {
+  std::map<std::string, std::string> recipes;  // the first folder that has a name wins
+  for (const auto& folder : RecipeFolders()) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      if (entry.path().extension() != ".yaml") continue;
+      recipes.emplace(entry.path().stem().string(), entry.path().string());
+    }
+  }
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const auto& [name, path] : recipes) list.emplace_back(name, FirstComment(path));
+  return list;
+}
+
+}  // namespace rlvr

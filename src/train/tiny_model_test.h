@@ -1,0 +1,82 @@
+// What the tests of this folder share: a small random model, folders that go away, files as text.
+#ifndef RLVR_TRAIN_TINY_MODEL_TEST_H_
+#define RLVR_TRAIN_TINY_MODEL_TEST_H_
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <string>
+
+#include "base/file.h"
+#include "model/hf_folder.h"
+#include "model/model.h"
+#include "text/bpe_trainer.h"
+#include "text/chat.h"
+
+namespace rlvr {
+
+class TempFolder {
+ public:
+  TempFolder() {
+    static int count = 0;
+    path_ = (std::filesystem::temp_directory_path() /
+             ("rlvr_train_test_" + std::to_string(getpid()) + "_" + std::to_string(count++)))
+                .string();
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~TempFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline ModelConfig TinyConfig(int64_t vocab) {
+  ModelConfig c;
+  c.vocab_size = vocab;
+  c.hidden_size = 32;
+  c.num_hidden_layers = 2;
+  c.num_attention_heads = 2;
+  c.num_key_value_heads = 1;
+  c.head_dim = 16;
+  c.intermediate_size = 48;
+  c.max_position_embeddings = 512;
+  c.initializer_range = 0.1;
+  c.eos_token_ids = {1};
+  return c;
+}
+
+inline std::unique_ptr<Model> TinyModel(const ModelConfig& config, ComputeType compute,
+                                        uint64_t seed) {
+  auto model = std::make_unique<Model>(config, compute);
+  InitializeParameters(config, model->layout(), RandomKey(seed), model->weights());
+  model->WeightsChanged(true);
+  return model;
+}
+
+// A Hugging Face folder with a tokenizer of bytes and few merges.
+inline void WriteTinyModelFolder(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  const std::vector<std::string> texts = {"Tom has 3 apples. Answer: 12",
+                                          "Ann buys 4 more pens. Answer: 7"};
+  const Tokenizer tokenizer =
+      TrainBpe(texts, {.vocab_size = 270,
+                       .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"},
+                       .pattern = {}});
+  ModelConfig config = TinyConfig(tokenizer.vocab_size());
+  config.eos_token_ids = {tokenizer.TokenId("<|im_end|>")};
+  SaveModel(folder, *TinyModel(config, ComputeType::kFp32, 5), DType::kF32);
+  tokenizer.Save(folder, ChatMlTemplate());
+}
+
+inline bool SameBytes(const AlignedBuffer<float>& a, const AlignedBuffer<float>& b) {
+  return a.size() == b.size() &&
+         std::memcmp(a.data(), b.data(), static_cast<size_t>(a.size()) * sizeof(float)) == 0;
+}
+
+}  // namespace rlvr
+#endif  // RLVR_TRAIN_TINY_MODEL_TEST_H_

@@ -1,0 +1,478 @@
+#include "train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/thread_pool.h"
+#include "data/data.h"
+#include "eval/eval.h"
+#include "eval/policy.h"
+#include "objective/objective.h"
+#include "rollout/rollout.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/run_folder.h"
+#include "train/supervised.h"
+#include "train/update.h"
+#include "verify/verify.h"
+
+namespace rlvr {
+namespace {
+
+class Stopwatch {
+ public:
+  // Seconds since the last call.
+  double Lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// The groups of one step and what it took to get them.
+struct StepBatch {
+  std::vector<Prompt> prompts;        // of the kept groups
+  std::vector<Tree> trees;            // likewise, in the order of the prompts
+  std::vector<TrainingGroup> groups;  // likewise; point into trees
+  int64_t rounds = 0, sampled_groups = 0;
+  int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
+  int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
+  RolloutStats rollout;
+  double seconds_rollout = 0, seconds_reward = 0;
+};
+
+// What one run holds in memory. Step() does one step and writes nothing; Run() writes.
+class Trainer {
+ public:
+  Trainer(const Recipe& recipe, std::string run_folder);
+  void Restore(int64_t checkpoint) {
+    at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_);
+  }
+  int64_t step() const { return at_.step; }
+  Metrics Step();
+  void Run();
+  Tree Replay(int64_t prompt_index, int sample);
+
+ private:
+  StepBatch Collect(int64_t step);
+  RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
+  void Judge(const Prompt& prompt, Tree* tree);
+  void Advantages(StepBatch* batch);
+  UpdateResult Update(StepBatch* batch);
+  Metrics Measure(const StepBatch& batch, const UpdateResult& update) const;
+  void RunSteps(MetricsLog* log);
+  void Record(MetricsLog* log, Metrics metrics, Stopwatch* watch);
+  void Save();
+
+  Recipe recipe_;
+  std::string run_folder_;
+  Policy policy_, reference_;
+  std::unique_ptr<PromptSource> prompts_;
+  PromptOrder order_;
+  std::unique_ptr<Selector> selector_;
+  std::unique_ptr<AdvantageEstimator> advantage_;
+  std::unique_ptr<Objective> objective_;
+  std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
+  Optimizer optimizer_;
+  std::unique_ptr<Updater> updater_;
+  std::unique_ptr<TreePasses> reference_passes_;
+  Progression at_;
+  StepBatch batch_;                         // of the last step, for rollouts/
+  bool whole_ = true;                       // weights and at_ are those of a whole, recorded step
+  std::function<void(double)> on_rollout_;  // share of the step's sampling that is done
+};
+
+// One step of reinforcement learning.
+Metrics Trainer::Step() {
+  batch_ = Collect(at_.step + 1);  // prompts -> rollout -> reward -> select
+  Advantages(&batch_);             // rewards -> one advantage a trajectory
+  whole_ = false;
+  Stopwatch watch;
+  const UpdateResult update = Update(&batch_);  // objective -> coefficients -> gradients -> weights
+  const double seconds = watch.Lap();
+  at_.step += 1;
+  at_.position += batch_.sampled_groups;
+  Metrics metrics = Measure(batch_, update);
+  metrics["timing_s/update_actor"] = seconds;
+  return metrics;
+}
+
+StepBatch Trainer::Collect(int64_t step) {
+  StepBatch batch;
+  const int64_t wanted = recipe_.data.prompts_per_step;
+  const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
+  while (static_cast<int64_t>(batch.trees.size()) < wanted) {
+    if (batch.rounds == selector_->max_rounds()) {
+      throw Error(
+          fmt::format("step {}", step),
+          fmt::format("after {} rounds of {} prompts the selection has kept {} groups of {}",
+                      batch.rounds, per_round, batch.trees.size(), wanted),
+          fmt::format(
+              "{} of {} groups had no right answer and {} only right ones; choose prompts of a "
+              "fitting "
+              "difficulty, or raise select.max_rounds, rollout.group_size or rollout.gen_prompts",
+              batch.solve_none, batch.sampled_groups, batch.solve_all));
+    }
+    Stopwatch watch;
+    std::vector<Prompt> prompts(static_cast<size_t>(per_round));
+    std::vector<RolloutRequest> requests;
+    for (int64_t i = 0; i < per_round; ++i) {
+      requests.push_back(
+          Request(step, at_.position + batch.sampled_groups + i, &prompts[static_cast<size_t>(i)]));
+    }
+    RolloutStats stats;
+    const auto progress = [&](int64_t done, int64_t total) {
+      if (on_rollout_)
+        on_rollout_(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
+    };
+    std::vector<Tree> trees = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
+                                      std::move(requests), &stats, progress);
+    batch.rollout.sampled_tokens += stats.sampled_tokens;
+    batch.rollout.prompt_tokens += stats.prompt_tokens;
+    batch.seconds_rollout += watch.Lap();
+    ++batch.rounds;
+    batch.sampled_groups += per_round;
+    for (size_t i = 0; i < trees.size(); ++i) {
+      Judge(prompts[i], &trees[i]);
+      int64_t right = 0;
+      for (const Leaf& leaf : trees[i].leaves) {
+        ++batch.verdicts[static_cast<int>(leaf.verdict)];
+        ++batch.sampled;
+        right += leaf.verdict == Verdict::kRight;
+      }
+      batch.solve_none += right == 0;
+      batch.solve_all += right == static_cast<int64_t>(trees[i].leaves.size());
+      // In the order of the prompts, whichever group was sampled first; a surplus is dropped.
+      if (static_cast<int64_t>(batch.trees.size()) == wanted || !selector_->Keep(trees[i]))
+        continue;
+      batch.prompts.push_back(std::move(prompts[i]));
+      batch.trees.push_back(std::move(trees[i]));
+    }
+    batch.seconds_reward += watch.Lap();
+  }
+  return batch;
+}
+
+RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) {
+  const int64_t row = order_.At(position);
+  *prompt = prompts_->Get(row);
+  RolloutRequest request;
+  request.tree.prompt_index = row;
+  request.tree.occurrence = order_.OccurrenceAt(position);
+  request.tree.data_source = prompt->data_source;
+  Segment root;
+  root.tokens = EncodePrompt(*policy_.tokenizer, *prompt);
+  if (static_cast<int64_t>(root.tokens.size()) > recipe_.data.max_prompt_tokens) {
+    throw Error(fmt::format("{}: prompt {}", recipe_.data.train, row),
+                fmt::format("has {} tokens, data.max_prompt_tokens is {}", root.tokens.size(),
+                            recipe_.data.max_prompt_tokens),
+                "raise it, or remove the row");
+  }
+  request.tree.segments.push_back(std::move(root));
+  request.num_samples = recipe_.rollout.group_size;
+  request.key = StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(
+      step)][static_cast<uint64_t>(row)][static_cast<uint64_t>(request.tree.occurrence)];
+  return request;
+}
+
+void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+  const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
+                                                         : recipe_.reward.name;
+  auto& verifier = verifiers_[name];
+  if (!verifier) verifier = MakeVerifier(name);
+  JudgeTree(*policy_.tokenizer, prompt, *verifier, recipe_.reward.correct, recipe_.reward.wrong,
+            tree);
+  const OverlongSettings& overlong = recipe_.reward.overlong;
+  for (Leaf& leaf : tree->leaves) {
+    leaf.reward = leaf.score;
+    if (overlong.name != "soft") continue;
+    const auto length = static_cast<int64_t>(tree->PolicyTokens(leaf).size());
+    leaf.reward += static_cast<float>(SoftOverlongPunishment(
+        length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
+  }
+}
+
+void Trainer::Advantages(StepBatch* batch) {
+  for (const Tree& tree : batch->trees) {
+    std::vector<double> rewards;
+    TrainingGroup group{.tree = &tree, .advantage = {}, .in_loss = {}, .logp_ref = {}};
+    for (const Leaf& leaf : tree.leaves) {
+      rewards.push_back(leaf.reward);
+      group.in_loss.push_back(recipe_.reward.overlong.name != "filter" ||
+                              leaf.finish != Finish::kLength);
+    }
+    group.advantage = advantage_->Estimate(rewards);
+    batch->groups.push_back(std::move(group));
+  }
+}
+
+UpdateResult Trainer::Update(StepBatch* batch) {
+  if (reference_passes_) updater_->ScoreReference(reference_passes_.get(), batch->groups);
+  const int64_t n = static_cast<int64_t>(batch->groups.size());
+  const int64_t mini =
+      recipe_.update.mini_batch_prompts > 0 ? recipe_.update.mini_batch_prompts : n;
+  UpdateResult sum;
+  double norm = 0, count = 0;
+  for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
+    for (int64_t begin = 0; begin < n; begin += mini) {
+      const auto part =
+          std::span(batch->groups)
+              .subspan(static_cast<size_t>(begin), static_cast<size_t>(std::min(mini, n - begin)));
+      const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
+      UpdateResult result = updater_->MiniBatch(part, on_policy, &optimizer_);
+      norm += result.applied.norm;
+      count += 1;
+      sum.applied.lr = result.applied.lr;
+      sum.objective += result.objective;
+      sum.probs_diff_max = std::max(sum.probs_diff_max, result.probs_diff_max);
+      sum.trained_tokens += result.trained_tokens;
+      for (MetricTerm& term : result.terms) {  // a mini-batch's whole: their mean
+        if (term.weight == 0) term.weight = 1;
+      }
+      AddTerms(result.terms, &sum.terms);
+    }
+  }
+  sum.applied.norm = norm / count;
+  sum.objective /= count;
+  return sum;
+}
+
+Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) const {
+  Summary score, reward, advantage, response, prompt, entropy;
+  int64_t truncated = 0, num_leaves = 0;
+  for (size_t g = 0; g < batch.trees.size(); ++g) {
+    const Tree& tree = batch.trees[g];
+    for (size_t l = 0; l < tree.leaves.size(); ++l) {
+      const Leaf& leaf = tree.leaves[l];
+      const auto length = static_cast<double>(tree.PolicyTokens(leaf).size());
+      score.Add(leaf.score);
+      reward.Add(leaf.reward);
+      if (batch.groups[g].in_loss[l]) advantage.Add(batch.groups[g].advantage[l], length);
+      response.Add(length);
+      prompt.Add(static_cast<double>(tree.segments[0].tokens.size()));
+      truncated += leaf.finish == Finish::kLength;
+      ++num_leaves;
+    }
+    for (const Segment& segment : tree.segments) {
+      for (const float e : segment.entropy) entropy.Add(e);
+    }
+  }
+  Metrics m = Finish(update.terms);
+  score.Write("critic/score", &m);
+  reward.Write("critic/rewards", &m);
+  advantage.Write("critic/advantages", &m);
+  response.Write("response_length", &m);
+  prompt.Write("prompt_length", &m);
+  m["response_length/clip_ratio"] =
+      static_cast<double>(truncated) / static_cast<double>(num_leaves);
+  m.emplace("actor/entropy", entropy.mean());
+  m["actor/objective"] = update.objective;
+  m["actor/grad_norm"] = update.applied.norm;
+  m["actor/lr"] = update.applied.lr;
+  m["training/global_step"] = static_cast<double>(at_.step);
+  m["training/epoch"] = static_cast<double>(at_.position) / static_cast<double>(prompts_->size());
+  m["training/rollout_probs_diff_max"] = update.probs_diff_max;
+  for (const Verdict v : {Verdict::kRight, Verdict::kWrong, Verdict::kTimedOut, Verdict::kBroken}) {
+    m[std::string("verdict/") + ToString(v)] =
+        static_cast<double>(batch.verdicts[static_cast<int>(v)]) /
+        static_cast<double>(batch.sampled);
+  }
+  m["select/rounds"] = static_cast<double>(batch.rounds);
+  m["select/kept"] = static_cast<double>(batch.trees.size());
+  m["select/sampled"] = static_cast<double>(batch.sampled_groups);
+  m["batch/solve_none"] =
+      static_cast<double>(batch.solve_none) / static_cast<double>(batch.sampled_groups);
+  m["batch/solve_all"] =
+      static_cast<double>(batch.solve_all) / static_cast<double>(batch.sampled_groups);
+  m["timing_s/gen"] = batch.seconds_rollout;
+  m["timing_s/reward"] = batch.seconds_reward;
+  m["perf/sampled_tokens_per_s"] =
+      static_cast<double>(batch.rollout.sampled_tokens) / batch.seconds_rollout;
+  m["perf/trained_tokens"] = static_cast<double>(update.trained_tokens);
+  m["perf/total_tokens"] = (prompt.mean() + response.mean()) * static_cast<double>(num_leaves);
+  return m;
+}
+
+// Evaluation, metrics, rollouts and checkpoint of the step that was just made.
+void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
+  const int64_t step = at_.step;
+  const auto& t = recipe_.trainer;
+  const bool last = step == t.steps;
+  double seconds = watch->Lap();
+  metrics["perf/throughput"] = metrics["perf/total_tokens"] / seconds;
+  metrics["perf/trained_tokens_per_s"] =
+      metrics["perf/trained_tokens"] / metrics["timing_s/update_actor"];
+  if ((recipe_.eval.every > 0 && step % recipe_.eval.every == 0) || (last && recipe_.eval.after)) {
+    EvaluateAndRecord(recipe_, run_folder_, step, *policy_.model, *policy_.tokenizer, &metrics);
+    metrics["timing_s/eval"] = watch->Lap();
+    seconds += metrics["timing_s/eval"];
+  }
+  metrics["timing_s/step"] = seconds;
+  metrics["perf/max_memory_gb"] = PeakMemoryGb();
+  if (t.rollouts_every > 0 && step % t.rollouts_every == 0) {
+    std::vector<RecordedGroup> groups;
+    for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
+      groups.push_back({&batch_.prompts[g], &batch_.trees[g], batch_.groups[g].advantage});
+    }
+    WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
+                      *policy_.tokenizer, groups);
+  }
+  log->Write(step, metrics);
+  whole_ = true;
+  if (last || (t.checkpoint_every > 0 && step % t.checkpoint_every == 0)) Save();
+}
+
+void Trainer::Save() {
+  SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
+                 recipe_.trainer.keep_checkpoints);
+}
+
+void Trainer::RunSteps(MetricsLog* log) {
+  if (at_.step == 0 && recipe_.eval.before) {
+    Metrics metrics;
+    EvaluateAndRecord(recipe_, run_folder_, 0, *policy_.model, *policy_.tokenizer, &metrics);
+    log->Write(0, metrics);
+  }
+  const int64_t first = at_.step, todo = recipe_.trainer.steps - first;
+  Progress progress(recipe_.name, todo);
+  std::string note;
+  on_rollout_ = [&](double share) {
+    progress.Update(at_.step - first, fmt::format("{}  sampling {:.0f} %", note, 100 * share));
+  };
+  while (at_.step < recipe_.trainer.steps) {
+    if (InterruptRequested()) throw Interrupted("");
+    Stopwatch watch;
+    Metrics metrics = Step();
+    note = fmt::format("score {:.3f}  entropy {:.3f}  length {:.0f}", metrics["critic/score/mean"],
+                       metrics["actor/entropy"], metrics["response_length/mean"]);
+    Record(log, std::move(metrics), &watch);
+    progress.Update(at_.step - first, note);
+  }
+  on_rollout_ = nullptr;
+}
+
+void Trainer::Run() {
+  CutRunFolder(run_folder_, at_.step > 0 ? at_.step : -1);
+  MetricsLog log(run_folder_, at_.step > 0 ? at_.step : -1);
+  try {
+    RunSteps(&log);
+  } catch (const Interrupted&) {
+    if (whole_ && at_.step > 0 && LatestCheckpoint(run_folder_) != at_.step) Save();
+    throw Interrupted(fmt::format("stopped after step {} of {}; go on with: rlvr resume {}",
+                                  at_.step, recipe_.trainer.steps, run_folder_));
+  }
+  ExportModel(run_folder_ + "/model", *policy_.model, policy_.folder);
+}
+
+Trainer::Trainer(const Recipe& recipe, std::string run_folder)
+    : recipe_(recipe),
+      run_folder_(std::move(run_folder)),
+      policy_(LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/true)),
+      prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
+      order_(prompts_->size(), recipe.seed),
+      selector_(MakeSelector(recipe.resolved.Find("select"))),
+      advantage_(MakeAdvantage(recipe.resolved.Find("advantage"))),
+      objective_(
+          MakeObjective(recipe.resolved.Find("policy_loss"), recipe.resolved.Find("regularizer"))),
+      optimizer_(policy_.model->layout()) {
+  const auto& update = recipe.update;
+  const int64_t prompts = recipe.data.prompts_per_step;
+  const int64_t mini = update.mini_batch_prompts > 0 ? update.mini_batch_prompts : prompts;
+  const int64_t per_step = update.epochs * ((prompts + mini - 1) / mini);
+  updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
+                                       recipe.trainer.steps * per_step,
+                                       recipe.rollout.options.sampling.score_temperature(),
+                                       update.micro_batch_tokens, update.recompute);
+  if (objective_->needs_reference()) {
+    reference_ = LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/false);
+    reference_passes_ = std::make_unique<TreePasses>(reference_.model.get(), false);
+  }
+}
+
+Tree Trainer::Replay(int64_t prompt_index, int sample) {
+  const int64_t step = at_.step + 1;
+  const auto sampled = static_cast<int64_t>(ReadMetrics(run_folder_, step)["select/sampled"]);
+  for (int64_t i = 0; i < sampled; ++i) {
+    if (order_.At(at_.position + i) != prompt_index) continue;
+    Prompt prompt;
+    std::vector<RolloutRequest> requests;
+    requests.push_back(Request(step, at_.position + i, &prompt));
+    Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
+                        std::move(requests))[0];
+    Judge(prompt, &tree);
+    Tree one = tree;
+    one.segments.clear();
+    one.leaves.clear();
+    for (const Leaf& leaf : tree.leaves) {
+      if (tree.segments[static_cast<size_t>(leaf.segment)].sample != sample) continue;
+      for (const int32_t s : tree.Path(leaf.segment)) {
+        one.segments.push_back(tree.segments[static_cast<size_t>(s)]);
+        one.segments.back().parent = static_cast<int32_t>(one.segments.size()) - 2;
+      }
+      one.leaves.push_back(leaf);
+      one.leaves.back().segment = static_cast<int32_t>(one.segments.size()) - 1;
+      return one;
+    }
+    throw Error(run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
+                fmt::format("samples are 0 to {}", recipe_.rollout.group_size - 1));
+  }
+  throw Error(run_folder_, fmt::format("step {} did not draw prompt {}", step, prompt_index),
+              fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));
+}
+
+}  // namespace
+
+void Train(const Recipe& recipe) {
+  if (recipe.kind != "rl")
+    throw Error(recipe.name, "a recipe of kind " + recipe.kind, "run it with rlvr " + recipe.kind);
+  SetNumThreads(recipe.threads);
+  Trainer trainer(recipe,
+                  RunFolder(recipe));  // before the folder: a wrong model leaves nothing behind
+  StartRunFolder(recipe);
+  trainer.Run();
+}
+
+void Resume(const std::string& run_folder, const ResumeOptions& options) {
+  Recipe recipe = LoadRunRecipe(run_folder);
+  CheckIsa(run_folder, recipe, options.other_isa);
+  SetNumThreads(recipe.threads);
+  if (recipe.kind != "rl") return ResumeSupervised(run_folder, recipe);
+  Trainer trainer(recipe, run_folder);
+  if (const int64_t latest = LatestCheckpoint(run_folder); latest >= 0) trainer.Restore(latest);
+  trainer.Run();
+}
+
+Tree ReplaySample(const std::string& run_folder, int64_t step, int64_t prompt_index, int sample) {
+  const Recipe recipe = LoadRunRecipe(run_folder);
+  if (recipe.kind != "rl")
+    throw Error(run_folder, "a run of kind " + recipe.kind, "only rl runs have samples");
+  CheckIsa(run_folder, recipe, /*other_isa=*/false);
+  ReadMetrics(run_folder, step);  // an Error if the run has not come so far
+  SetNumThreads(recipe.threads);
+  Trainer trainer(recipe, run_folder);
+  int64_t from = -1;
+  for (const int64_t checkpoint : ListCheckpoints(run_folder)) {
+    if (checkpoint < step) from = checkpoint;
+  }
+  if (from >= 0) trainer.Restore(from);
+  Progress progress("replay", step - 1 - trainer.step());
+  for (const int64_t first = trainer.step(); trainer.step() < step - 1;) {
+    trainer.Step();
+    progress.Update(trainer.step() - first);
+  }
+  return trainer.Replay(prompt_index, sample);
+}
+
+}  // namespace rlvr

@@ -1,0 +1,102 @@
+// One mini-batch of groups: coefficients -> gradients -> new weights.
+#ifndef RLVR_TRAIN_UPDATE_H_
+#define RLVR_TRAIN_UPDATE_H_
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/head.h"
+#include "model/pack_tree.h"
+#include "objective/objective.h"
+#include "train/metrics.h"
+#include "train/optimizer.h"
+
+namespace rlvr {
+
+// A group that trains: its tree and what the stages before decided.
+struct TrainingGroup {
+  const Tree* tree = nullptr;
+  std::vector<double> advantage;             // [leaves]
+  std::vector<char> in_loss;                 // [leaves] 0: masked (overlong filter)
+  std::vector<std::vector<float>> logp_ref;  // [segments][n] or empty: of the reference model
+};
+
+// Consecutive trees whose tokens sum to at most `max_tokens` (or one tree that is larger than
+// that): trees are never split. Returns the bounds [batches + 1].
+std::vector<int64_t> SplitMicroBatches(std::span<const Tree* const> trees, int64_t max_tokens);
+
+// The buffers of forward and backward passes over packed trees of one model.
+class TreePasses {
+ public:
+  TreePasses(const Model* model, bool recompute);
+  // Packs and runs forward; `predicted`: whose tokens become predictions. for_backward keeps
+  // activations.
+  const PackedTrees& Forward(std::span<const Tree* const> trees, Author predicted,
+                             bool for_backward);
+  // Statistics of every prediction of the last Forward: [wanted][predictions].
+  std::vector<std::vector<float>> Score(float temperature, std::span<const Statistic> wanted);
+  // Adds the gradient of sum coefficient * statistic; returns the statistics on the way, with the
+  // bits of Score. After Forward(..., for_backward = true).
+  std::vector<std::vector<float>> Backward(float temperature, std::span<const Statistic> wanted,
+                                           const std::vector<std::vector<float>>& coefficients,
+                                           Gradient* gradient);
+
+  const PackedTrees& packed() const { return packed_; }  // of the last Forward
+
+ private:
+  const Model* model_;
+  KvCache cache_;
+  Workspace workspace_;
+  Activations activations_;
+  PackedTrees packed_;
+  AlignedBuffer<float> hidden_, dhidden_;  // [T, D]
+};
+
+struct UpdateResult {
+  double objective = 0;
+  AppliedGradient applied;
+  double probs_diff_max = 0;      // only where on_policy
+  int64_t trained_tokens = 0;     // packed: forward and backward
+  std::vector<MetricTerm> terms;  // the objective's, added up over micro-batches
+};
+
+class Updater {
+ public:
+  // total_steps: optimizer steps of the whole run, for the schedule. temperature: of the
+  // statistics.
+  Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
+          int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute);
+
+  // Fills logp_ref of every group.
+  void ScoreReference(TreePasses* reference, std::span<TrainingGroup> groups);
+
+  // One optimizer step on whole groups. on_policy: the weights are still those that sampled, so the
+  // recorded statistics serve, and backward's own must equal them bit for bit; if not, throws Error
+  // naming the token. The same groups give the same bits for any micro_batch_tokens and number of
+  // threads.
+  UpdateResult MiniBatch(std::span<const TrainingGroup> groups, bool on_policy,
+                         Optimizer* optimizer);
+
+  Gradient& gradient() { return gradient_; }  // of the loss, of the last MiniBatch
+
+ private:
+  Model* model_;
+  const Objective* objective_;
+  OptimizerSettings settings_;
+  int64_t total_steps_;
+  float temperature_;
+  int64_t micro_batch_tokens_;
+  TreePasses passes_;
+  Gradient gradient_;
+};
+
+double Value(const MetricTerm& term);
+// Adds terms of one name up (the largest of "max" ones stays).
+void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to);
+// Terms of one name become one number.
+Metrics Finish(const std::vector<MetricTerm>& terms);
+
+}  // namespace rlvr
+#endif  // RLVR_TRAIN_UPDATE_H_

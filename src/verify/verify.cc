@@ -1,0 +1,111 @@
+#include "verify/verify.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/suggest.h"
+
+namespace rlvr {
+namespace {
+
+// Two decimal numbers that are equal as numbers: 12 and 12.0, 1/2 and 2/4.
+bool EqualNumbers(const std::string& a, const std::string& b) {
+  const auto value = [](const std::string& s) -> std::optional<ExpressionValue> {
+    const size_t dot = s.find('.');
+    if (dot == std::string::npos) return EvaluateExpression(s);
+    // 1.250 -> 1250/1000
+    const std::string digits = s.substr(dot + 1);
+    if (digits.empty() || digits.size() > 15 ||
+        digits.find_first_not_of("0123456789") != std::string::npos)
+      return std::nullopt;
+    const std::string whole = s.substr(0, dot);
+    if (whole.find_first_not_of("0123456789", whole.starts_with('-') ? 1 : 0) != std::string::npos)
+      return std::nullopt;
+    return EvaluateExpression(whole + digits + "/1" + std::string(digits.size(), '0'));
+  };
+  const auto x = value(a), y = value(b);
+  return x && y && x->numerator == y->numerator && x->denominator == y->denominator;
+}
+
+class MathRule : public Verifier {
+ public:
+  Judgement Judge(std::string_view response, std::string_view ground_truth) const override {
+    const auto answer = ExtractFinalAnswer(response);
+    if (!answer) return {Verdict::kWrong, "", "no final answer"};
+    const std::string got = NormalizeFinalAnswer(*answer),
+                      want = NormalizeFinalAnswer(std::string(ground_truth));
+    if (got == want || EqualNumbers(got, want)) return {Verdict::kRight, got, "equal to " + want};
+    return {Verdict::kWrong, got, got + " is not " + want};
+  }
+};
+
+class Countdown : public Verifier {
+ public:
+  Judgement Judge(std::string_view response, std::string_view ground_truth) const override {
+    int64_t target = 0;
+    std::vector<int64_t> numbers;
+    const auto truth = nlohmann::json::parse(ground_truth, nullptr, false);
+    if (!truth.is_object() || !truth.contains("target") || !truth["target"].is_number_integer() ||
+        !truth.contains("numbers") || !truth["numbers"].is_array()) {
+      return {Verdict::kBroken, "", "ground_truth is no {\"target\": n, \"numbers\": [...]}"};
+    }
+    target = truth["target"].get<int64_t>();
+    for (const auto& n : truth["numbers"]) {
+      if (!n.is_number_integer())
+        return {Verdict::kBroken, "", "ground_truth has a number that is no integer"};
+      numbers.push_back(n.get<int64_t>());
+    }
+    auto answer = ExtractFinalAnswer(response);
+    if (!answer) return {Verdict::kWrong, "", "no final answer"};
+    const std::string expression =
+        answer->substr(0, answer->find('='));  // "(3+5)*2 = 16" is common
+    const auto value = EvaluateExpression(expression);
+    if (!value) return {Verdict::kWrong, *answer, "no arithmetic expression"};
+    for (const int64_t n : value->numbers) {
+      const auto it = std::find(numbers.begin(), numbers.end(), n);
+      if (it == numbers.end())
+        return {Verdict::kWrong, *answer, std::to_string(n) + " is not given, or used too often"};
+      numbers.erase(it);
+    }
+    if (value->denominator != 1 || value->numerator != target)
+      return {Verdict::kWrong, *answer, "does not make " + std::to_string(target)};
+    return {Verdict::kRight, *answer, "makes " + std::to_string(target)};
+  }
+};
+
+}  // namespace
+
+const std::vector<VerifierInfo>& Verifiers() {
+  static const std::vector<VerifierInfo> list = {
+      {"countdown",
+       "an expression of the given numbers that makes the target, each used at most once", ""},
+      {"math_rule", "the final answer in \\boxed{} or after Answer:, equal after normalisation",
+       "arXiv:2503.14476"},
+  };
+  return list;
+}
+
+std::unique_ptr<Verifier> MakeVerifier(const std::string& name) {
+  if (name == "math_rule") return std::make_unique<MathRule>();
+  if (name == "countdown") return std::make_unique<Countdown>();
+  std::vector<std::string> names;
+  for (const auto& v : Verifiers()) names.push_back(v.name);
+  throw Error("reward", "there is no verifier '" + name + "'", DidYouMean(name, names));
+}
+
+std::string VerifierForDataSource(const std::string& data_source) {
+  return data_source == "countdown" ? "countdown" : "math_rule";
+}
+
+double SoftOverlongPunishment(int64_t length, int64_t max_length, int64_t buffer,
+                              double penalty_factor) {
+  RLVR_CHECK(buffer > 0 && buffer <= max_length) << buffer << " " << max_length;
+  const int64_t expected = max_length - buffer;
+  if (length <= expected) return 0;
+  if (length > max_length) return -penalty_factor;
+  return static_cast<double>(expected - length) / static_cast<double>(buffer) * penalty_factor;
+}
+
+}  // namespace rlvr
