@@ -50,10 +50,11 @@ TEST_F(Safetensors, RoundTrip) {
   const float a[] = {1, -2.5, 3e-40f, INFINITY, 0, 7};
   const int64_t b[] = {-5, int64_t{1} << 60};
   const std::string bytes_a = BytesOf(a, sizeof(a)), bytes_b = BytesOf(b, sizeof(b));
-  const std::vector<TensorToWrite> tensors = {{"z first", DType::kF32, {2, 3}, bytes_a},
-                                              {"a second", DType::kI64, {2}, bytes_b},
-                                              {"empty", DType::kU8, {0, 4}, ""},
-                                              {"scalar", DType::kF32, {}, bytes_a.substr(0, 4)}};
+  const std::vector<TensorToWrite> tensors = {
+      {"z first", DType::kF32, {2, 3}, bytes_a},
+      {"a second", DType::kI64, {2}, bytes_b},
+      {"empty", DType::kU8, {0, 4}, ""},
+      {"scalar", DType::kF32, {}, std::string_view(bytes_a).substr(0, 4)}};
   WriteSafetensors(Path("a"), tensors, {{"format", "pt"}, {"step", "3"}});
   WriteSafetensors(Path("b"), tensors, {{"format", "pt"}, {"step", "3"}});
   EXPECT_EQ(ReadFile(Path("a")), ReadFile(Path("b")));
