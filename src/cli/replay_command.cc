@@ -28,13 +28,14 @@ void AddReplay(CLI::App& app, Action* action) {
     *action = [=] {
       const Tree tree = ReplaySample(a->run, a->step, a->prompt, a->sample);
       const Recipe recipe = LoadRunRecipe(a->run);
-      const Tokenizer tokenizer = Tokenizer::Load(FindModelFolder(recipe.model) + "/tokenizer.json");
+      const Tokenizer tokenizer =
+          Tokenizer::Load(FindModelFolder(recipe.model) + "/tokenizer.json");
       fmt::print("{:>6} {:>8} {:>11} {:>9}  {}\n", "offset", "token", "logp", "entropy", "text");
       size_t offset = 0;
       for (const Segment& s : tree.segments) {
         for (size_t t = 0; s.author == Author::kPolicy && t < s.tokens.size(); ++t) {
-          fmt::print("{:6} {:8} {:11.7f} {:9.6f}  {:?}\n", offset++, s.tokens[t], s.logp[t], s.entropy[t],
-                     tokenizer.TokenBytes(s.tokens[t]));
+          fmt::print("{:6} {:8} {:11.7f} {:9.6f}  {:?}\n", offset++, s.tokens[t], s.logp[t],
+                     s.entropy[t], tokenizer.TokenBytes(s.tokens[t]));
         }
       }
     };
