@@ -1,0 +1,16 @@
+// The matrix product of oneDNN, to compare with; absent where the library is.
+#ifndef RLVR_BENCHMARKS_ONEDNN_H_
+#define RLVR_BENCHMARKS_ONEDNN_H_
+#include <cstdint>
+#include <functional>
+
+#include "tensor/types.h"
+
+namespace rlvr {
+
+// A call of y = x W^T with x [M, K], W [N, K] laid out and typed as oneDNN likes best beforehand,
+// y fp32. It uses its own threads, one per core (OMP_NUM_THREADS).
+std::function<void()> OneDnnMatMul(int64_t m, int64_t n, int64_t k, ComputeType type);
+
+}  // namespace rlvr
+#endif  // RLVR_BENCHMARKS_ONEDNN_H_
