@@ -184,8 +184,9 @@ void BenchTrain(benchmark::State& state, const ModelConfig& config, ComputeType 
   Activations activations;
   activations.recompute = recompute;
   const Statistic wanted[] = {Statistic::kLogp};
+  const auto size = static_cast<size_t>(n);
   int64_t step = 0;
-  for (auto _ : state) {
+  const auto train = [&] {
     gradient.Fill(0);
     Forward(model, packed.batch, cache, workspace, &activations, {hidden.data(), T, D});
     HeadBackward(model, {hidden.data(), T, D}, rows, targets, 1, wanted, {coefficients},
@@ -193,11 +194,12 @@ void BenchTrain(benchmark::State& state, const ModelConfig& config, ComputeType 
     Backward(model, packed.batch, cache, workspace, activations, {dhidden.data(), T, D},
              gradient.data());
     AddTiedGradient(model, tied.data(), gradient.data());
-    const auto size = static_cast<size_t>(n);
     AdamW({}, ++step, 1, {gradient.data(), size}, {m.data(), size}, {v.data(), size},
           {model.weights(), size});
     model.WeightsChanged(true);
-  }
+  };
+  train();  // the first step's memory is new
+  for (auto _ : state) train();
   Count(state, model, T, 3 * ForwardGflop(config, kPromptTokens + kResponseTokens / 2.0), threads);
 }
 

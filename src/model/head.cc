@@ -12,10 +12,10 @@
 namespace rlvr {
 namespace {
 
-// Rows of logits that exist at once: about 16 MB, and whole chunks of the weight gradient's sum
+// Rows of logits that exist at once: about 64 MB, and whole chunks of the weight gradient's sum
 // where they fit. A function of the model alone, because it decides the order of that sum.
 int64_t ChunkRows(int64_t vocab) {
-  return std::clamp<int64_t>((int64_t{4} << 20) / vocab, 16, kGemmChunk);
+  return std::clamp<int64_t>((int64_t{16} << 20) / vocab, 16, kGemmChunk);
 }
 
 // The distinct hidden rows that have entries, cut into pieces that cross no unit's border and begin
