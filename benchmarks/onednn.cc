@@ -1,6 +1,7 @@
 #include "onednn.h"
 
-#include <cstring>
+#include <omp.h>
+
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
@@ -17,7 +18,8 @@ struct Product {
 
 }  // namespace
 
-std::function<void()> OneDnnMatMul(int64_t m, int64_t n, int64_t k, ComputeType type) {
+std::function<void()> OneDnnMatMul(int64_t m, int64_t n, int64_t k, ComputeType type, int threads) {
+  omp_set_num_threads(threads);
   using Memory = dnnl::memory;
   const auto in = type == ComputeType::kFp32 ? Memory::data_type::f32 : Memory::data_type::bf16;
   auto p = std::make_shared<Product>();

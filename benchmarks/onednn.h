@@ -9,8 +9,8 @@
 namespace rlvr {
 
 // A call of y = x W^T with x [M, K], W [N, K] laid out and typed as oneDNN likes best beforehand,
-// y fp32. It uses its own threads, one per core (OMP_NUM_THREADS).
-std::function<void()> OneDnnMatMul(int64_t m, int64_t n, int64_t k, ComputeType type);
+// y fp32. Its threads are OpenMP's.
+std::function<void()> OneDnnMatMul(int64_t m, int64_t n, int64_t k, ComputeType type, int threads);
 
 }  // namespace rlvr
 #endif  // RLVR_BENCHMARKS_ONEDNN_H_

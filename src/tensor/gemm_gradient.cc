@@ -70,6 +70,11 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
   const int64_t row = ga * a.width, col = gb * b.width;
   const int64_t rows = std::min(a.width, dw.rows - row), cols = std::min(b.width, dw.cols - col);
   float* c = dw.row(row) + col;
+  for (int64_t r = 0; r < rows; ++r) {  // a large dw comes from memory, while the chains run
+    __builtin_prefetch(c + r * dw.stride, 1);
+    __builtin_prefetch(c + r * dw.stride + cols / 2, 1);
+    __builtin_prefetch(c + r * dw.stride + cols - 1, 1);
+  }
   for (const TokenChunk* chunk = chunk_begin; chunk < chunk_end; ++chunk) {
     const int64_t units = KUnits(type, chunk->end - chunk->begin);
     const uint32_t* pa = a.data + ga * a.stride + chunk->unit_offset * a.width;

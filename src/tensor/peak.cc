@@ -65,8 +65,9 @@ HWY_AFTER_NAMESPACE();
 namespace rlvr {
 namespace {
 
-constexpr int kTries = 5;
-constexpr int64_t kRounds = 1 << 21;  // of 12 chains: a few milliseconds per try
+// Short tries, and many, so that on a busy machine some are not interrupted.
+constexpr int kComputeTries = 60, kReadTries = 5;
+constexpr int64_t kRounds = 1 << 18;  // of 12 chains: about half a millisecond per try
 
 constexpr int64_t kReadBytes = 512 << 20;
 
@@ -96,14 +97,14 @@ int64_t ScalarLoop(int64_t rounds, float* sink) {
   return rounds * 16;
 }
 
-// The best over kTries of the sum of work(thread) per second, all threads at once.
-double BestRate(int threads, const std::function<double(int)>& work) {
+// The best over `tries` of the sum of work(thread) per second, all threads at once.
+double BestRate(int threads, int tries, const std::function<double(int)>& work) {
   RLVR_CHECK(threads >= 1) << threads;
   std::vector<double> done(threads);
   std::vector<Clock::time_point> begin(threads), end(threads);
   std::barrier start(threads);
   double best = 0;
-  for (int t = 0; t < kTries; ++t) {
+  for (int t = 0; t < tries; ++t) {
     std::vector<std::jthread> workers;
     for (int i = 0; i < threads; ++i) {
       workers.emplace_back([&, i] {
@@ -129,7 +130,7 @@ double MeasurePeakGflops(ComputeType type, int threads) {
   const Isa isa = ActiveIsa();
   auto loop = isa == Isa::kScalar ? &ScalarLoop : RLVR_DISPATCH(FmaLoop);
   if (isa == Isa::kAvx512Bf16 && type == ComputeType::kBf16) loop = &DotLoop;
-  const double rate = BestRate(threads, [&](int) {
+  const double rate = BestRate(threads, kComputeTries, [&](int) {
     volatile float x = 0.75f, y = 0.5f;
     float sink[2] = {x, y};
     const int64_t done = loop(kRounds, sink);
@@ -145,7 +146,7 @@ double MeasureReadBandwidthGBs(int threads) {
   AlignedBuffer<uint64_t> data(words * threads);
   data.Fill(1);  // pages that were never written are all one page of zeros
   const auto loop = RLVR_DISPATCH(ReadLoop);
-  const double rate = BestRate(threads, [&](int i) {
+  const double rate = BestRate(threads, kReadTries, [&](int i) {
     volatile uint64_t sink = loop(data.data() + i * words, words);
     (void)sink;
     return static_cast<double>(words) * 8;
