@@ -59,7 +59,8 @@ class Scheduler {
     const auto start = std::chrono::steady_clock::now();
     size_t next = 0;
     while (next < requests_.size() || !active_.empty()) {
-      if (InterruptRequested()) throw Interrupted("stopped while sampling");
+      if (options_.interruptible && InterruptRequested())
+        throw Interrupted("stopped while sampling");
       next = Admit(next);
       if (!active_.empty()) DecodeStep();
     }

@@ -20,6 +20,7 @@ struct RolloutOptions {
   std::vector<std::string> stop;  // strings; the response ends with the token that completes one
   int64_t max_sequences = 128;    // decoded together; changes no sample, only speed and memory
   int64_t prefill_tokens = 2048;  // most prompt tokens in one prefill call
+  bool interruptible = true;      // throw Interrupted when the user asks to stop
 };
 
 // One group to sample: a tree whose root holds the prompt's tokens.

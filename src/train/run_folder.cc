@@ -190,6 +190,8 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
   options.rollout = recipe.rollout.options;
   options.rollout.sampling = {.temperature = static_cast<float>(recipe.eval.temperature),
                               .top_p = static_cast<float>(recipe.eval.top_p)};
+  // A step that has changed the weights is recorded whole, its evaluation included.
+  options.rollout.interruptible = step == 0;
   options.seed = recipe.seed;
   options.keep_samples = true;
   const int64_t num_prompts =
