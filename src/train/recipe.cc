@@ -90,10 +90,10 @@ ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
     for (auto& item : node.items) item = WithDefaults(stage, std::move(item));
     return node;
   }
-  const ConfigNode* name = node.Find("name");
-  if (name == nullptr) return node;
+  if (node.Find("name") == nullptr) return node;
+  const std::string name = node.Find("name")->scalar;  // a copy: Set below moves the items
   for (const auto& method : DescribeMethods()) {
-    if (method.stage != stage || method.name != name->scalar) continue;
+    if (method.stage != stage || method.name != name) continue;
     for (const auto& param : method.params) {
       if (node.Find(param.name) == nullptr)
         node.Set(param.name, ParseConfig(param.default_value, stage));
