@@ -91,7 +91,7 @@ ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
     return node;
   }
   if (node.Find("name") == nullptr) return node;
-  const std::string name = node.Find("name")->scalar;  // a copy: Set below may move the node
+  const std::string name = node.Find("name")->scalar;  // a copy: Set below moves the items
   for (const auto& method : DescribeMethods()) {
     if (method.stage != stage || method.name != name) continue;
     for (const auto& param : method.params) {
