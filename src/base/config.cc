@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -230,7 +231,18 @@ double ReadDouble(const ConfigNode& node, const std::string& name, double low, d
 }
 
 int64_t ReadInt(const ConfigNode& node, const std::string& name, int64_t low, int64_t high) {
-  const double value = ReadDouble(node, name, static_cast<double>(low), static_cast<double>(high));
+  // Digits are read as they are: a double would round a seed above 2^53.
+  const std::string& text = Scalar(node, name);
+  int64_t whole = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (error == std::errc() && end == text.data() + text.size()) {
+    if (whole < low || whole > high)
+      OutOfRange(node, name, static_cast<double>(low), static_cast<double>(high));
+    return whole;
+  }
+  constexpr double kExact = 9007199254740992;  // 2^53
+  const double value = ReadDouble(node, name, std::max(static_cast<double>(low), -kExact),
+                                  std::min(static_cast<double>(high), kExact));  // "1e6"
   if (value != std::floor(value))
     throw Error(node.place, "'" + name + "' is " + node.scalar, "a whole number is needed");
   return static_cast<int64_t>(value);

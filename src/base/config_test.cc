@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -74,6 +75,30 @@ TEST_F(ConfigTest, BadValues) {
               r("e", s, {"grpo", "dapo"});
             }),
             "f:5: 'e' is 'gpro' (did you mean 'grpo'?)");
+}
+
+TEST_F(ConfigTest, WholeNumbersAreExact) {
+  const ConfigNode node =
+      ParseConfig("a: 9007199254740993\nb: 1e6\nc: 99999999999999999999\nd: 12x\n", "f");
+  ConfigReader r(&node, "");
+  int64_t value = 0;
+  r("a", value, 0, std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(value, 9007199254740993);  // 2^53 + 1, which no double holds
+  r("b", value, 0, 2000000);
+  EXPECT_EQ(value, 1000000);
+  EXPECT_NE(MessageOf([&] {
+              r("c", value, 0, std::numeric_limits<int64_t>::max());
+            }).find("f:3: 'c' is 99999999999999999999 (it must be in"),
+            std::string::npos);
+  EXPECT_EQ(MessageOf([&] { r("d", value, 0, 20); }), "f:4: 'd' is '12x' (a number is needed)");
+}
+
+TEST_F(ConfigTest, AChainOfFilesMayNotLoop) {
+  Write("one.yaml", "extends: two.yaml\na: 1\n");
+  const auto two = Write("two.yaml", "extends: one.yaml\na: 2\n");
+  const std::string message = MessageOf([&] { LoadConfig(two, {}); });
+  EXPECT_NE(message.find("two.yaml: extends itself through"), std::string::npos) << message;
+  EXPECT_NE(message.find("one.yaml"), std::string::npos) << message;
 }
 
 TEST_F(ConfigTest, BrokenFiles) {

@@ -1,10 +1,77 @@
 #include "cli/cli.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <exception>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/suggest.h"
+#include "base/thread_pool.h"
+#include "cli/command.h"
 
 namespace rlvr {
-int RunCommandLine(int, char**) {
-  std::fprintf(stderr, "rlvr: no commands yet\n");
-  return 2;
+
+CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& description,
+                     const std::string& example) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->footer("Example:\n  " + example);
+  command->fallthrough();
+  return command;
 }
+
+int RunCommandLine(int argc, char** argv) {
+  HandleInterrupts();
+  CLI::App app("rlvr: reinforcement learning with verifiable rewards, in one native process");
+  app.footer("rlvr COMMAND --help shows a command's options and an example.");
+  app.set_version_flag("--version", "rlvr 0.1.0");
+  app.require_subcommand(1);
+  int threads = 0;
+  app.add_option("--threads", threads, "Threads; 0 is one per core. Results do not depend on it")
+      ->check(CLI::Range(0, 1024));
+
+  Action action;
+  AddTrain(app, &action);
+  AddResume(app, &action);
+  AddPretrain(app, &action);
+  AddSft(app, &action);
+  AddEval(app, &action);
+  AddGenerate(app, &action);
+  AddRecipes(app, &action);
+  AddReport(app, &action);
+  AddReplay(app, &action);
+  AddCheck(app, &action);
+  AddDoctor(app, &action);
+
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    if (std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+      std::fprintf(stderr, "rlvr: there is no command '%s' (%s)\n", argv[1],
+                   DidYouMean(argv[1], names).c_str());
+      return 2;
+    }
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  try {
+    if (threads != 0) SetNumThreads(threads);
+    action();
+    return 0;
+  } catch (const Interrupted& e) {
+    std::fprintf(stderr, "\nrlvr: %s\n", e.what());
+    return 130;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr,
+                 "rlvr: memory: cannot allocate (use a smaller model, batch or max_tokens)\n");
+    return 1;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "rlvr: %s\n", e.what());
+    return 1;
+  }
+}
+
 }  // namespace rlvr

@@ -59,7 +59,9 @@ class MethodList {
   // Method: a struct with kInfo and Params(visitor); Wrap makes the interface of a configured one.
   template <class Method, class Wrap>
   void Add(Wrap wrap) {
-    RLVR_CHECK(!Find(Method::kInfo.name)) << "two methods named " << Method::kInfo.name;
+    RLVR_CHECK(entries_.empty() ||
+               std::string(entries_.back().info.name) < std::string(Method::kInfo.name))
+        << Method::kInfo.name << ": a name is there twice or the list is not sorted";
     Entry entry;
     entry.info = Method::kInfo;
     entry.make = [wrap](ConfigReader& reader) -> std::unique_ptr<Interface> {
@@ -88,10 +90,13 @@ class MethodList {
     return entry->make(reader);
   }
 
-  void Describe(std::vector<MethodDescription>* out) const {
+  // shared: parameters that the stage itself reads, for every method.
+  void Describe(std::vector<MethodDescription>* out,
+                const std::vector<ParamInfo>& shared = {}) const {
     for (const auto& e : entries_) {
       MethodDescription d{stage_, e.info.name, e.info.arxiv, e.info.summary, {}};
       e.describe(&d.params);
+      d.params.insert(d.params.end(), shared.begin(), shared.end());
       out->push_back(std::move(d));
     }
   }

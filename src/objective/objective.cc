@@ -17,8 +17,7 @@
 namespace rlvr {
 namespace {
 
-// --- the stages' interfaces around plain method structs
-// ------------------------------------------------
+// The stages' interfaces around plain method structs.
 
 template <class Method>
 struct SelectorOf : Selector {
@@ -40,8 +39,10 @@ struct AdvantageOf : AdvantageEstimator {
 struct PolicyLoss {
   virtual ~PolicyLoss() = default;
   virtual Field J(const TokenFields& f) const = 0;
-  virtual double low() const = 0;  // the ratio's bounds, for the clip metrics
+  // The ratio's bounds, for the clip metrics.
+  virtual double low() const = 0;
   virtual double high() const = 0;
+  virtual double dual() const = 0;
 };
 template <class Method>
 struct PolicyLossOf : PolicyLoss {
@@ -49,6 +50,7 @@ struct PolicyLossOf : PolicyLoss {
   Field J(const TokenFields& f) const override { return method(f); }
   double low() const override { return method.low(); }
   double high() const override { return method.high(); }
+  double dual() const override { return method.clip_ratio_c; }
   Method method;
 };
 
@@ -57,7 +59,7 @@ struct Regularizer {
   virtual Field Term(const TokenFields& f) const = 0;
   virtual double coefficient() const = 0;
   virtual bool needs_reference() const = 0;
-  virtual std::string metric() const = 0;
+  virtual std::string metric() const = 0;  // the term before its coefficient; may be empty
 };
 template <class Method>
 struct RegularizerOf : Regularizer {
@@ -69,8 +71,7 @@ struct RegularizerOf : Regularizer {
   Method method;
 };
 
-// --- what there is, one line a method
-// --------------------------------------------------------------------
+// What there is: one line a method, sorted by name.
 
 const MethodList<Selector>& SelectList() {
   static const auto list = [] {
@@ -136,7 +137,12 @@ class ComposedObjective : public Objective {
     const size_t T = batch.adv.size();
     RLVR_CHECK(statistics.size() == wanted_.size() && statistics[0].size() == T &&
                statistics[1].size() == T);
-    RLVR_CHECK(batch.logp_old.size() == T && batch.mask.size() == T && batch.total_tokens > 0);
+    RLVR_CHECK(batch.logp_old.size() == T && batch.mask.size() == T);
+    RLVR_CHECK(!batch.sequence_begin.empty() &&
+               batch.sequence_begin.back() == static_cast<int64_t>(T));
+    double tokens = 0;
+    for (const double m : batch.mask) tokens += m;
+    RLVR_CHECK(tokens <= batch.total_tokens) << tokens << " of " << batch.total_tokens;
     Tape tape;
     const Field logp = tape.Input(statistics[0]), entropy = tape.Input(statistics[1]);
     TokenFields f{.logp = logp,
@@ -147,36 +153,37 @@ class ComposedObjective : public Objective {
       RLVR_CHECK(batch.logp_ref.size() == T) << "the reference's log-probs are missing";
       f.logp_ref = tape.Constant(batch.logp_ref);
     }
-    const Field weight = tape.Constant(aggregate.Weights(batch));
-    const Field policy = Sum(weight * policy_loss->J(f));
+    const Field weight = tape.Constant(aggregate.Weights(batch)), zero = tape.Constant({0});
+    const std::vector<char> counted(batch.mask.begin(), batch.mask.end());
+    // Where, not only a weight of 0: a masked token may hold an infinite ratio.
+    const auto mean = [&](const Field& J) { return Sum(weight * Where(counted, J, zero)); };
+    const Field policy = mean(policy_loss->J(f));
+    const double share = tokens > 0 ? tokens / batch.total_tokens : 0;
     ObjectiveResult result;
+    result.metrics.push_back({"actor/pg_loss", -policy.values()[0], share});
     Field total = policy;
     for (const auto& r : regularizers) {
-      const Field term = Sum(weight * r->Term(f));
+      const Field term = mean(r->Term(f));
       total = total + term * r->coefficient();
-      // A weight of 1 on one micro-batch and 0 on the rest would lose terms: these are shares of a
-      // sum.
-      result.metrics.push_back({r->metric(), term.values()[0], 0});
+      if (!r->metric().empty()) result.metrics.push_back({r->metric(), term.values()[0], share});
     }
     result.objective = total.values()[0];
     result.coefficients = tape.Gradients(total, {logp, entropy});
 
-    double clipped_high = 0, clipped_low = 0, clipped = 0, kl = 0, entropy_sum = 0, tokens = 0;
+    // As verl counts: the clip fraction is where the clipped term is the smaller one, the lower
+    // one where dual clip bounds a negative advantage.
+    double clipped = 0, dual_clipped = 0, kl = 0, entropy_sum = 0;
     for (size_t t = 0; t < T; ++t) {
       if (batch.mask[t] == 0) continue;
       const double difference = statistics[0][t] - batch.logp_old[t], ratio = std::exp(difference);
-      const bool above = batch.adv[t] > 0 && ratio > policy_loss->high();
-      const bool below = batch.adv[t] < 0 && ratio < policy_loss->low();
-      clipped_high += above;
-      clipped_low += below;
-      clipped += above || below;
+      clipped += (batch.adv[t] > 0 && ratio > policy_loss->high()) ||
+                 (batch.adv[t] < 0 && ratio < policy_loss->low());
+      dual_clipped += batch.adv[t] < 0 && ratio > policy_loss->dual();
       kl -= difference;
       entropy_sum += statistics[1][t];
-      tokens += 1;
     }
-    result.metrics.push_back({"actor/pg_loss", -policy.values()[0], 0});
     result.metrics.push_back({"actor/pg_clipfrac", clipped, tokens});
-    result.metrics.push_back({"actor/pg_clipfrac_lower", clipped_low, tokens});
+    result.metrics.push_back({"actor/pg_clipfrac_lower", dual_clipped, tokens});
     result.metrics.push_back({"actor/ppo_kl", kl, tokens});
     result.metrics.push_back({"actor/entropy", entropy_sum, tokens});
     return result;
@@ -195,7 +202,10 @@ class ComposedObjective : public Objective {
 std::vector<MethodDescription> DescribeMethods() {
   std::vector<MethodDescription> all;
   AdvantageList().Describe(&all);
-  PolicyLossList().Describe(&all);
+  std::vector<ParamInfo> shared;
+  ParamDescriber describer(&shared);
+  Aggregate().Params(describer);
+  PolicyLossList().Describe(&all, shared);
   RegularizerList().Describe(&all);
   SelectList().Describe(&all);
   return all;
@@ -215,23 +225,34 @@ std::unique_ptr<Objective> MakeObjective(const ConfigNode* policy_loss,
   std::string name = "decoupled_clip";
   ConfigReader reader(policy_loss, "policy_loss");
   reader("name", name);
-  reader("aggregate", objective->aggregate.mode, Aggregate::Modes());
-  if (objective->aggregate.mode == "token_sum_norm") {
-    reader("constant", objective->aggregate.constant, 1.0, 1e9);
-    if (!reader.Has("constant")) {
-      throw Error(policy_loss->place, "aggregate token_sum_norm needs 'constant'",
-                  "set it to rollout.max_tokens");
-    }
+  Aggregate& aggregate = objective->aggregate;
+  aggregate.Params(reader);
+  const std::string place = policy_loss ? policy_loss->place : "policy_loss";
+  if (aggregate.mode == "token_sum_norm" && aggregate.constant == 0) {
+    throw Error(place, "aggregate token_sum_norm needs 'constant'", "set it to rollout.max_tokens");
   }
-  objective->policy_loss =
-      PolicyLossList().Make(name, policy_loss ? policy_loss->place : "policy_loss", reader);
+  if (aggregate.mode != "token_sum_norm" && aggregate.constant != 0) {
+    throw Error(place, "aggregate " + aggregate.mode + " reads no 'constant'",
+                "leave it out, or choose token_sum_norm");
+  }
+  objective->policy_loss = PolicyLossList().Make(name, place, reader);
   reader.Done();
   if (regularizers && regularizers->kind != ConfigNode::Kind::kNull) {
     if (regularizers->kind != ConfigNode::Kind::kList) {
       throw Error(regularizers->place, "'regularizer' must be a list",
                   "write `regularizer: [{name: kl, beta: 0.001}]`");
     }
+    std::vector<std::string> seen;
     for (const auto& item : regularizers->items) {
+      const ConfigNode* method = item.Find("name");
+      if (!method) {
+        throw Error(item.place, "a regularizer has no name", "write {name: kl, beta: 0.001}");
+      }
+      if (std::find(seen.begin(), seen.end(), method->scalar) != seen.end()) {
+        throw Error(item.place, "regularizer '" + method->scalar + "' is given twice",
+                    "remove one of them");
+      }
+      seen.push_back(method->scalar);
       objective->regularizers.push_back(MakeStage(RegularizerList(), &item, "regularizer", ""));
     }
   }

@@ -1,5 +1,5 @@
 // Trees with rewards -> one coefficient per statistic per token. Read: tape.h (fields and their
-// gradients), one file of policy_loss/, method_list.h (what there is), then this.
+// gradients), one file of policy_loss/, then this.
 #ifndef RLVR_OBJECTIVE_OBJECTIVE_H_
 #define RLVR_OBJECTIVE_OBJECTIVE_H_
 #include <cstdint>
@@ -23,33 +23,31 @@ struct MethodDescription {
   std::vector<ParamInfo> params;
 };
 std::vector<MethodDescription> DescribeMethods();  // all stages, sorted by stage and name
+std::string MethodsMarkdown();                     // docs/methods.md
 
-// --- select: which groups train
-// -----------------------------------------------------------------------
+// Which groups train.
 class Selector {
  public:
   virtual ~Selector() = default;
   virtual bool Keep(const Tree& group) const = 0;
-  virtual int64_t max_rounds()
-      const = 0;  // of sampling to fill a batch; 1 for "none"; hitting it is an error with a remedy
+  // Of sampling to fill a batch; 1 for "none"; hitting it is an error with a remedy.
+  virtual int64_t max_rounds() const = 0;
 };
-// "none": every group. "dynamic_sampling" (DAPO, arXiv:2503.14476 Sec. 3.2, Eq. 11): 0 < #right <
-// G.
+// "none": every group. "dynamic_sampling" (DAPO, arXiv:2503.14476 Sec. 3.2, Eq. 11):
+// 0 < #right < G.
 std::unique_ptr<Selector> MakeSelector(const ConfigNode* node);
 
-// --- advantage: rewards of a group -> one advantage per leaf
-// ----------------------------------------------
+// Rewards of a group -> one advantage per leaf.
 class AdvantageEstimator {
  public:
   virtual ~AdvantageEstimator() = default;
   virtual std::vector<double> Estimate(std::span<const double> rewards) const = 0;  // one group
 };
-// "group_normalized" (GRPO): (r - mean) / (std + eps), std with Bessel; a group of one: r itself.
+// "group_normalized" (GRPO): (r - mean) / (std + eps), std with Bessel; a group of one has
+// mean 0 and std 1. "group_centered" (Dr. GRPO): r - mean.
 std::unique_ptr<AdvantageEstimator> MakeAdvantage(const ConfigNode* node);
 
-// --- the objective
-// ------------------------------------------------------------------------------------------ Policy
-// tokens of a set of trajectories, one row each: S sequences, T tokens.
+// Policy tokens of a set of trajectories, one row each: S sequences, T tokens.
 struct ObjectiveBatch {
   std::vector<int64_t> sequence_begin;  // [S + 1] into T
   std::vector<int32_t> group;           // [S] non-decreasing
@@ -64,8 +62,9 @@ struct ObjectiveBatch {
   int64_t num_tokens() const { return static_cast<int64_t>(adv.size()); }
 };
 
-// metric = sum / weight, both added up over micro-batches; with weight 0 the metric is the sum
-// itself (a share of the mini-batch's whole, such as the loss); "max" metrics keep the largest.
+// metric = sum / weight, both added up over micro-batches and mini-batches. A loss has the weight
+// 1 over a mini-batch (a micro-batch its share of the tokens), so that the metric is the mean of
+// the mini-batches' losses. "max" metrics keep the largest.
 struct MetricTerm {
   std::string name;  // "actor/pg_clipfrac"
   double sum = 0, weight = 0;
@@ -81,8 +80,8 @@ struct ObjectiveResult {
 class Objective {
  public:
   virtual ~Objective() = default;
-  virtual const std::vector<Statistic>& wanted()
-      const = 0;  // always has kLogp first; metrics need kEntropy second
+  // kLogp first; kEntropy second, because a metric needs it.
+  virtual const std::vector<Statistic>& wanted() const = 0;
   virtual bool needs_reference() const = 0;
   virtual bool separable() const = 0;  // by group, given the totals
   // statistics[i] [T] belongs to wanted()[i].

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "objective/aggregate.h"
 #include "objective/tape.h"
@@ -28,7 +30,6 @@ Doubles RandomDoubles(size_t n, uint64_t seed) {
 }
 
 // --- tape: every operation against central differences
-// ----------------------------------------------------
 
 void CheckGradient(const std::function<Field(const Field&)>& f, const Doubles& x) {
   Tape tape;
@@ -83,7 +84,6 @@ TEST(Tape, StopGradientAndExtremes) {
 }
 
 // --- policy losses
-// -----------------------------------------------------------------------------------------
 
 // One sequence, all tokens counted, logp_old = 0, so that ratios are exp(logp).
 ObjectiveBatch OneSequence(const Doubles& adv) {
@@ -122,7 +122,7 @@ TEST(DecoupledClip, HandWorked) {  // bounds 0.8 and 1.28
   ExpectNear(r.coefficients[0], {0, 2.5 / 4, 0, -1.5 / 4}, 1e-12);
   ExpectNear(r.coefficients[1], {0, 0, 0, 0}, 0);
   EXPECT_NEAR(MetricOf(r, "actor/pg_clipfrac"), 0.5, 0);
-  EXPECT_NEAR(MetricOf(r, "actor/pg_clipfrac_lower"), 0.25, 0);
+  EXPECT_NEAR(MetricOf(r, "actor/pg_clipfrac_lower"), 0, 0);  // no dual clip
   EXPECT_NEAR(MetricOf(r, "actor/entropy"), 0.25, 1e-12);
   EXPECT_NEAR(MetricOf(r, "actor/pg_loss"), -2.76 / 4, 1e-12);
   EXPECT_NEAR(MetricOf(r, "actor/ppo_kl"),
@@ -137,10 +137,26 @@ TEST(PpoClip, HandWorked) {  // bounds 0.8 and 1.2: the same tokens
   ExpectNear(r.coefficients[0], {0, 0, 0, -1.5 / 4}, 1e-12);
 }
 
+TEST(PolicyLoss,
+     DualClipHandWorked) {  // c = 10: token 0 beyond it, token 1 not, tokens 2, 3: A > 0
+  for (const std::string name : {"decoupled_clip", "ppo_clip"}) {
+    const auto objective = Make("{name: " + name + ", clip_ratio_c: 10}");
+    const Doubles logp = {std::log(12), std::log(9), std::log(12), std::log(0.5)};
+    const auto r = objective->Evaluate(OneSequence({-1, -2, 1, 1}), {logp, Doubles(4)});
+    const double high = name == "ppo_clip" ? 1.2 : 1.28;
+    EXPECT_NEAR(r.objective, (-10 - 18 + high + 0.5) / 4, 1e-12) << name;
+    ExpectNear(r.coefficients[0], {0, -18.0 / 4, 0, 0.5 / 4}, 1e-12);
+    EXPECT_EQ(MetricOf(r, "actor/pg_clipfrac_lower"), 0.25);
+    EXPECT_EQ(MetricOf(r, "actor/pg_clipfrac"), 0.25);
+  }
+}
+
 TEST(Objective, OnPolicyGradientIsThePlainPolicyGradient) {
-  for (const char* loss : {"{name: decoupled_clip}", "{name: ppo_clip}"}) {
+  for (const auto& method : DescribeMethods()) {
+    if (method.stage != "policy_loss") continue;
     const Doubles adv = RandomDoubles(5, 3);
-    const auto r = Make(loss)->Evaluate(OneSequence(adv), {Doubles(5), Doubles(5)});
+    const auto r =
+        Make("name: " + method.name)->Evaluate(OneSequence(adv), {Doubles(5), Doubles(5)});
     for (size_t t = 0; t < 5; ++t) EXPECT_NEAR(r.coefficients[0][t], adv[t] / 5, 1e-15);
   }
 }
@@ -155,6 +171,19 @@ TEST(Kl,
   EXPECT_NEAR(r.objective, -0.1 * 0.0187307531, 1e-10);
   EXPECT_NEAR(r.coefficients[0][0], -0.1 * (1 - std::exp(-0.2)), 1e-12);
   EXPECT_NEAR(MetricOf(r, "actor/kl_loss"), 0.0187307531, 1e-10);
+}
+
+TEST(Kl, HandWorkedK1AndK2) {  // d = 0.2, -0.4: k1 = d, slope 1; k2 = 0.02, 0.08, slope d
+  auto batch = OneSequence({0, 0});
+  batch.logp_ref = {-0.2, 0.4};
+  const auto k1 = Make("{name: ppo_clip}", "[{name: kl, kind: k1, beta: 1}]")
+                      ->Evaluate(batch, {{0, 0}, {0, 0}});
+  EXPECT_NEAR(k1.objective, 0.1, 1e-15);
+  ExpectNear(k1.coefficients[0], {-0.5, -0.5}, 1e-15);
+  const auto k2 = Make("{name: ppo_clip}", "[{name: kl, kind: k2, beta: 1}]")
+                      ->Evaluate(batch, {{0, 0}, {0, 0}});
+  EXPECT_NEAR(k2.objective, -0.05, 1e-15);
+  ExpectNear(k2.coefficients[0], {-0.1, 0.2}, 1e-15);
 }
 
 TEST(EntropyBonus, HandWorked) {
@@ -200,7 +229,14 @@ ObjectiveBatch ThreeSequences() {
 }
 
 TEST(Objective, FiniteDifferencesOfEveryCombination) {
-  for (const std::string loss : {"decoupled_clip", "ppo_clip"}) {
+  std::vector<std::string> losses;
+  for (const auto& method : DescribeMethods()) {
+    if (method.stage != "policy_loss") continue;
+    losses.push_back(method.name);
+    losses.push_back(method.name + ", clip_ratio_c: 1.05");
+  }
+  EXPECT_GE(losses.size(), 4u);
+  for (const std::string& loss : losses) {
     for (const auto& mode : Aggregate::Modes()) {
       for (const std::string kind : {"k1", "k2", "k3"}) {
         const auto objective = Make(
@@ -229,13 +265,44 @@ TEST(Objective, FiniteDifferencesOfEveryCombination) {
   }
 }
 
-TEST(Objective, SplitBetweenGroupsChangesNoBit) {
-  const auto objective = Make("{name: decoupled_clip}", "[{name: kl}]");
+// Overlong filtering masks whole responses, and with bad luck a whole batch; what a masked token
+// holds, be it an infinite ratio, changes nothing.
+TEST(Objective, MaskedTokensCountNowhere) {
+  const auto objective =
+      Make("{name: ppo_clip}", "[{name: kl}, {name: entropy_bonus, coefficient: 1}]");
+  const ObjectiveBatch b = ThreeSequences();
+  std::vector<Doubles> s = {RandomDoubles(9, 8), RandomDoubles(9, 9)};
+  const auto want = objective->Evaluate(b, s);
+  s[0][3] = s[0][4] = 2000;  // exp overflows
+  s[1][3] = NAN;
+  const auto got = objective->Evaluate(b, s);
+  EXPECT_EQ(got.objective, want.objective);
+  EXPECT_EQ(got.coefficients, want.coefficients);
+  for (size_t i = 0; i < want.metrics.size(); ++i)
+    EXPECT_EQ(got.metrics[i].sum, want.metrics[i].sum) << want.metrics[i].name;
+
+  ObjectiveBatch none = b;
+  none.mask.assign(9, 0);
+  none.total_tokens = none.total_sequences = 0;
+  const auto nothing = objective->Evaluate(none, s);
+  EXPECT_EQ(nothing.objective, 0);
+  EXPECT_EQ(nothing.coefficients, std::vector<Doubles>(2, Doubles(9)));
+  for (const auto& m : nothing.metrics) EXPECT_TRUE(m.sum == 0 && m.weight == 0) << m.name;
+}
+
+class SplitTest : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Aggregates, SplitTest, testing::ValuesIn(Aggregate::Modes()));
+
+TEST_P(SplitTest, BetweenGroupsChangesNoBitOfTheCoefficients) {
+  const auto objective = Make("{name: decoupled_clip, aggregate: " + GetParam() +
+                                  (GetParam() == "token_sum_norm" ? ", constant: 7}" : "}"),
+                              "[{name: kl}, {name: entropy_bonus}]");
   const ObjectiveBatch whole = ThreeSequences();
   const std::vector<Doubles> s = {RandomDoubles(9, 8), RandomDoubles(9, 9)};
   const auto want = objective->Evaluate(whole, s);
-  Doubles got;
+  std::vector<Doubles> got(2);
   double sum = 0;
+  std::vector<double> metric_sum(want.metrics.size()), metric_weight(want.metrics.size());
   for (const auto& [from, to, first, last] : {std::tuple{0, 5, 0, 2}, {5, 9, 2, 3}}) {
     ObjectiveBatch part;
     for (int i = first; i <= last; ++i)
@@ -250,15 +317,25 @@ TEST(Objective, SplitBetweenGroupsChangesNoBit) {
     part.total_tokens = whole.total_tokens;
     part.total_sequences = whole.total_sequences;
     const auto r = objective->Evaluate(part, {cut(s[0]), cut(s[1])});
-    got.insert(got.end(), r.coefficients[0].begin(), r.coefficients[0].end());
+    for (size_t i = 0; i < 2; ++i)
+      got[i].insert(got[i].end(), r.coefficients[i].begin(), r.coefficients[i].end());
     sum += r.objective;
+    for (size_t i = 0; i < r.metrics.size(); ++i) {
+      metric_sum[i] += r.metrics[i].sum;
+      metric_weight[i] += r.metrics[i].weight;
+    }
   }
-  EXPECT_EQ(got, want.coefficients[0]);
+  EXPECT_EQ(got, want.coefficients);
+  // Sums are added in another order, so only nearly equal.
   EXPECT_NEAR(sum, want.objective, 1e-14);
+  for (size_t i = 0; i < want.metrics.size(); ++i) {
+    EXPECT_NEAR(metric_sum[i] / metric_weight[i], want.metrics[i].sum / want.metrics[i].weight,
+                1e-14)
+        << want.metrics[i].name;
+  }
 }
 
 // --- advantage and select
-// --------------------------------------------------------------------------------
 
 TEST(GroupNormalized, HandWorked) {
   // r = [1,0,0,0]: mean 0.25, sample std 0.5.
@@ -293,12 +370,12 @@ TEST(DynamicSampling, KeepsMixedGroups) {
 }
 
 // --- configuration
-// --------------------------------------------------------------------------------------
 
 TEST(Methods, ErrorsNameTheNearest) {
-  const auto message = [](const std::string& yaml) -> std::string {
+  const auto message = [](const std::string& yaml,
+                          const std::string& regularizers = "[]") -> std::string {
     try {
-      Make(yaml);
+      Make(yaml, regularizers);
     } catch (const Error& e) {
       return e.what();
     }
@@ -310,12 +387,98 @@ TEST(Methods, ErrorsNameTheNearest) {
             "test:2: unknown key 'policy_loss.eps_hihg' (did you mean 'eps_high'?)");
   EXPECT_EQ(message("name: ppo_clip\neps: 2"),
             "test:2: 'policy_loss.eps' is 2 (it must be in [0, 1])");
+  EXPECT_EQ(message("name: ppo_clip\naggregate: token_maen"),
+            "test:2: 'policy_loss.aggregate' is 'token_maen' (did you mean 'token_mean'?)");
+  EXPECT_EQ(message("{name: ppo_clip, aggregate: token_sum_norm}"),
+            "test:1: aggregate token_sum_norm needs 'constant' (set it to rollout.max_tokens)");
+  EXPECT_EQ(message("{name: ppo_clip, constant: 8}"),
+            "test:1: aggregate token_mean reads no 'constant' (leave it out, or choose "
+            "token_sum_norm)");
+  EXPECT_EQ(message("name: ppo_clip", "- {name: kl}\n- {name: kl, kind: k1}"),
+            "test:2: regularizer 'kl' is given twice (remove one of them)");
+  EXPECT_EQ(message("name: ppo_clip", "- {beta: 1}"),
+            "test:1: a regularizer has no name (write {name: kl, beta: 0.001})");
+  EXPECT_EQ(message("name: ppo_clip", "- {name: kl, kidn: k1}"),
+            "test:1: unknown key 'regularizer.kidn' (did you mean 'kind'?)");
 }
 
 TEST(Methods, AreDescribed) {
   const auto all = DescribeMethods();
   EXPECT_GE(all.size(), 8u);
-  for (const auto& m : all) EXPECT_FALSE(m.summary.empty()) << m.name;
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_FALSE(all[i].summary.empty()) << all[i].name;
+    if (i == 0) continue;
+    EXPECT_LT(all[i - 1].stage + " " + all[i - 1].name, all[i].stage + " " + all[i].name);
+  }
+}
+
+// A resolved recipe writes every default out: what is described must read back as the default.
+TEST(Methods, DescribedDefaultsReadBack) {
+  for (const auto& m : DescribeMethods()) {
+    std::string yaml = "name: " + m.name + "\n";
+    for (const auto& p : m.params) yaml += p.name + ": " + p.default_value + "\n";
+    const ConfigNode node = ParseConfig(yaml, m.name);
+    ConfigNode list;
+    list.kind = ConfigNode::Kind::kList;
+    list.items = {node};
+    if (m.stage == "select") {
+      EXPECT_NO_THROW(MakeSelector(&node)) << yaml;
+    }
+    if (m.stage == "advantage") {
+      EXPECT_NO_THROW(MakeAdvantage(&node)) << yaml;
+    }
+    if (m.stage == "policy_loss") {
+      EXPECT_NO_THROW(MakeObjective(&node, nullptr)) << yaml;
+    }
+    if (m.stage == "regularizer") {
+      EXPECT_NO_THROW(MakeObjective(nullptr, &list)) << yaml;
+    }
+  }
+}
+
+TEST(Methods, DocumentIsUpToDate) {
+  const std::string path = RLVR_SOURCE_DIR "/docs/methods.md";
+  if (std::getenv("RLVR_WRITE_DOCS")) WriteFileAtomically(path, MethodsMarkdown());
+  EXPECT_EQ(ReadFile(path), MethodsMarkdown())
+      << "write it anew: RLVR_WRITE_DOCS=1 build/release/rlvr_objective_test";
+}
+
+// --- the published recipes
+
+ConfigNode PublishedRecipe(const std::string& name) {
+  return LoadConfig(RLVR_SOURCE_DIR "/recipes/" + name + ".yaml", {});
+}
+
+TEST(Recipes, GrpoIsItsFormula) {
+  // Two responses of lengths 1 and 2, ratios 1.5, 1, 1, advantages 1 and -1, d = 0.2 everywhere:
+  // J = (1.2 / 1 - (1 + 1) / 2) / 2 - 0.04 k3(0.2).
+  const ConfigNode recipe = PublishedRecipe("grpo");
+  const auto objective = MakeObjective(recipe.Find("policy_loss"), recipe.Find("regularizer"));
+  ObjectiveBatch b = OneSequence({1, -1, -1});
+  b.sequence_begin = {0, 1, 3};
+  b.total_sequences = 2;
+  b.logp_old = {-std::log(1.5), 0, 0};
+  b.logp_ref = {-0.2, -0.2, -0.2};
+  EXPECT_NEAR(objective->Evaluate(b, {Doubles(3), Doubles(3)}).objective, 0.1 - 0.04 * 0.0187307531,
+              1e-11);
+  EXPECT_EQ(MakeSelector(recipe.Find("select"))->max_rounds(), 1);
+  ExpectNear(MakeAdvantage(recipe.Find("advantage"))->Estimate(Doubles{1, 0, 0, 0}),
+             {1.499997, -0.499999, -0.499999, -0.499999}, 1e-6);
+}
+
+TEST(Recipes, DapoIsItsFormula) {
+  // The same tokens: J = (1.28 - 1 - 1) / 3, no reference.
+  const ConfigNode recipe = PublishedRecipe("dapo");
+  const auto objective = MakeObjective(recipe.Find("policy_loss"), recipe.Find("regularizer"));
+  EXPECT_FALSE(objective->needs_reference());
+  ObjectiveBatch b = OneSequence({1, -1, -1});
+  b.sequence_begin = {0, 1, 3};
+  b.total_sequences = 2;
+  b.logp_old = {-std::log(1.5), 0, 0};
+  EXPECT_NEAR(objective->Evaluate(b, {Doubles(3), Doubles(3)}).objective, -0.24, 1e-12);
+  const auto select = MakeSelector(recipe.Find("select"));
+  EXPECT_EQ(select->max_rounds(), 10);
+  EXPECT_FALSE(select->Keep(GroupWith({Verdict::kRight, Verdict::kRight})));
 }
 
 }  // namespace

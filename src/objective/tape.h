@@ -4,6 +4,7 @@
 #ifndef RLVR_OBJECTIVE_TAPE_H_
 #define RLVR_OBJECTIVE_TAPE_H_
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -35,8 +36,8 @@ class Tape {
   // The same for several inputs in one sweep.
   std::vector<std::vector<double>> Gradients(const Field& output, const std::vector<Field>& inputs);
 
-  // For operations (tape.cc, reduce.cc): backward gets the output's adjoint and adds to the
-  // inputs'.
+  // For operations (tape.cc): backward gets the output's adjoint and adds to the inputs'; an input
+  // that needs no gradient has nullptr there.
   using Backward = std::function<void(const std::vector<double>& output_adjoint,
                                       std::vector<std::vector<double>*>& input_adjoints)>;
   Field Record(std::vector<double> values, std::vector<Field> inputs, Backward backward);
@@ -49,7 +50,7 @@ class Tape {
     Backward backward;
     bool needs_gradient = false;
   };
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // so that a reference to values outlives later operations
 };
 
 // Elementwise; two fields of one tape and equal size, or one of them of size 1; doubles are
@@ -81,8 +82,8 @@ Field Sum(const Field& a);  // [1]
 // Over consecutive ranges begin[i]..begin[i+1] of a: [begin.size() - 1].
 Field SegmentSum(const Field& a, const std::vector<int64_t>& begin);
 Field SegmentLogSumExp(const Field& a, const std::vector<int64_t>& begin);
-Field Broadcast(const Field& a,
-                const std::vector<int64_t>& begin);  // the inverse: one value to each of its range
+// The inverse: one value to each of its range.
+Field Broadcast(const Field& a, const std::vector<int64_t>& begin);
 Field Gather(const Field& a, const std::vector<int64_t>& index);
 // For each element of a range: mean of the others (ranges of one element: 0).
 Field LeaveOneOutMean(const Field& a, const std::vector<int64_t>& begin);

@@ -1,5 +1,6 @@
-// A run folder -> report.html: self-contained (no network), learning curves with intervals, entropy, length, clip fraction,
-// reward histogram, sample trajectories with tokens coloured by advantage or entropy. Reads files, never live objects.
+// A run folder -> report.html: self-contained (no network), learning curves with intervals,
+// entropy, length, clip fraction, reward histogram, sample trajectories with tokens coloured by
+// advantage or entropy. Reads files, never live objects.
 #ifndef RLVR_REPORT_REPORT_H_
 #define RLVR_REPORT_REPORT_H_
 #include <string>

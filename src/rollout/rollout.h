@@ -1,5 +1,5 @@
-// Prompts + policy -> trees with log-prob and entropy per sampled token. Continuous batching: a finished
-// sequence's slot is refilled at once; a prompt's KV is computed once for its group.
+// Prompts + policy -> trees with log-prob and entropy per sampled token. Continuous batching: a
+// finished sequence's slot is refilled at once; a prompt's KV is computed once for its group.
 #ifndef RLVR_ROLLOUT_ROLLOUT_H_
 #define RLVR_ROLLOUT_ROLLOUT_H_
 #include <functional>
@@ -16,17 +16,17 @@ namespace rlvr {
 
 struct RolloutOptions {
   SamplingOptions sampling;
-  int64_t max_tokens = 256;             // of one response
-  std::vector<std::string> stop;        // strings; the response ends with the token that completes one
-  int64_t max_sequences = 128;          // decoded together; changes no sample, only speed and memory
-  int64_t prefill_tokens = 2048;        // most prompt tokens in one prefill call
+  int64_t max_tokens = 256;       // of one response
+  std::vector<std::string> stop;  // strings; the response ends with the token that completes one
+  int64_t max_sequences = 128;    // decoded together; changes no sample, only speed and memory
+  int64_t prefill_tokens = 2048;  // most prompt tokens in one prefill call
 };
 
 // One group to sample: a tree whose root holds the prompt's tokens.
 struct RolloutRequest {
-  Tree tree;                 // only the root segment; rollout adds the responses
-  int num_samples = 1;       // G
-  RandomKey key{0};          // sample i's token at response offset t uses key[i].Uniform(t)
+  Tree tree;            // only the root segment; rollout adds the responses
+  int num_samples = 1;  // G
+  RandomKey key{0};     // sample i's token at response offset t uses key[i].Uniform(t)
 };
 
 struct RolloutStats {
@@ -35,12 +35,13 @@ struct RolloutStats {
   double seconds = 0;
 };
 
-// Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads. A prompt longer than
-// the model's context minus one is an Error naming the prompt's index. eos: the model's eos_token_ids end a response (the eos
-// token is part of it, with its log-prob). progress(finished leaves, total leaves) may be empty.
-// Throws Interrupted if InterruptRequested().
-std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer, const RolloutOptions& options,
-                          std::vector<RolloutRequest> requests, RolloutStats* stats = nullptr,
+// Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads. A
+// prompt longer than the model's context minus one is an Error naming the prompt's index. eos: the
+// model's eos_token_ids end a response (the eos token is part of it, with its log-prob).
+// progress(finished leaves, total leaves) may be empty. Throws Interrupted if InterruptRequested().
+std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
+                          const RolloutOptions& options, std::vector<RolloutRequest> requests,
+                          RolloutStats* stats = nullptr,
                           const std::function<void(int64_t, int64_t)>& progress = {});
 
 }  // namespace rlvr

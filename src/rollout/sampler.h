@@ -22,12 +22,12 @@ struct SamplingOptions {
 struct Draw {
   int32_t token = 0;
   float logp = 0, entropy = 0;  // of softmax(z / T), untruncated: what training computes
-  float sampler_logp = 0;       // of the distribution that was drawn from (equals logp unless truncated)
+  float sampler_logp = 0;  // of the distribution that was drawn from (equals logp unless truncated)
 };
 
-// uniform in [0, 1). The draw walks the cumulative sum of ExpF(z_i - max) in id order with fp64 sums. Filters in the order
-// top-k, top-p, min-p, as vLLM and Hugging Face do (each on the renormalised rest of the one before).
-// scratch is reused between calls.
+// uniform in [0, 1). The draw walks the cumulative sum of ExpF(z_i - max) in id order with fp64
+// sums. Filters in the order top-k, top-p, min-p, as vLLM and Hugging Face do (each on the
+// renormalised rest of the one before). scratch is reused between calls.
 Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, double uniform,
                  std::vector<float>* scratch);
 

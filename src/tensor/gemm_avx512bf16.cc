@@ -50,10 +50,10 @@ void TileBf16(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t
 #define RLVR_CASE(R) \
   case R:            \
     return Tile<R>(k, a, a_row, a_k, b, c, c_stride, cols, add);
-    RLVR_CASE(1)
-    RLVR_CASE(2)
-    RLVR_CASE(3) RLVR_CASE(4) RLVR_CASE(5) RLVR_CASE(6) RLVR_CASE(7) RLVR_CASE(8) RLVR_CASE(9)
-        RLVR_CASE(10) RLVR_CASE(11) RLVR_CASE(12) RLVR_CASE(13) RLVR_CASE(14)
+    // clang-format off
+    RLVR_CASE(1) RLVR_CASE(2) RLVR_CASE(3) RLVR_CASE(4) RLVR_CASE(5) RLVR_CASE(6) RLVR_CASE(7)
+    RLVR_CASE(8) RLVR_CASE(9) RLVR_CASE(10) RLVR_CASE(11) RLVR_CASE(12) RLVR_CASE(13) RLVR_CASE(14)
+    // clang-format on
 #undef RLVR_CASE
             default : break;
   }

@@ -11,6 +11,8 @@
 
 #include "tensor/gemm_kernels.h"
 
+// Highway compiles its baseline too, which is never called.
+#if HWY_TARGET <= HWY_AVX2
 HWY_BEFORE_NAMESPACE();
 namespace rlvr {
 namespace HWY_NAMESPACE {
@@ -59,11 +61,7 @@ HWY_INLINE void TileF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, c
   }
 }
 
-// bf16 subnormals read as zero, as vdpbf16ps does.
-HWY_INLINE V FlushedFloat(VU bits) {
-  const auto subnormal = hn::Eq(hn::And(bits, hn::Set(kU, 0x7f800000u)), hn::Zero(kU));
-  return hn::BitCast(kD, hn::IfThenElse(subnormal, hn::And(bits, hn::Set(kU, 0x80000000u)), bits));
-}
+HWY_INLINE V Float(VU bits) { return hn::BitCast(kD, bits); }
 
 template <int kRows>
 HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
@@ -75,13 +73,13 @@ HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = hn::Zero(kD);
   for (int64_t i = 0; i < k; ++i) {
     const VU b0 = hn::LoadU(kU, b + i * kPanel), b1 = hn::LoadU(kU, b + i * kPanel + lanes);
-    const V b0_even = FlushedFloat(hn::ShiftLeft<16>(b0)), b0_odd = FlushedFloat(hn::And(b0, high));
-    const V b1_even = FlushedFloat(hn::ShiftLeft<16>(b1)), b1_odd = FlushedFloat(hn::And(b1, high));
+    const V b0_even = Float(hn::ShiftLeft<16>(b0)), b0_odd = Float(hn::And(b0, high));
+    const V b1_even = Float(hn::ShiftLeft<16>(b1)), b1_odd = Float(hn::And(b1, high));
     const uint32_t* ai = a + i * a_k;
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       const VU x = hn::Set(kU, ai[r * a_row]);
-      const V x_even = FlushedFloat(hn::ShiftLeft<16>(x)), x_odd = FlushedFloat(hn::And(x, high));
+      const V x_even = Float(hn::ShiftLeft<16>(x)), x_odd = Float(hn::And(x, high));
       acc0[r] = hn::MulAdd(x_even, b0_even, hn::MulAdd(x_odd, b0_odd, acc0[r]));
       acc1[r] = hn::MulAdd(x_even, b1_even, hn::MulAdd(x_odd, b1_odd, acc1[r]));
     }
@@ -98,9 +96,10 @@ template <class T, class Part>
 HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, float* c,
                         int64_t c_stride, int64_t cols, Part part) {
   const auto width = 2 * static_cast<int64_t>(hn::Lanes(kD));
+  const int64_t height = CeilDiv(rows, CeilDiv(rows, kMaxRows));
   for (int64_t n = 0; n < cols; n += width) {
-    for (int64_t r = 0; r < rows; r += kMaxRows) {
-      part(std::min<int64_t>(kMaxRows, rows - r), a + r * a_row, b + n, c + r * c_stride + n,
+    for (int64_t r = 0; r < rows; r += height) {
+      part(std::min(height, rows - r), a + r * a_row, b + n, c + r * c_stride + n,
            std::min(width, cols - n));
     }
   }
@@ -168,54 +167,123 @@ void TileBf16Any(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int6
           });
 }
 
-// ToBf16 (types.h) in lanes; the result stands in the low 16 bits.
+// ToBf16 (types.h) in lanes, subnormals as zero; the result stands in the low 16 bits.
 HWY_INLINE VU RoundToBf16(V x) {
   const VU u = hn::BitCast(kU, x);
   const VU rounded = hn::ShiftRight<16>(
       hn::Add(u, hn::Add(hn::Set(kU, 0x7fffu), hn::And(hn::ShiftRight<16>(u), hn::Set(kU, 1u)))));
   const VU quiet = hn::Or(hn::ShiftRight<16>(u), hn::Set(kU, 0x40u));
-  const auto nan = hn::RebindMask(kU, hn::IsNaN(x));
-  return hn::IfThenElse(nan, quiet, rounded);
+  const VU number = hn::IfThenElse(hn::RebindMask(kU, hn::IsNaN(x)), quiet, rounded);
+  const auto tiny = hn::Eq(hn::And(number, hn::Set(kU, 0x7f80u)), hn::Zero(kU));
+  return hn::IfThenElse(tiny, hn::And(number, hn::Set(kU, 0x8000u)), number);
 }
 
-void RoundRow(const float* x, int64_t n, Bf16* y) {
+uint32_t RoundToBf16(float x) {
+  const uint32_t bits = ToBf16(x).bits;
+  return (bits & 0x7f80u) == 0 ? bits & 0x8000u : bits;
+}
+
+void RoundRow(const float* x, int64_t n, uint32_t* units) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   const hn::Rebind<uint16_t, decltype(kD)> du16;
+  auto* halves = reinterpret_cast<uint16_t*>(units);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    hn::StoreU(hn::TruncateTo(du16, RoundToBf16(hn::LoadU(kD, x + i))), du16,
-               reinterpret_cast<uint16_t*>(y + i));
+    hn::StoreU(hn::TruncateTo(du16, RoundToBf16(hn::LoadU(kD, x + i))), du16, halves + i);
   }
-  for (; i < n; ++i) y[i] = ToBf16(x[i]);
+  for (; i < n; i += 2) {
+    units[i / 2] = RoundToBf16(x[i]) | (i + 1 < n ? RoundToBf16(x[i + 1]) << 16 : 0);
+  }
 }
 
-void Interleave(const float* lo, const float* hi, int64_t n, uint32_t* y) {
+// Whole vectors where the row has them; load(i) gives the one at column i, one(i) a single unit.
+template <class LoadVector, class LoadOne>
+HWY_INLINE void Split(int64_t n, int64_t width, int64_t group_stride, uint32_t* out,
+                      LoadVector load, LoadOne one) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    VU v = RoundToBf16(hn::LoadU(kD, lo + i));
-    if (hi) v = hn::Or(v, hn::ShiftLeft<16>(RoundToBf16(hn::LoadU(kD, hi + i))));
-    hn::StoreU(v, kU, y + i);
+  for (int64_t begin = 0; begin < n; begin += width, out += group_stride) {
+    const int64_t cols = std::min(width, n - begin);
+    for (int64_t j = 0; j < cols; j += lanes) {
+      if (begin + j + lanes <= n) {
+        hn::StoreU(load(begin + j), kU, out + j);
+      } else {
+        for (int64_t i = j; i < cols; ++i) out[i] = one(begin + i);
+        break;
+      }
+    }
   }
-  for (; i < n; ++i) {
-    y[i] = ToBf16(lo[i]).bits | (hi ? static_cast<uint32_t>(ToBf16(hi[i]).bits) << 16 : 0);
+}
+
+void SplitF32(const float* x, int64_t n, int64_t width, int64_t group_stride, uint32_t* out) {
+  const auto* bits = reinterpret_cast<const uint32_t*>(x);
+  Split(
+      n, width, group_stride, out, [=](int64_t i) HWY_ATTR { return hn::LoadU(kU, bits + i); },
+      [=](int64_t i) { return bits[i]; });
+}
+
+void SplitBf16(const float* lo, const float* hi, int64_t n, int64_t width, int64_t group_stride,
+               uint32_t* out) {
+  if (!hi) {
+    Split(
+        n, width, group_stride, out,
+        [=](int64_t i) HWY_ATTR { return RoundToBf16(hn::LoadU(kD, lo + i)); },
+        [=](int64_t i) { return RoundToBf16(lo[i]); });
+  } else {
+    Split(
+        n, width, group_stride, out,
+        [=](int64_t i) HWY_ATTR {
+          return hn::Or(RoundToBf16(hn::LoadU(kD, lo + i)),
+                        hn::ShiftLeft<16>(RoundToBf16(hn::LoadU(kD, hi + i))));
+        },
+        [=](int64_t i) { return RoundToBf16(lo[i]) | RoundToBf16(hi[i]) << 16; });
+  }
+}
+
+// Squares of 4 x 4, within the 128 bits that every target's shuffles work on.
+void Transpose(const uint32_t* x, int64_t stride, int64_t rows, int64_t cols, uint32_t* panel) {
+  const hn::FixedTag<uint32_t, 4> d4;
+  const hn::FixedTag<uint64_t, 2> d2;
+  const auto pairs = [=](auto v) HWY_ATTR { return hn::BitCast(d2, v); };
+  const auto store = [=](auto v, int64_t i, int64_t j)
+                         HWY_ATTR { hn::StoreU(hn::BitCast(d4, v), d4, panel + i * kPanel + j); };
+  const int64_t whole_rows = rows / 4 * 4, whole_cols = cols / 4 * 4;
+  for (int64_t i = 0; i < whole_cols; i += 4) {
+    for (int64_t j = 0; j < whole_rows; j += 4) {
+      const uint32_t* from = x + j * stride + i;
+      const auto r0 = hn::LoadU(d4, from), r1 = hn::LoadU(d4, from + stride);
+      const auto r2 = hn::LoadU(d4, from + 2 * stride), r3 = hn::LoadU(d4, from + 3 * stride);
+      const auto low01 = pairs(hn::InterleaveLower(d4, r0, r1));
+      const auto low23 = pairs(hn::InterleaveLower(d4, r2, r3));
+      const auto high01 = pairs(hn::InterleaveUpper(d4, r0, r1));
+      const auto high23 = pairs(hn::InterleaveUpper(d4, r2, r3));
+      store(hn::InterleaveLower(d2, low01, low23), i, j);
+      store(hn::InterleaveUpper(d2, low01, low23), i + 1, j);
+      store(hn::InterleaveLower(d2, high01, high23), i + 2, j);
+      store(hn::InterleaveUpper(d2, high01, high23), i + 3, j);
+    }
+  }
+  for (int64_t j = 0; j < rows; ++j) {
+    for (int64_t i = j < whole_rows ? whole_cols : 0; i < cols; ++i) {
+      panel[i * kPanel + j] = x[j * stride + i];
+    }
   }
 }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace rlvr
 HWY_AFTER_NAMESPACE();
+#endif  // HWY_TARGET
 
 #if HWY_ONCE
 namespace rlvr {
 const GemmKernels& Avx2GemmKernels() {
   static const GemmKernels kernels = {N_AVX2::TileF32Any, N_AVX2::TileBf16Any, N_AVX2::RoundRow,
-                                      N_AVX2::Interleave};
+                                      N_AVX2::SplitF32,   N_AVX2::SplitBf16,   N_AVX2::Transpose};
   return kernels;
 }
 const GemmKernels& Avx512GemmKernels() {
   static const GemmKernels kernels = {N_AVX3::TileF32Any, N_AVX3::TileBf16Any, N_AVX3::RoundRow,
-                                      N_AVX3::Interleave};
+                                      N_AVX3::SplitF32,   N_AVX3::SplitBf16,   N_AVX3::Transpose};
   return kernels;
 }
 }  // namespace rlvr

@@ -4,28 +4,56 @@
 #include <cstdint>
 
 #include "tensor/types.h"
+#include "tensor/view.h"
 
 namespace rlvr {
 
 inline constexpr int64_t kPanel = 32;     // columns of a packed panel
 inline constexpr int64_t kTileRows = 14;  // rows of a register tile
+// split_* may write this many elements past a group, as part of a whole vector.
+inline constexpr int64_t kSplitSlack = 15;
 
+// Operands are packed in units of k, 4 bytes each: an element (fp32), or two bf16 (the first in the
+// low half), subnormals already zero.
 struct GemmKernels {
-  // C [rows <= kTileRows, cols <= kPanel] = or += A B over `k` terms, one chain per element from 0.
-  // a: element (r, i) at a[r * a_row + i * a_k]; b: a panel [k][kPanel].
+  // C [rows <= kTileRows, cols <= kPanel] = or += A B over `k` units, one chain per element from 0.
+  // a: unit (r, i) at a[r * a_row + i * a_k]; b: a panel [k][kPanel].
   void (*tile_f32)(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k,
                    const float* b, float* c, int64_t c_stride, int64_t cols, bool add);
-  // The same in pairs: an element is two bf16 (first in the low half), k counts pairs.
   void (*tile_bf16)(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                     const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add);
-  void (*round_row)(const float* x, int64_t n, Bf16* y);  // to bf16
-  // y[i] = the pair (lo[i], hi[i]); hi may be null for zeros.
-  void (*interleave)(const float* lo, const float* hi, int64_t n, uint32_t* y);
+  // x [n] as (n + 1) / 2 units of bf16; an odd end is padded by zero.
+  void (*round_row)(const float* x, int64_t n, uint32_t* units);
+  // x [n] cut into groups of `width` columns: column g * width + j goes to
+  // out[g * group_stride + j].
+  void (*split_f32)(const float* x, int64_t n, int64_t width, int64_t group_stride, uint32_t* out);
+  // The same with units of bf16 (lo[i], hi[i]); hi may be null for zeros.
+  void (*split_bf16)(const float* lo, const float* hi, int64_t n, int64_t width,
+                     int64_t group_stride, uint32_t* out);
+  // panel[i * kPanel + j] = x[j * stride + i], j < rows <= kPanel, i < cols.
+  void (*transpose)(const uint32_t* x, int64_t stride, int64_t rows, int64_t cols, uint32_t* panel);
 };
 
 const GemmKernels& Avx2GemmKernels();
 const GemmKernels& Avx512GemmKernels();
-const GemmKernels& Avx512Bf16GemmKernels();  // tile_f32 and the rest are Avx512's
+const GemmKernels& Avx512Bf16GemmKernels();  // all but tile_bf16 are Avx512's
+const GemmKernels& ActiveGemmKernels();      // Avx2's under Isa::kScalar
+
+inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+inline int64_t KUnits(ComputeType type, int64_t k) {
+  return type == ComputeType::kFp32 ? k : CeilDiv(k, 2);
+}
+
+// Rows per tile so that `rows` fall into equal tiles: a low tile has too few chains to hide the
+// latency of a multiply-add.
+inline int64_t TileHeight(int64_t rows) { return CeilDiv(rows, CeilDiv(rows, kTileRows)); }
+
+// A per-thread buffer that is reused from call to call.
+inline uint32_t* Scratch(AlignedBuffer<uint32_t>& buffer, int64_t n) {
+  if (buffer.size() < n) buffer.Resize(n);
+  return buffer.data();
+}
 
 }  // namespace rlvr
 #endif  // RLVR_TENSOR_GEMM_KERNELS_H_

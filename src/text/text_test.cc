@@ -66,7 +66,6 @@ TEST(Tokenizer, FilesRoundTrip) {
 
 TEST(Tokenizer, MergesAsStringsOrPairs) {
   const auto json = [](const std::string& merge) {
-
     const Tokenizer bytes = TrainBpe(std::vector<std::string>{}, {.vocab_size = 256});
     std::string text = bytes.ToJson();
     text.replace(text.find("\"merges\": []"), 12, "\"merges\": [" + merge + "]");

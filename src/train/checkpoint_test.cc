@@ -80,8 +80,9 @@ TEST_F(CheckpointTest, DamageInAnyFileNamesItAndTheOtherCheckpoint) {
     std::ofstream(path, std::ios::binary) << damaged;
     const std::string error = ErrorOfLoad(8);
     // A changed bit in checksums.json shows at the file that it belongs to.
-    if (entry.path().filename() != "checksums.json")
+    if (entry.path().filename() != "checksums.json") {
       EXPECT_NE(error.find(path), std::string::npos) << error;
+    }
     EXPECT_NE(error.find("step_000004"), std::string::npos) << path << ": " << error;
     fs::remove(path);
     EXPECT_NE(ErrorOfLoad(8).find("missing"), std::string::npos) << path;

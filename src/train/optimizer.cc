@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "base/thread_pool.h"
+#include "model/head.h"
 #include "tensor/adamw.h"
 #include "tensor/elementwise.h"
 
@@ -23,6 +24,21 @@ void FillZero(AlignedBuffer<float>* buffer) {
 Optimizer::Optimizer(const ParameterLayout& layout) : m(layout.total), v(layout.total) {
   FillZero(&m);
   FillZero(&v);
+}
+
+Gradient::Gradient(const Model& model) : model_(model), body_(model.layout().total) {
+  const ModelConfig& config = model.config();
+  if (config.tie_word_embeddings) tied_.Resize(config.vocab_size * config.hidden_size);
+}
+
+void Gradient::Clear() {
+  FillZero(&body_);
+  FillZero(&tied_);
+}
+
+const AlignedBuffer<float>& Gradient::Finish() {
+  if (tied_.size() > 0) AddTiedGradient(model_, tied_.data(), body_.data());
+  return body_;
 }
 
 double LearningRate(const OptimizerSettings& s, int64_t step, int64_t total_steps) {

@@ -15,6 +15,22 @@ struct Optimizer {
   int64_t step = 0;
 };
 
+// The gradient of one mini-batch, added up over micro-batches. With tied embeddings the head's part
+// is kept apart until Finish, so that the bits do not depend on the micro-batches' borders
+// (model/head.h).
+class Gradient {
+ public:
+  explicit Gradient(const Model& model);
+  void Clear();
+  float* body() { return body_.data(); }
+  float* tied() { return tied_.size() > 0 ? tied_.data() : nullptr; }
+  const AlignedBuffer<float>& Finish();  // [layout.total], all parts together
+
+ private:
+  const Model& model_;
+  AlignedBuffer<float> body_, tied_;  // [layout.total]; [V, D] or empty
+};
+
 // Of optimizer step `step` (1 is the first) out of `total_steps`.
 double LearningRate(const OptimizerSettings& settings, int64_t step, int64_t total_steps);
 

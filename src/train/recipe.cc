@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
+#include "objective/aggregate.h"
 #include "objective/objective.h"
 
 namespace rlvr {
@@ -36,7 +38,7 @@ class FieldReader {
     body(inner);
     inner.Done();
   }
-  void Stage(const char* key) { reader_.Known(key); }
+  void Stage(const char* key, const char*) { reader_.Known(key); }
   void Done() const { reader_.Done(); }
 
  private:
@@ -74,7 +76,8 @@ class FieldWriter {
     body(inner);
     out_->Set(key, std::move(map));
   }
-  void Stage(const char* key);
+  // default_name: the stage's method where the recipe names none.
+  void Stage(const char* key, const char* default_name);
 
  private:
   ConfigNode* out_;
@@ -87,10 +90,10 @@ ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
     for (auto& item : node.items) item = WithDefaults(stage, std::move(item));
     return node;
   }
-  const ConfigNode* name = node.Find("name");
-  if (name == nullptr) return node;
+  if (node.Find("name") == nullptr) return node;
+  const std::string name = node.Find("name")->scalar;  // a copy: Set below may move the node
   for (const auto& method : DescribeMethods()) {
-    if (method.stage != stage || method.name != name->scalar) continue;
+    if (method.stage != stage || method.name != name) continue;
     for (const auto& param : method.params) {
       if (node.Find(param.name) == nullptr)
         node.Set(param.name, ParseConfig(param.default_value, stage));
@@ -99,9 +102,20 @@ ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
   return node;
 }
 
-void FieldWriter::Stage(const char* key) {
-  const ConfigNode* node = given_ == nullptr ? nullptr : given_->Find(key);
-  if (node != nullptr) out_->Set(key, WithDefaults(key, *node));
+void FieldWriter::Stage(const char* key, const char* default_name) {
+  const ConfigNode* given = given_ == nullptr ? nullptr : given_->Find(key);
+  ConfigNode node = given == nullptr ? ConfigNode{} : *given;
+  if (node.kind == ConfigNode::Kind::kNull) {
+    node.kind = *default_name ? ConfigNode::Kind::kMap : ConfigNode::Kind::kList;
+  }
+  if (node.kind == ConfigNode::Kind::kMap && node.Find("name") == nullptr) {
+    node.Set("name", Scalar(default_name));
+  }
+  node = WithDefaults(key, std::move(node));
+  if (std::string(key) == "policy_loss" && node.Find("aggregate") == nullptr) {
+    node.Set("aggregate", Scalar(Aggregate().mode));
+  }
+  out_->Set(key, std::move(node));
 }
 
 const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
@@ -163,10 +177,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
     });
   });
-  f.Stage("select");
-  f.Stage("advantage");
-  f.Stage("policy_loss");
-  f.Stage("regularizer");
+  f.Stage("select", "none");
+  f.Stage("advantage", "group_normalized");
+  f.Stage("policy_loss", "decoupled_clip");
+  f.Stage("regularizer", "");
   f.Map("update", [&](auto& p) {
     OptimizerSettings& o = r.update.optimizer;
     p("mini_batch_prompts", r.update.mini_batch_prompts, int64_t{0}, kMany);
@@ -206,6 +220,24 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("loss_on_prompt", r.supervised.loss_on_prompt);
     p("tokenizer_texts", r.supervised.tokenizer_texts, int64_t{1}, kMany);
   });
+}
+
+// Sections that a recipe of this kind does not read would only mislead.
+void DropUnread(const std::string& kind, ConfigNode* resolved) {
+  static const std::set<std::string> kSupervised = {"architecture", "supervised"};
+  static const std::set<std::string> kRl = {"reward", "select", "advantage", "policy_loss",
+                                            "regularizer"};
+  ConfigNode kept = *resolved;
+  kept.keys.clear();
+  kept.items.clear();
+  for (size_t i = 0; i < resolved->keys.size(); ++i) {
+    const std::string& key = resolved->keys[i];
+    if ((kind == "rl" ? kSupervised : kRl).count(key) ||
+        (key == "architecture" && kind != "pretrain"))
+      continue;
+    kept.Set(key, resolved->items[i]);
+  }
+  *resolved = std::move(kept);
 }
 
 // "recipes/dapo.yaml:12" of a section for errors about how its keys go together.
@@ -300,6 +332,7 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
+  DropUnread(r.kind, &r.resolved);
   return r;
 }
 

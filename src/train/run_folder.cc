@@ -1,11 +1,14 @@
 #include "train/run_folder.h"
 
+#include <errno.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -76,6 +79,20 @@ std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& 
       Quote(group.prompt->ground_truth), Quote(leaf.answer), ToString(leaf.verdict),
       ToString(leaf.finish), leaf.score, leaf.reward, advantage, pieces, fmt::join(r.tokens, ","),
       fmt::join(r.logp, ","), fmt::join(r.entropy, ","));
+}
+
+// Without waiting for the disk, which every step would pay for: what a crash damages here belongs
+// to steps that resuming makes again.
+void WriteUnsynced(const std::string& path, const std::string& content) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  const bool written =
+      file != nullptr && std::fwrite(content.data(), 1, content.size(), file) == content.size();
+  const int error = errno;
+  if (file == nullptr || std::fclose(file) != 0 || !written) {
+    throw Error(
+        path, std::string("cannot write: ") + strerror(written ? errno : error),
+        "free some disk space or check the permissions; the run goes on from its last checkpoint");
+  }
 }
 
 nlohmann::json ToJson(const Interval& interval) {
@@ -160,7 +177,7 @@ void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& t
     for (size_t leaf = 0; leaf < group.tree->leaves.size(); ++leaf)
       lines += Line(step, tokenizer, group, leaf);
   }
-  WriteFileAtomically(path, lines);
+  WriteUnsynced(path, lines);
 }
 
 void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int64_t step,
@@ -197,7 +214,7 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
     groups.push_back({&result.prompts[i], &result.trees[i], {}});
   const std::string stem = run_folder + "/eval/" + StepName(step);
   WriteTrajectories(stem + ".jsonl", step, tokenizer, groups);
-  WriteFileAtomically(stem + ".json", summary.dump(2) + "\n");
+  WriteUnsynced(stem + ".json", summary.dump(2) + "\n");
   (*metrics)["val/avg@" + k] = result.avg_at_k.mean;
   (*metrics)["val/pass@" + k] = result.pass_at_k.mean;
   (*metrics)["val/maj@" + k] = result.maj_at_k.mean;

@@ -37,29 +37,21 @@ struct Example {
 };
 using ExampleSource = std::function<Example(int64_t position)>;
 
-// "gsm_micro:max_steps=4,min_steps=2", as OpenPrompts reads it (and has checked it).
-GsmMicroOptions ParseGsmMicroOptions(const std::string& text) {
-  std::string yaml = text.find(':') == std::string::npos ? "" : text.substr(text.find(':') + 1);
-  for (size_t at = 0; (at = yaml.find('=', at)) != std::string::npos; at += 2)
-    yaml.replace(at, 1, ": ");
-  const ConfigNode node = ParseConfig("{" + yaml + "}", "supervised.text");
-  GsmMicroOptions options;
-  ConfigReader reader(&node, "gsm_micro");
-  reader("min_steps", options.min_steps, 1, 8);
-  reader("max_steps", options.max_steps, options.min_steps, 8);
-  reader("distractor_rate", options.distractor_rate, 0.0, 1.0);
-  reader("train_size", options.train_size, int64_t{1}, int64_t{1} << 40);
-  reader("validation_size", options.validation_size, int64_t{1}, int64_t{1} << 40);
-  reader("test_size", options.test_size, int64_t{1}, int64_t{1} << 40);
-  reader.Done();
-  return options;
+// "gsm_micro" or "gsm_micro:max_steps=4,min_steps=2".
+GsmMicroOptions OptionsOf(const std::string& text) {
+  const size_t colon = text.find(':');
+  if (text.substr(0, colon) != "gsm_micro") {
+    throw Error("supervised.text", "'" + text + "' has no worked solutions",
+                "pretrain on gsm_micro");
+  }
+  return ParseGsmMicroOptions(colon == std::string::npos ? "" : text.substr(colon + 1));
 }
 
 // Problems in the order of the seed, each with a careful or a sloppy solution; endless.
 class GsmMicroExamples {
  public:
   GsmMicroExamples(const Recipe& recipe)
-      : options_(ParseGsmMicroOptions(recipe.supervised.text)),
+      : options_(OptionsOf(recipe.supervised.text)),
         prompts_(OpenPrompts(recipe.supervised.text, Split::kTrain, recipe.seed)),
         order_(prompts_->size(), recipe.seed),
         seed_(recipe.seed),
@@ -192,7 +184,7 @@ class SupervisedTrainer {
                          /*for_training=*/true);
     optimizer_ = std::make_unique<Optimizer>(policy_.model->layout());
     passes_ = std::make_unique<TreePasses>(policy_.model.get(), recipe.update.recompute);
-    gradient_.Resize(policy_.model->layout().total);
+    gradient_ = std::make_unique<Gradient>(*policy_.model);
   }
   void RestoreLatest() {
     const int64_t latest = LatestCheckpoint(run_folder_);
@@ -216,7 +208,7 @@ class SupervisedTrainer {
   Policy policy_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<TreePasses> passes_;
-  AlignedBuffer<float> gradient_;  // [layout.total]
+  std::unique_ptr<Gradient> gradient_;
   Progression at_;
 };
 
@@ -273,19 +265,20 @@ Metrics SupervisedTrainer::Step() {
   const auto bounds = SplitMicroBatches(pointers, recipe_.update.micro_batch_tokens);
   double loss = 0;
   int64_t tokens = 0;
-  FillZero(&gradient_);
+  gradient_->Clear();
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto micro = std::span(pointers).subspan(static_cast<size_t>(bounds[m]),
                                                    static_cast<size_t>(bounds[m + 1] - bounds[m]));
     const PackedTrees& packed = passes_->Forward(micro, Author::kExpert, /*for_backward=*/true);
     const std::vector<std::vector<float>> coefficients = {
         std::vector<float>(packed.predictions.size(), coefficient)};
-    for (const float logp : passes_->Backward(1.0f, kWanted, coefficients, gradient_.data())[0])
-      loss -= logp;
+    const auto values = passes_->Backward(1.0f, kWanted, coefficients, gradient_.get());
+    for (const float logp : values[0]) loss -= logp;
     tokens += packed.batch.size();
   }
-  const AppliedGradient applied = ApplyGradient(recipe_.update.optimizer, recipe_.trainer.steps,
-                                                gradient_, policy_.model.get(), optimizer_.get());
+  const AppliedGradient applied =
+      ApplyGradient(recipe_.update.optimizer, recipe_.trainer.steps, gradient_->Finish(),
+                    policy_.model.get(), optimizer_.get());
   ++at_.step;
   return {{"train/loss", loss / static_cast<double>(predicted)},
           {"train/grad_norm", applied.norm},

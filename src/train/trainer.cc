@@ -231,13 +231,16 @@ UpdateResult Trainer::Update(StepBatch* batch) {
           std::span(batch->groups)
               .subspan(static_cast<size_t>(begin), static_cast<size_t>(std::min(mini, n - begin)));
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
-      const UpdateResult result = updater_->MiniBatch(part, on_policy, &optimizer_);
+      UpdateResult result = updater_->MiniBatch(part, on_policy, &optimizer_);
       norm += result.applied.norm;
       count += 1;
       sum.applied.lr = result.applied.lr;
       sum.objective += result.objective;
       sum.probs_diff_max = std::max(sum.probs_diff_max, result.probs_diff_max);
       sum.trained_tokens += result.trained_tokens;
+      for (MetricTerm& term : result.terms) {  // a mini-batch's whole: their mean
+        if (term.weight == 0) term.weight = 1;
+      }
       AddTerms(result.terms, &sum.terms);
     }
   }

@@ -213,7 +213,7 @@ std::vector<std::vector<float>> TreePasses::Score(float temperature,
 
 std::vector<std::vector<float>> TreePasses::Backward(
     float temperature, std::span<const Statistic> wanted,
-    const std::vector<std::vector<float>>& coefficients, float* gradient) {
+    const std::vector<std::vector<float>>& coefficients, Gradient* gradient) {
   const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
   std::vector<int64_t> rows;
   std::vector<int32_t> targets;
@@ -226,9 +226,10 @@ std::vector<std::vector<float>> TreePasses::Backward(
   const std::vector<std::span<float>> out(values.begin(), values.end());
   dhidden_.Resize(T * D);
   HeadBackward(*model_, {hidden_.data(), T, D}, rows, targets, temperature, wanted, in,
-               packed_.batch.unit_begin, {dhidden_.data(), T, D}, gradient, out);
+               packed_.batch.unit_begin, {dhidden_.data(), T, D}, gradient->body(), out,
+               gradient->tied());
   rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
-                 gradient);
+                 gradient->body());
   return values;
 }
 
@@ -241,7 +242,7 @@ Updater::Updater(Model* model, const Objective* objective, const OptimizerSettin
       temperature_(temperature),
       micro_batch_tokens_(micro_batch_tokens),
       passes_(model, recompute),
-      gradient_(model->layout().total) {}
+      gradient_(*model) {}
 
 void Updater::ScoreReference(TreePasses* reference, std::span<TrainingGroup> groups) {
   const auto trees = TreesOf(groups);
@@ -282,6 +283,11 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
     }
   };
   const ObjectiveBatch whole = MakeBatch(groups);
+  if (whole.total_tokens == 0) {
+    throw Error(fmt::format("optimizer step {}", optimizer->step + 1),
+                "no token of the mini-batch is in the loss: every response was cut off and masked",
+                "raise rollout.max_tokens, or choose another reward.overlong than filter");
+  }
   const auto evaluate = [&](size_t begin, size_t end) {
     const auto part = groups.subspan(begin, end - begin);
     ObjectiveBatch batch = MakeBatch(part);
@@ -311,7 +317,7 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
     evaluate(0, groups.size());
   }
 
-  FillZero(&gradient_);
+  gradient_.Clear();
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto [begin, end] = micro_groups(m);
     const auto micro = std::span(trees).subspan(begin, end - begin);
@@ -329,15 +335,19 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
             -field[static_cast<size_t>(p.segment)][static_cast<size_t>(p.offset)]));
       }
     }
-    const auto values = passes_.Backward(temperature_, wanted, loss_coefficients, gradient_.data());
+    const auto values = passes_.Backward(temperature_, wanted, loss_coefficients, &gradient_);
     if (on_policy) {
       result.probs_diff_max =
           std::max(result.probs_diff_max, CompareWithRecorded(packed, micro, values[0]));
     }
     result.trained_tokens += packed.batch.size();
   }
-  result.applied = ApplyGradient(settings_, total_steps_, gradient_, model_, optimizer);
+  result.applied = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
   return result;
+}
+
+double Value(const MetricTerm& term) {
+  return term.weight == 0 ? term.sum : term.sum / term.weight;
 }
 
 void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) {
@@ -347,8 +357,7 @@ void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) 
     if (it == to->end()) {
       to->push_back(term);
     } else if (term.is_max) {
-      if (term.weight > 0 && (it->weight == 0 || term.sum / term.weight > it->sum / it->weight))
-        *it = term;
+      if (Value(term) > Value(*it)) *it = term;
     } else {
       it->sum += term.sum;
       it->weight += term.weight;
@@ -358,9 +367,7 @@ void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) 
 
 Metrics Finish(const std::vector<MetricTerm>& terms) {
   Metrics metrics;
-  for (const MetricTerm& term : terms) {
-    if (term.weight != 0) metrics[term.name] = term.sum / term.weight;
-  }
+  for (const MetricTerm& term : terms) metrics[term.name] = Value(term);
   return metrics;
 }
 

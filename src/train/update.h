@@ -37,11 +37,11 @@ class TreePasses {
                              bool for_backward);
   // Statistics of every prediction of the last Forward: [wanted][predictions].
   std::vector<std::vector<float>> Score(float temperature, std::span<const Statistic> wanted);
-  // Adds to gradient [layout.total] the gradient of sum coefficient * statistic; returns the
-  // statistics on the way, with the bits of Score. After Forward(..., for_backward = true).
+  // Adds the gradient of sum coefficient * statistic; returns the statistics on the way, with the
+  // bits of Score. After Forward(..., for_backward = true).
   std::vector<std::vector<float>> Backward(float temperature, std::span<const Statistic> wanted,
                                            const std::vector<std::vector<float>>& coefficients,
-                                           float* gradient);
+                                           Gradient* gradient);
 
   const PackedTrees& packed() const { return packed_; }  // of the last Forward
 
@@ -79,9 +79,7 @@ class Updater {
   UpdateResult MiniBatch(std::span<const TrainingGroup> groups, bool on_policy,
                          Optimizer* optimizer);
 
-  const AlignedBuffer<float>& gradient() const {
-    return gradient_;
-  }  // of the loss, of the last MiniBatch
+  Gradient& gradient() { return gradient_; }  // of the loss, of the last MiniBatch
 
  private:
   Model* model_;
@@ -91,9 +89,10 @@ class Updater {
   float temperature_;
   int64_t micro_batch_tokens_;
   TreePasses passes_;
-  AlignedBuffer<float> gradient_;
+  Gradient gradient_;
 };
 
+double Value(const MetricTerm& term);
 // Adds terms of one name up (the largest of "max" ones stays).
 void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to);
 // Terms of one name become one number.

@@ -110,7 +110,7 @@ class UpdateTest : public testing::Test {
     const int64_t n = model->layout().total;
     o.gradient.Resize(n);
     o.weights.Resize(n);
-    std::copy_n(updater.gradient().data(), n, o.gradient.data());
+    std::copy_n(updater.gradient().body(), n, o.gradient.data());
     std::copy_n(model->weights(), n, o.weights.data());
     return o;
   }
@@ -205,7 +205,7 @@ TEST_F(UpdateTest, FiniteDifferences) {
   const double norm = at.applied.norm;
   const int64_t n = model->layout().total;
   std::vector<float> weights(model->weights(), model->weights() + n),
-      direction(updater.gradient().data(), updater.gradient().data() + n);
+      direction(updater.gradient().body(), updater.gradient().body() + n);
   double difference = 0;
   constexpr double kStep = 2e-3;
   for (const int sign : {1, -1}) {

@@ -1,4 +1,5 @@
-// (response, ground truth) -> verdict and score, by rules. A verdict is right, wrong, timed out or broken (tree.h).
+// (response, ground truth) -> verdict and score, by rules. A verdict is right, wrong, timed out or
+// broken (tree.h).
 #ifndef RLVR_VERIFY_VERIFY_H_
 #define RLVR_VERIFY_VERIFY_H_
 #include <cstdint>
@@ -14,34 +15,39 @@ namespace rlvr {
 
 struct Judgement {
   Verdict verdict = Verdict::kWrong;
-  std::string answer;   // extracted; empty if none was found
-  std::string reason;   // one short line for people: "no final answer", "12 is not 14"
+  std::string answer;  // extracted; empty if none was found
+  std::string reason;  // one short line for people: "no final answer", "12 is not 14"
 };
 
 class Verifier {
  public:
   virtual ~Verifier() = default;
-  virtual Judgement Judge(std::string_view response, std::string_view ground_truth) const = 0;  // thread-safe
+  virtual Judgement Judge(std::string_view response,
+                          std::string_view ground_truth) const = 0;  // thread-safe
 };
 
 struct VerifierInfo {
   std::string name, description, source;
 };
-const std::vector<VerifierInfo>& Verifiers();                          // sorted by name
-std::unique_ptr<Verifier> MakeVerifier(const std::string& name);       // "math_rule", "countdown"; throws Error
-std::string VerifierForDataSource(const std::string& data_source);     // "countdown" -> "countdown", else "math_rule"
+const std::vector<VerifierInfo>& Verifiers();  // sorted by name
+std::unique_ptr<Verifier> MakeVerifier(
+    const std::string& name);  // "math_rule", "countdown"; throws Error
+std::string VerifierForDataSource(
+    const std::string& data_source);  // "countdown" -> "countdown", else "math_rule"
 
-// The last \boxed{...} with balanced braces, else what follows the last "Answer:" to its line's end, trimmed.
+// The last \boxed{...} with balanced braces, else what follows the last "Answer:" to its line's
+// end, trimmed.
 std::optional<std::string> ExtractFinalAnswer(std::string_view response);
 // DAPO's normalisation of a final answer (units, commas, \text, $ ...) for comparison as strings.
 std::string NormalizeFinalAnswer(std::string answer);
 
-// Soft overlong punishment, DAPO (arXiv:2503.14476) Eq. 13: 0 up to max_length - buffer, then falls linearly to -1 at
-// max_length; -1 beyond. Scaled by penalty_factor.
-double SoftOverlongPunishment(int64_t length, int64_t max_length, int64_t buffer, double penalty_factor);
+// Soft overlong punishment, DAPO (arXiv:2503.14476) Eq. 13: 0 up to max_length - buffer, then falls
+// linearly to -1 at max_length; -1 beyond. Scaled by penalty_factor.
+double SoftOverlongPunishment(int64_t length, int64_t max_length, int64_t buffer,
+                              double penalty_factor);
 
-// Value of an arithmetic expression with exact rational arithmetic; the integers it used, in order. nullopt if malformed, if it
-// divides by zero or overflows.
+// Value of an arithmetic expression with exact rational arithmetic; the integers it used, in order.
+// nullopt if malformed, if it divides by zero or overflows.
 struct ExpressionValue {
   int64_t numerator = 0, denominator = 1;
   std::vector<int64_t> numbers;

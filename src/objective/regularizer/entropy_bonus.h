@@ -8,14 +8,14 @@ namespace rlvr {
 struct EntropyBonus {
   static constexpr MethodInfo kInfo{"entropy_bonus", "1602.01783", "J_t += coefficient H_t"};
   static constexpr bool kNeedsReference = false;
-  static constexpr const char* kMetric = "actor/entropy_bonus";
+  static constexpr const char* kMetric = "";  // actor/entropy is always there
   double weight = 0.001;
   template <class Visitor>
   void Params(Visitor& p) {
     p("coefficient", weight, -10.0, 10.0);
   }
   double coefficient() const { return weight; }
-  Field operator()(const TokenFields& f) const { return f.entropy + 0.0; }
+  Field operator()(const TokenFields& f) const { return f.entropy; }
 };
 }  // namespace rlvr
 #endif  // RLVR_OBJECTIVE_REGULARIZER_ENTROPY_BONUS_H_

@@ -1,0 +1,31 @@
+// What a command is: a function that adds its options to the parser and its action to run
+// afterwards.
+#ifndef RLVR_CLI_COMMAND_H_
+#define RLVR_CLI_COMMAND_H_
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace rlvr {
+
+// The chosen command's action; run after parsing, so that its errors are not the parser's.
+using Action = std::function<void()>;
+
+void AddTrain(CLI::App& app, Action* action);
+void AddResume(CLI::App& app, Action* action);
+void AddPretrain(CLI::App& app, Action* action);
+void AddSft(CLI::App& app, Action* action);
+void AddEval(CLI::App& app, Action* action);
+void AddGenerate(CLI::App& app, Action* action);
+void AddRecipes(CLI::App& app, Action* action);
+void AddReport(CLI::App& app, Action* action);
+void AddReplay(CLI::App& app, Action* action);
+void AddCheck(CLI::App& app, Action* action);
+void AddDoctor(CLI::App& app, Action* action);
+
+// A subcommand with its description and an example in the footer of its --help.
+CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& description,
+                     const std::string& example);
+
+}  // namespace rlvr
+#endif  // RLVR_CLI_COMMAND_H_

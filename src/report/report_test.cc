@@ -1,0 +1,64 @@
+#include "report/report.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace rlvr {
+namespace {
+
+std::string MakeRun() {
+  const std::string run = testing::TempDir() + "report_run";
+  std::filesystem::remove_all(run);
+  MakeDirectories(run + "/eval");
+  MakeDirectories(run + "/rollouts");
+  WriteFileAtomically(run + "/recipe.yaml", "seed: 7\n");
+  WriteFileAtomically(
+      run + "/run.json",
+      R"({"version": "0.1.0", "git_commit": "abc", "isa": "avx2", "compute": "bf16"})");
+  WriteFileAtomically(
+      run + "/metrics.jsonl",
+      "{\"step\": 1, \"actor/entropy\": 0.625}\n{\"step\": 2, \"actor/entropy\": 0.5}\n");
+  WriteFileAtomically(
+      run + "/eval/step_000000.json",
+      R"({"step": 0, "k": 16, "num_prompts": 8, "avg@16": {"mean": 0.375, "low": 0.3, "high": 0.4}})");
+  WriteFileAtomically(
+      run + "/rollouts/step_000001.jsonl",
+      R"({"step": 1, "prompt_index": 3, "sample": 0, "prompt": "p</script><b>", "response": "x", "ground_truth": "1",
+)"
+      "\n");
+  return run;
+}
+
+TEST(Report, HoldsTheNumbersAndEscapes) {
+  const std::string run = MakeRun();
+  WriteFileAtomically(
+      run + "/rollouts/step_000001.jsonl",
+      R"({"step": 1, "prompt_index": 3, "sample": 0, "prompt": "p</script><b>", "ground_truth": "1", "answer": "2", "verdict": "wrong", "finish": "stop", "reward": -0.75, "advantage": 0.5, "tokens": ["a"], "logp": [-0.1], "entropy": [0.2]})"
+      "\n");
+  const std::string html = ReadFile(WriteReport(run));
+  for (const char* part : {"0.625", "0.375", "-0.75", "seed: 7", "abc"})
+    EXPECT_NE(html.find(part), std::string::npos) << part;
+  EXPECT_EQ(html.find("p</script>"), std::string::npos);
+  EXPECT_NE(html.find("p\\u003c/script>"), std::string::npos);
+  EXPECT_EQ(html.find("http://", html.find("</style>")),
+            html.find("http://www.w3.org/2000/svg", html.find("</style>")));  // no network
+}
+
+TEST(Report, DamageNamesFileAndLine) {
+  const std::string run = MakeRun();  // its rollouts end in the middle of line 1
+  try {
+    WriteReport(run);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("step_000001.jsonl:1: is not JSON"), std::string::npos)
+        << e.what();
+  }
+  EXPECT_THROW(WriteReport("/nowhere"), Error);
+}
+
+}  // namespace
+}  // namespace rlvr

@@ -1,0 +1,157 @@
+// The gradient of a weight: dw += dy^T x. Both factors are packed with tokens as units of k, then
+// tiles of dw, each of one thread, add the chunks in order.
+#include <algorithm>
+
+#include "base/thread_pool.h"
+#include "tensor/gemm.h"
+#include "tensor/gemm_kernels.h"
+#include "tensor/isa.h"
+
+namespace rlvr {
+namespace {
+
+// Bytes packed between two barriers, and the bounds on their tokens.
+constexpr int64_t kPassBytes = 2 << 20;
+constexpr int64_t kMinPassTokens = 2 * kGemmChunk, kMaxPassTokens = 16 * kGemmChunk;
+// Tiles go over so many tokens at a time, and over so many bytes of panels while these lie in L2.
+constexpr int64_t kBlockTokens = 2 * kGemmChunk;
+constexpr int64_t kBlockBytes = 384 << 10;
+// Columns packed at a time: few enough streams of writes for the caches, long enough reads.
+constexpr int64_t kPackColumns = 512;
+
+struct TokenChunk {
+  int64_t begin, end;   // tokens
+  int64_t unit_offset;  // units of k before it in the pass
+};
+
+// A factor [M tokens, C] in groups of `width` columns: unit i, column j of group g at
+// data[g * stride + i * width + j]. What lies past the last column is arbitrary and never stored.
+struct Groups {
+  View<const float> from;
+  int64_t width;
+  int64_t stride = 0;
+  uint32_t* data = nullptr;
+  int64_t count() const { return CeilDiv(from.cols, width); }
+  void Allocate(int64_t units, AlignedBuffer<uint32_t>& buffer) {
+    stride = units * width + kSplitSlack;
+    stride = CeilDiv(stride, 16) * 16;
+    data = Scratch(buffer, count() * stride);
+  }
+};
+
+void PackGroups(const GemmKernels& kernels, ComputeType type, const std::vector<TokenChunk>& chunks,
+                const Groups& groups, int64_t group_begin, int64_t group_end) {
+  const int64_t at_once = std::max<int64_t>(1, kPackColumns / groups.width);
+  for (int64_t g = group_begin; g < group_end; g += at_once) {
+    const int64_t column = g * groups.width;
+    const int64_t cols =
+        std::min(groups.from.cols, std::min(group_end, g + at_once) * groups.width) - column;
+    for (const TokenChunk& chunk : chunks) {
+      uint32_t* to = groups.data + g * groups.stride + chunk.unit_offset * groups.width;
+      if (type == ComputeType::kFp32) {
+        for (int64_t t = chunk.begin; t < chunk.end; ++t, to += groups.width) {
+          kernels.split_f32(groups.from.row(t) + column, cols, groups.width, groups.stride, to);
+        }
+      } else {
+        for (int64_t t = chunk.begin; t < chunk.end; t += 2, to += groups.width) {
+          const float* hi = t + 1 < chunk.end ? groups.from.row(t + 1) + column : nullptr;
+          kernels.split_bf16(groups.from.row(t) + column, hi, cols, groups.width, groups.stride,
+                             to);
+        }
+      }
+    }
+  }
+}
+
+// One tile of dw over the chunks [chunk_begin, chunk_end).
+void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chunk_begin,
+             const TokenChunk* chunk_end, const Groups& a, int64_t ga, const Groups& b, int64_t gb,
+             View<float> dw) {
+  const int64_t row = ga * a.width, col = gb * b.width;
+  const int64_t rows = std::min(a.width, dw.rows - row), cols = std::min(b.width, dw.cols - col);
+  float* c = dw.row(row) + col;
+  for (const TokenChunk* chunk = chunk_begin; chunk < chunk_end; ++chunk) {
+    const int64_t units = KUnits(type, chunk->end - chunk->begin);
+    const uint32_t* pa = a.data + ga * a.stride + chunk->unit_offset * a.width;
+    const uint32_t* pb = b.data + gb * b.stride + chunk->unit_offset * b.width;
+    if (type == ComputeType::kFp32) {
+      kernels.tile_f32(rows, units, reinterpret_cast<const float*>(pa), 1, a.width,
+                       reinterpret_cast<const float*>(pb), c, dw.stride, cols, true);
+    } else {
+      kernels.tile_bf16(rows, units, pa, 1, a.width, pb, c, dw.stride, cols, true);
+    }
+  }
+}
+
+// Tiles [begin, end) of dw, counted through blocks of `panels` panels, row by row within a block.
+void AddTiles(const GemmKernels& kernels, ComputeType type, const std::vector<TokenChunk>& chunks,
+              const Groups& a, const Groups& b, int64_t panels, int64_t begin, int64_t end,
+              View<float> dw) {
+  const int64_t a_groups = a.count(), b_groups = b.count();
+  for (size_t first = 0; first < chunks.size();) {
+    size_t last = first;
+    for (int64_t tokens = 0; last < chunks.size() && tokens < kBlockTokens; ++last) {
+      tokens += chunks[last].end - chunks[last].begin;
+    }
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t block = i / (a_groups * panels), within = i % (a_groups * panels);
+      const int64_t width = std::min(panels, b_groups - block * panels);
+      AddTile(kernels, type, &chunks[first], chunks.data() + last, a, within / width, b,
+              block * panels + within % width, dw);
+    }
+    first = last;
+  }
+}
+
+}  // namespace
+
+void WeightGradient(View<const float> dy, View<const float> x, std::span<const int64_t> unit_begin,
+                    ComputeType type, View<float> dw) {
+  RLVR_CHECK(dy.rows == x.rows && dw.rows == dy.cols && dw.cols == x.cols);
+  RLVR_CHECK(!unit_begin.empty() && unit_begin.front() == 0 && unit_begin.back() == dy.rows);
+  if (dw.empty()) return;
+  if (ActiveIsa() == Isa::kScalar) return ref::WeightGradient(dy, x, unit_begin, type, dw);
+  const GemmKernels& kernels = ActiveGemmKernels();
+  const int64_t token_bytes = type == ComputeType::kFp32 ? 4 : 2;
+  const int64_t pass_tokens =
+      std::clamp(kPassBytes / (token_bytes * (dw.rows + dw.cols)), kMinPassTokens, kMaxPassTokens);
+  const int64_t panels = std::max<int64_t>(1, kBlockBytes / (kBlockTokens * token_bytes * kPanel));
+  thread_local AlignedBuffer<uint32_t> a_buffer, b_buffer;
+  thread_local std::vector<TokenChunk> chunks;
+  chunks.clear();
+  const auto run = [&chunks = chunks, &kernels, type, panels, dy, x, dw](
+                       AlignedBuffer<uint32_t>& a_memory, AlignedBuffer<uint32_t>& b_memory) {
+    if (chunks.empty()) return;
+    const TokenChunk& last = chunks.back();
+    const int64_t units = last.unit_offset + KUnits(type, last.end - last.begin);
+    Groups a{dy, TileHeight(dw.rows)}, b{x, kPanel};
+    a.Allocate(units, a_memory);
+    b.Allocate(units, b_memory);
+    const int64_t a_groups = a.count(), b_groups = b.count();
+    ParallelFor(a_groups + b_groups, 1, [&](int64_t begin, int64_t end) {
+      PackGroups(kernels, type, chunks, a, std::min(begin, a_groups), std::min(end, a_groups));
+      PackGroups(kernels, type, chunks, b, std::max(begin - a_groups, int64_t{0}),
+                 std::max(end - a_groups, int64_t{0}));
+    });
+    ParallelFor(a_groups * b_groups, 1, [&](int64_t begin, int64_t end) {
+      AddTiles(kernels, type, chunks, a, b, panels, begin, end, dw);
+    });
+    chunks.clear();
+  };
+  int64_t tokens = 0, units = 0;
+  for (size_t u = 0; u + 1 < unit_begin.size(); ++u) {
+    for (int64_t t = unit_begin[u]; t < unit_begin[u + 1]; t += kGemmChunk) {
+      const int64_t end = std::min(t + kGemmChunk, unit_begin[u + 1]);
+      chunks.push_back({t, end, units});
+      units += KUnits(type, end - t);
+      tokens += end - t;
+      if (tokens >= pass_tokens) {
+        run(a_buffer, b_buffer);
+        tokens = units = 0;
+      }
+    }
+  }
+  run(a_buffer, b_buffer);
+}
+
+}  // namespace rlvr

@@ -1,0 +1,266 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/run_folder.h"
+#include "train/supervised.h"
+#include "train/tiny_model_test.h"
+
+namespace rlvr {
+namespace {
+
+namespace fs = std::filesystem;
+
+// metrics.jsonl without what may differ between equal runs.
+std::string StableMetrics(const std::string& run) {
+  std::ifstream file(run + "/metrics.jsonl");
+  std::string out;
+  for (std::string line; std::getline(file, line);) {
+    nlohmann::json stable;
+    const auto whole = nlohmann::json::parse(line);
+    for (const auto& [name, value] : whole.items()) {
+      if (!IsVolatileMetric(name)) stable[name] = value;
+    }
+    out += stable.dump() + "\n";
+  }
+  return out;
+}
+
+class TrainerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    WriteTinyModelFolder(folder_.path() + "/model");
+    std::ofstream(folder_.path() + "/rl.yaml") << R"(
+compute: fp32
+data: {train: "gsm_micro:max_steps=2", validation: gsm_micro, prompts_per_step: 4}
+rollout: {group_size: 4, max_tokens: 14, temperature: 1.5, max_sequences: 6, stop: [a, b, c, d, e, f, g, "0", "1"]}
+reward: {overlong: {name: soft, buffer: 14}}
+regularizer: [{name: kl, beta: 0.01}]
+update: {lr: 3.0e-3, mini_batch_prompts: 2, micro_batch_tokens: 300, warmup_steps: 2, schedule: cosine}
+eval: {prompts: 2, k: 2, every: 2}
+trainer: {steps: 4, checkpoint_every: 2, keep_checkpoints: 9}
+)";
+    std::ofstream(folder_.path() + "/pretrain.yaml") << R"(
+kind: pretrain
+compute: bf16
+architecture: {vocab_size: 300, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 16, intermediate_size: 48, max_position_embeddings: 512}
+supervised: {text: "gsm_micro:max_steps=2", tokens_per_step: 500, tokenizer_texts: 20, careful: 0.7}
+update: {lr: 1.0e-2, micro_batch_tokens: 250, weight_decay: 0.01}
+rollout: {max_tokens: 8}
+eval: {prompts: 2, k: 1}
+trainer: {steps: 6, checkpoint_every: 3, keep_checkpoints: 9}
+)";
+  }
+  Recipe Make(const std::string& name, const std::vector<std::string>& more = {},
+              const std::string& file = "rl") {
+    std::vector<std::string> overrides = {"name=" + name, "output=" + folder_.path() + "/runs"};
+    if (file != "pretrain") overrides.push_back("model=" + folder_.path() + "/model");
+    overrides.insert(overrides.end(), more.begin(), more.end());
+    return LoadRecipe(folder_.path() + "/" + file + ".yaml", overrides);
+  }
+  std::string Run(const std::string& name) const { return folder_.path() + "/runs/" + name; }
+  void ExpectSameRuns(const std::string& a, const std::string& b, int64_t last) {
+    EXPECT_EQ(StableMetrics(Run(a)), StableMetrics(Run(b)));
+    for (const char* file : {"/hf/model.safetensors", "/trainer.safetensors", "/trainer.json"}) {
+      EXPECT_EQ(ReadFile(CheckpointFolder(Run(a), last) + file),
+                ReadFile(CheckpointFolder(Run(b), last) + file))
+          << file;
+    }
+    for (const char* sub : {"rollouts", "eval"}) {
+      if (!fs::exists(Run(a) + "/" + sub)) continue;
+      for (const auto& entry : fs::directory_iterator(Run(a) + "/" + sub)) {
+        const std::string name = entry.path().filename().string();
+        EXPECT_EQ(ReadFile(entry.path().string()), ReadFile(Run(b) + "/" + sub + "/" + name))
+            << name;
+      }
+    }
+  }
+
+  TempFolder folder_;
+};
+
+// A copy of a run as a kill after `step` would have left it: later checkpoints are not there yet.
+void CopyAsKilled(const std::string& from, const std::string& to, int64_t step) {
+  fs::copy(from, to, fs::copy_options::recursive);
+  for (const int64_t s : ListCheckpoints(to)) {
+    if (s > step) fs::remove_all(CheckpointFolder(to, s));
+  }
+  fs::remove_all(to + "/model");
+  if (step == 0) {
+    fs::remove_all(to + "/checkpoints");
+  } else {
+    WriteFileAtomically(to + "/checkpoints/latest", StepName(step) + "\n");
+  }
+}
+
+TEST_F(TrainerTest, SameBytesForAnyThreadsAndResumed) {
+  Train(Make("base", {"threads=1"}));
+  Train(Make("two", {"threads=2", "rollout.max_sequences=64", "update.micro_batch_tokens=100000"}));
+  ExpectSameRuns("base", "two", 4);
+
+  for (const int64_t step : {2, 0}) {  // 0: killed before its first checkpoint
+    const std::string name = "killed_" + std::to_string(step);
+    CopyAsKilled(Run("base"), Run(name), step);
+    Resume(Run(name));
+    ExpectSameRuns("base", name, 4);
+    EXPECT_EQ(ReadFile(Run("base") + "/model/model.safetensors"),
+              ReadFile(Run(name) + "/model/model.safetensors"));
+  }
+
+  // It learned something: otherwise equality says little.
+  for (const int64_t step : {1, 2, 3, 4}) {
+    const Metrics m = ReadMetrics(Run("base"), step);
+    EXPECT_GT(m.at("actor/grad_norm"), 1e-3);
+    EXPECT_EQ(m.at("training/rollout_probs_diff_max"), 0);
+    EXPECT_EQ(m.at("verdict/right") + m.at("verdict/wrong") + m.at("verdict/timed_out") +
+                  m.at("verdict/broken"),
+              1);
+    EXPECT_EQ(m.at("select/kept"), 4);
+  }
+  EXPECT_GT(ReadMetrics(Run("base"), 4).at("actor/kl_loss"), 0);  // weights have left the reference
+  EXPECT_EQ(ReadMetrics(Run("base"), 0).count("val/avg@2"), 1u);
+  EXPECT_EQ(ReadMetrics(Run("base"), 3).count("val/avg@2"), 0u);
+  EXPECT_TRUE(fs::exists(Run("base") + "/eval/step_000004.json"));
+  EXPECT_TRUE(fs::exists(Run("base") + "/model/tokenizer.json"));
+
+  // A second start in the same folder is refused.
+  try {
+    Train(Make("base"));
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("rlvr resume"), std::string::npos) << e.what();
+  }
+
+  // Any sample again, token for token, from the checkpoint before it and by training on.
+  std::ifstream rollouts(Run("base") + "/rollouts/step_000004.jsonl");
+  std::string line;
+  for (int i = 0; i < 6; ++i) std::getline(rollouts, line);  // second group, second sample
+  const auto recorded = nlohmann::json::parse(line);
+  const Tree tree = ReplaySample(Run("base"), 4, recorded["prompt_index"], recorded["sample"]);
+  ASSERT_EQ(tree.segments.size(), 2u);
+  EXPECT_EQ(tree.segments[1].tokens, recorded["token_ids"].get<std::vector<int32_t>>());
+  EXPECT_EQ(tree.segments[1].logp, recorded["logp"].get<std::vector<float>>());
+  EXPECT_EQ(tree.segments[1].entropy, recorded["entropy"].get<std::vector<float>>());
+  EXPECT_EQ(tree.leaves[0].reward, recorded["reward"].get<float>());
+  EXPECT_THROW(ReplaySample(Run("base"), 4, 99999, 0), Error);
+  EXPECT_THROW(ReplaySample(Run("base"), 9, 0, 0), Error);
+}
+
+// In a process of its own, since a request to stop cannot be taken back.
+TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(
+      {
+        HandleInterrupts();
+        const std::string metrics = Run("long") + "/metrics.jsonl";
+        std::thread presses([&] {
+          while (!fs::exists(metrics) || fs::file_size(metrics) == 0) usleep(1000);
+          raise(SIGINT);
+        });
+        try {
+          Train(Make("long",
+                     {"trainer.steps=1000000", "trainer.checkpoint_every=0", "eval.before=false"}));
+        } catch (const Interrupted& e) {
+          presses.join();
+          const int64_t saved = LatestCheckpoint(Run("long"));
+          ReadMetrics(Run("long"), saved);
+          std::cerr << e.what();
+          std::exit(saved >= 1 ? 0 : 1);
+        }
+        std::exit(2);
+      },
+      testing::ExitedWithCode(0),
+      "stopped after step [0-9]+ of 1000000; go on with: rlvr resume .*/long");
+}
+
+TEST_F(TrainerTest, RewardsAndMasksAsTheRecipeSays) {
+  Train(Make("soft", {"trainer.steps=1", "eval.before=false", "eval.after=false"}));
+  std::ifstream rollouts(Run("soft") + "/rollouts/step_000001.jsonl");
+  int lines = 0, cut = 0;
+  for (std::string line; std::getline(rollouts, line); ++lines) {
+    const auto r = nlohmann::json::parse(line);
+    const auto n = static_cast<double>(r["token_ids"].size());
+    EXPECT_EQ(r["tokens"].size(), r["token_ids"].size());
+    // Wrong answers score -1; the punishment falls by 1 / 14 a token over the whole length.
+    if (r["verdict"] == "wrong") {
+      EXPECT_NEAR(r["reward"].get<double>(), -1 - n / 14, 1e-6);
+    }
+    cut += r["finish"] == "length";
+  }
+  EXPECT_EQ(lines, 16);
+  const Metrics m = ReadMetrics(Run("soft"), 1);
+  EXPECT_EQ(m.at("response_length/clip_ratio"), cut / 16.0);
+
+  // Nothing can be learned where every response is cut off and masked: said, not hidden.
+  const auto filter =
+      Make("filter", {"trainer.steps=1", "eval.before=false", "rollout.max_tokens=1",
+                      "reward={overlong: {name: filter}}", "seed=3"});
+  try {
+    Train(filter);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("rollout.max_tokens"), std::string::npos) << e.what();
+  }
+  // Nor where no group has both right and wrong answers.
+  try {
+    Train(Make("dynamic", {"eval.before=false", "select={name: dynamic_sampling, max_rounds: 2}"}));
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("8 of 8 groups had no right answer"), std::string::npos)
+        << e.what();
+  }
+}
+
+TEST_F(TrainerTest, PretrainAndSft) {
+  Pretrain(Make("pre", {"threads=1"}, "pretrain"));
+  Pretrain(Make("pre2", {"threads=2", "update.micro_batch_tokens=9999"}, "pretrain"));
+  ExpectSameRuns("pre", "pre2", 6);
+  CopyAsKilled(Run("pre"), Run("killed"), 3);
+  Resume(Run("killed"));
+  ExpectSameRuns("pre", "killed", 6);
+  const double first = ReadMetrics(Run("pre"), 1).at("train/loss"),
+               last = ReadMetrics(Run("pre"), 6).at("train/loss");
+  EXPECT_NEAR(first, std::log(300.0), 0.3);  // near uniform at the start
+  EXPECT_LT(last, first - 0.5);
+  EXPECT_EQ(ReadFile(Run("pre") + "/model/model.safetensors"),
+            ReadFile(Run("killed") + "/model/model.safetensors"));
+
+  std::ofstream(folder_.path() + "/sft.jsonl")
+      << R"({"prompt": "Tom has 3 pens.", "response": "Answer: 3"})"
+      << "\n\n"
+      << R"({"prompt": [{"role": "user", "content": "Ann has 4."}], "response": "Answer: 4"})"
+      << "\n";
+  const std::vector<std::string> sft = {"kind=sft",
+                                        "model=" + Run("pre") + "/model",
+                                        "supervised.text=" + folder_.path() + "/sft.jsonl",
+                                        "supervised.tokens_per_step=60",
+                                        "trainer.steps=30",
+                                        "eval.after=false"};
+  Sft(Make("sft", sft, "pretrain"));
+  EXPECT_LT(ReadMetrics(Run("sft"), 30).at("train/loss"),
+            0.7 * ReadMetrics(Run("sft"), 1).at("train/loss"));
+
+  std::ofstream(folder_.path() + "/sft.jsonl", std::ios::app) << "{\"prompt\": 3}\n";
+  try {
+    Sft(Make("bad", sft, "pretrain"));
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("sft.jsonl:4"), std::string::npos) << e.what();
+  }
+  EXPECT_FALSE(fs::exists(Run("bad")));
+}
+
+}  // namespace
+}  // namespace rlvr
