@@ -55,8 +55,9 @@ void TileBf16(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t
     RLVR_CASE(3)
     RLVR_CASE(4)
     RLVR_CASE(5)
-    RLVR_CASE(6) RLVR_CASE(7) RLVR_CASE(8) RLVR_CASE(9) RLVR_CASE(10) RLVR_CASE(11) RLVR_CASE(12)
-        RLVR_CASE(13) RLVR_CASE(14)
+    RLVR_CASE(6)
+    RLVR_CASE(7) RLVR_CASE(8) RLVR_CASE(9) RLVR_CASE(10) RLVR_CASE(11) RLVR_CASE(12) RLVR_CASE(13)
+        RLVR_CASE(14)
 #undef RLVR_CASE
             default : break;
   }
