@@ -198,8 +198,8 @@ TEST_P(GemmTest, SpecialValues) {
   }
 }
 
-// Against double precision: |error| <= (K / 2 + chunks) * eps * sum |x w|, and 2 * 2^-9 for the
-// rounding to bf16.
+// Against double precision: |error| <= (512 + chunks) * 2^-24 * sum |x w| for the additions, and
+// 2 * 2^-9 for rounding both inputs to bf16 (both with a little room for second-order terms).
 TEST_P(GemmTest, NearDoublePrecision) {
   const int64_t m = 5, n = 6, k = 2000;
   const auto x = RandomFloats(m * k, 1), w = RandomFloats(n * k, 2);
@@ -208,7 +208,8 @@ TEST_P(GemmTest, NearDoublePrecision) {
   PackWeight(parts, type(), &packed);
   std::vector<float> y(m * n);
   MatMul(In(x, m, k), packed, Out(y, m, n));
-  const double unit = type() == ComputeType::kFp32 ? kGemmChunk * 6e-8 : 2.0 / 256;
+  const double additions = (kGemmChunk + 4) * 0x1p-24;
+  const double unit = 1.01 * (type() == ComputeType::kFp32 ? additions : 0x1p-8 + additions);
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
       double sum = 0, magnitude = 0;
