@@ -4,8 +4,9 @@
 // same bits in decode, prefill and training.
 //
 // bf16: both inputs are rounded to bf16 (nearest even); k is taken in pairs (2i, 2i+1), and each
-// pair is acc = fma(x[2i+1], w[2i+1], acc); acc = fma(x[2i], w[2i], acc): what vdpbf16ps does; it
-// also takes subnormal inputs and results as zero. Odd K is padded with a zero.
+// pair is acc = fma(x[2i+1], w[2i+1], acc); acc = fma(x[2i], w[2i], acc): what vdpbf16ps does.
+// Subnormal bf16 inputs count as zero; vdpbf16ps alone also takes subnormal results as zero. Odd K
+// is padded with a zero.
 #ifndef RLVR_TENSOR_GEMM_H_
 #define RLVR_TENSOR_GEMM_H_
 #include <cstdint>

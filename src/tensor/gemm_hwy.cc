@@ -25,6 +25,7 @@ using VU = hn::Vec<decltype(kU)>;
 
 // Columns handled at once: two vectors. Rows: what the register file holds.
 constexpr int kMaxRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
+constexpr int kMaxRowsBf16 = HWY_TARGET <= HWY_AVX3 ? 14 : 4;  // even and odd halves need room too
 
 HWY_INLINE void StoreTileRow(V acc, float* c, int64_t cols, bool add) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
@@ -92,11 +93,11 @@ HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_
 }
 
 // Cuts a tile into what fits this target's registers.
-template <class T, class Part>
+template <int kMax, class T, class Part>
 HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, float* c,
                         int64_t c_stride, int64_t cols, Part part) {
   const auto width = 2 * static_cast<int64_t>(hn::Lanes(kD));
-  const int64_t height = CeilDiv(rows, CeilDiv(rows, kMaxRows));
+  const int64_t height = CeilDiv(rows, CeilDiv(rows, kMax));
   for (int64_t n = 0; n < cols; n += width) {
     for (int64_t r = 0; r < rows; r += height) {
       part(std::min(height, rows - r), a + r * a_row, b + n, c + r * c_stride + n,
@@ -153,18 +154,17 @@ HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, flo
 
 void TileF32Any(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
                 float* c, int64_t c_stride, int64_t cols, bool add) {
-  CutTile(rows, a, a_row, b, c, c_stride, cols,
-          [&](int64_t r, const float* pa, const float* pb, float* pc, int64_t n) {
-            RLVR_TILE_SWITCH(TileF32, r)
-          });
+  CutTile<kMaxRows>(rows, a, a_row, b, c, c_stride, cols,
+                    [&](int64_t r, const float* pa, const float* pb, float* pc, int64_t n) {
+                      RLVR_TILE_SWITCH(TileF32, r)
+                    });
 }
 
 void TileBf16Any(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                  const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add) {
-  CutTile(rows, a, a_row, b, c, c_stride, cols,
-          [&](int64_t r, const uint32_t* pa, const uint32_t* pb, float* pc, int64_t n) {
-            RLVR_TILE_SWITCH(TileBf16, r)
-          });
+  CutTile<kMaxRowsBf16>(rows, a, a_row, b, c, c_stride, cols,
+                        [&](int64_t r, const uint32_t* pa, const uint32_t* pb, float* pc,
+                            int64_t n) { RLVR_TILE_SWITCH(TileBf16, r) });
 }
 
 // ToBf16 (types.h) in lanes, subnormals as zero; the result stands in the low 16 bits.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/random.h"
 #include "base/thread_pool.h"
@@ -152,8 +153,53 @@ TEST_P(GemmTest, WeightGradientDoesNotDependOnTheSplitBetweenUnits) {
   ExpectSameBits(whole, split, "split");
 }
 
-// Against double precision: |error| <= (K / 2 + chunks) * eps * sum |x w|, and 2 * 2^-9 for the
-// rounding to bf16.
+// Wide enough for several passes over the tokens and several blocks of panels; the reference makes
+// two corners of dw.
+TEST_P(GemmTest, WideWeightGradientHasTheReferencesBits) {
+  const int64_t n = 300, k = 610, tokens = 2301;
+  const std::vector<int64_t> units = {0, 3, 1500, tokens};
+  const auto dy_data = RandomFloats(tokens * n, 1), x_data = RandomFloats(tokens * k, 2);
+  const auto dy = In(dy_data, tokens, n), x = In(x_data, tokens, k);
+  if (std::get<0>(GetParam()) == Isa::kScalar) return;  // it is the reference
+  for (int threads : {1, 2, 3}) {
+    SetNumThreads(threads);
+    std::vector<float> got(n * k);
+    WeightGradient(dy, x, units, type(), Out(got, n, k));
+    for (const auto& [row, col] : {std::pair{0, 0}, std::pair{290, 600}}) {
+      std::vector<float> want(10 * 10);
+      ref::WeightGradient(dy.Cols(row, row + 10), x.Cols(col, col + 10), units, type(),
+                          Out(want, 10, 10));
+      for (int64_t i = 0; i < 100; ++i) {
+        ASSERT_EQ(got[(row + i / 10) * k + col + i % 10], want[i]) << threads << " " << i;
+      }
+    }
+  }
+}
+
+TEST_P(GemmTest, SpecialValues) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const float almost_normal = std::bit_cast<float>(0x007fffffu);  // rounds to the smallest normal
+  const std::vector<float> w = {1e30f, 1.0f};                     // [1, 2]
+  const View<const float> parts[] = {In(w, 1, 2)};
+  PackedWeight packed;
+  PackWeight(parts, type(), &packed);
+  const std::vector<float> x = {inf, 1, std::nanf(""), 1, inf, -inf, 1e-40f, 0, almost_normal, 0};
+  std::vector<float> y(5);
+  MatMul(In(x, 5, 2), packed, Out(y, 5, 1));
+  EXPECT_EQ(y[0], inf);
+  EXPECT_TRUE(std::isnan(y[1]));
+  EXPECT_TRUE(std::isnan(y[2]));
+  if (type() == ComputeType::kFp32) {
+    EXPECT_EQ(y[3], 1e-40f * 1e30f);
+    EXPECT_EQ(y[4], almost_normal * 1e30f);
+  } else {  // a bf16 subnormal counts as zero
+    EXPECT_EQ(y[3], 0.0f);
+    EXPECT_EQ(y[4], std::ldexp(1.0f, -126) * ToFloat(ToBf16(1e30f)));
+  }
+}
+
+// Against double precision: |error| <= (512 + chunks) * 2^-24 * sum |x w| for the additions, and
+// 2 * 2^-9 for rounding both inputs to bf16 (both with a little room for second-order terms).
 TEST_P(GemmTest, NearDoublePrecision) {
   const int64_t m = 5, n = 6, k = 2000;
   const auto x = RandomFloats(m * k, 1), w = RandomFloats(n * k, 2);
@@ -162,7 +208,8 @@ TEST_P(GemmTest, NearDoublePrecision) {
   PackWeight(parts, type(), &packed);
   std::vector<float> y(m * n);
   MatMul(In(x, m, k), packed, Out(y, m, n));
-  const double unit = type() == ComputeType::kFp32 ? kGemmChunk * 6e-8 : 2.0 / 256;
+  const double additions = (kGemmChunk + 4) * 0x1p-24;
+  const double unit = 1.01 * (type() == ComputeType::kFp32 ? additions : 0x1p-8 + additions);
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
       double sum = 0, magnitude = 0;

@@ -7,7 +7,7 @@
 namespace rlvr {
 
 // kScalar is the reference itself. fp32 results are bit for bit the same on all four; bf16 results
-// are the same but for subnormal inputs (docs/numerics.md).
+// are the same unless a sum on the way is subnormal (docs/numerics.md).
 enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Bf16 };
 const char* ToString(Isa isa);          // "scalar", "avx2", "avx512", "avx512_bf16"
 Isa ParseIsa(const std::string& name);  // throws Error
