@@ -2,8 +2,11 @@
 // admission and the size of the batch change speed, not samples.
 #include "rollout/rollout.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -35,11 +38,12 @@ class Scheduler {
         progress_(progress),
         cache_(model.config(), model.compute()),
         root_kv_(requests_.size(), -1),
-        left_(requests_.size()) {
+        left_(requests_.size()),
+        open_hidden_(model.config().hidden_size) {
     for (const auto& stop : options_.stop) longest_stop_ = std::max(longest_stop_, stop.size());
     for (size_t i = 0; i < requests_.size(); ++i) {
       const RolloutRequest& r = requests_[i];
-      RLVR_CHECK(r.tree.segments.size() == 1 && r.num_samples >= 1);
+      RLVR_CHECK(r.tree.segments.size() == 1 && r.tree.leaves.empty() && r.num_samples >= 1);
       const auto prompt = static_cast<int64_t>(r.tree.segments[0].tokens.size());
       if (prompt == 0)
         throw Error("prompt " + std::to_string(r.tree.prompt_index), "is empty",
@@ -57,12 +61,10 @@ class Scheduler {
 
   std::vector<Tree> Run() {
     const auto start = std::chrono::steady_clock::now();
-    size_t next = 0;
-    while (next < requests_.size() || !active_.empty()) {
+    while (next_ < requests_.size() || !active_.empty() || open_ >= 0) {
       if (options_.interruptible && InterruptRequested())
         throw Interrupted("stopped while sampling");
-      next = Admit(next);
-      if (!active_.empty()) DecodeStep();
+      Step();
     }
     if (stats_) {
       stats_->seconds +=
@@ -70,129 +72,133 @@ class Scheduler {
       stats_->kv_bytes = std::max(stats_->kv_bytes, cache_.bytes());
     }
     std::vector<Tree> trees;
+    trees.reserve(requests_.size());
     for (auto& r : requests_) trees.push_back(std::move(r.tree));
     return trees;
   }
 
  private:
-  // Prefills whole groups while there is room, and draws every sample's first token from the
-  // prompt's last row.
-  size_t Admit(size_t next) {
-    const int64_t room = options_.max_sequences - static_cast<int64_t>(active_.size());
-    // A group larger than max_sequences still has to start once nothing else runs.
-    if (next >= requests_.size() || (room < requests_[next].num_samples && !active_.empty()))
-      return next;
-    batch_.Clear();
-    std::vector<size_t> admitted;
-    std::vector<int64_t> last_rows;
-    int64_t samples = 0;
-    while (next < requests_.size()) {
-      RolloutRequest& r = requests_[next];
-      const auto n = static_cast<int64_t>(r.tree.segments[0].tokens.size());
-      if (!admitted.empty() &&
-          (samples + r.num_samples > room || batch_.size() + n > options_.prefill_tokens))
-        break;
-      const int32_t kv = cache_.AddSegment(-1);
-      root_kv_[next] = kv;
-      const int64_t row = batch_.size();
-      cache_.Append(kv, n, &batch_.slots);
-      for (int64_t t = 0; t < n; ++t) {
-        batch_.tokens.push_back(r.tree.segments[0].tokens[t]);
-        batch_.positions.push_back(static_cast<int32_t>(t));
-      }
-      cache_.AddRun(kv, n, row, nullptr, &batch_.table);
-      last_rows.push_back(row + n - 1);
-      samples += r.num_samples;
-      admitted.push_back(next++);
-    }
-    if (stats_) stats_->prompt_tokens += batch_.size();
-    RunModel();
-    const int64_t D = model_.config().hidden_size;
-    AlignedBuffer<float> last(static_cast<int64_t>(admitted.size()) * D);
-    for (size_t i = 0; i < admitted.size(); ++i) {
-      std::copy_n(hidden_.data() + last_rows[i] * D, D, last.data() + static_cast<int64_t>(i) * D);
-    }
-    std::vector<int64_t> row_of;  // row of logits of each new sequence
-    const size_t first_new = active_.size();
-    for (size_t i = 0; i < admitted.size(); ++i) {
-      RolloutRequest& r = requests_[admitted[i]];
-      for (int s = 0; s < r.num_samples; ++s) {
-        Active a;
-        a.request = static_cast<int64_t>(admitted[i]);
-        a.segment = static_cast<int32_t>(r.tree.segments.size());
-        a.kv = cache_.AddSegment(root_kv_[admitted[i]]);
-        r.tree.segments.push_back({.parent = 0, .author = Author::kPolicy, .sample = s});
-        r.tree.leaves.push_back({.segment = a.segment});
-        active_.push_back(std::move(a));
-        row_of.push_back(static_cast<int64_t>(i));
-      }
-    }
-    SampleRows({last.data(), static_cast<int64_t>(admitted.size()), D}, row_of, first_new);
-    return next;
-  }
+  static constexpr int64_t kOpenRow = -1;  // open_hidden_ instead of a row of this pass
 
-  void DecodeStep() {
+  // One pass through the model: the next token of every running sequence, and the prompts of the
+  // groups whose samples take the free slots. Then one draw for each of them.
+  void Step() {
+    const int64_t D = model_.config().hidden_size;
     batch_.Clear();
-    std::vector<int64_t> row_of(active_.size());
-    for (size_t i = 0; i < active_.size(); ++i) {
-      Active& a = active_[i];
-      row_of[i] = static_cast<int64_t>(i);
-      batch_.tokens.push_back(a.last_token);
-      batch_.positions.push_back(static_cast<int32_t>(cache_.EndPosition(a.kv)));
+    row_of_.clear();
+    predicting_.clear();
+    if (stats_ && !active_.empty()) ++stats_->decode_steps;
+    for (const Active& a : active_) {
+      row_of_.push_back(static_cast<int64_t>(predicting_.size()));
+      predicting_.push_back(batch_.size());
+      const int64_t position = cache_.EndPosition(a.kv);
       cache_.Append(a.kv, 1, &batch_.slots);
-      cache_.AddRun(a.kv, 1, static_cast<int64_t>(i), nullptr, &batch_.table);
+      cache_.AddRun(a.kv, 1, batch_.size(), nullptr, &batch_.table);
+      batch_.tokens.push_back(a.last_token);
+      batch_.positions.push_back(static_cast<int32_t>(position));
     }
-    RunModel();
-    if (stats_) ++stats_->decode_steps;
-    SampleRows({hidden_.data(), batch_.size(), model_.config().hidden_size}, row_of, 0);
-  }
-
-  void RunModel() {
-    const int64_t D = model_.config().hidden_size;
+    if (open_ >= 0 && Room() > 0) {
+      predicting_.push_back(kOpenRow);
+      AdmitSamples();
+    }
+    const int64_t first_prompt_row = batch_.size();
+    while (Room() > 0 && next_ < requests_.size()) {
+      const auto n = static_cast<int64_t>(requests_[next_].tree.segments[0].tokens.size());
+      const int64_t before = batch_.size() - first_prompt_row;
+      if (before > 0 && before + n > options_.prefill_tokens) break;
+      AddPrompt();
+      predicting_.push_back(batch_.size() - 1);
+      AdmitSamples();
+    }
+    if (stats_) stats_->prompt_tokens += batch_.size() - first_prompt_row;
     hidden_.Resize(batch_.size() * D);
     Forward(model_, batch_, cache_, workspace_, nullptr, {hidden_.data(), batch_.size(), D});
+
+    const auto R = static_cast<int64_t>(predicting_.size());
+    rows_.Resize(R * D);
+    for (int64_t i = 0; i < R; ++i) {
+      const int64_t row = predicting_[static_cast<size_t>(i)];
+      std::copy_n(row == kOpenRow ? open_hidden_.data() : hidden_.data() + row * D, D,
+                  rows_.data() + i * D);
+    }
+    // Samples that wait for a slot will need the row of their prompt again.
+    if (open_ >= 0) std::copy_n(rows_.data() + (R - 1) * D, D, open_hidden_.data());
+    SampleRows({rows_.data(), R, D});
   }
 
-  // Draws one token for active_[first + i] from the logits of hidden row row_of[i] (rising).
-  void SampleRows(View<const float> hidden, const std::vector<int64_t>& row_of, size_t first) {
+  int64_t Room() const { return options_.max_sequences - static_cast<int64_t>(active_.size()); }
+
+  // Opens the next group: its prompt joins the batch.
+  void AddPrompt() {
+    open_ = static_cast<int64_t>(next_++);
+    open_sample_ = 0;
+    const std::vector<int32_t>& prompt = requests_[open_].tree.segments[0].tokens;
+    const auto n = static_cast<int64_t>(prompt.size());
+    root_kv_[open_] = cache_.AddSegment(-1);
+    cache_.Append(root_kv_[open_], n, &batch_.slots);
+    cache_.AddRun(root_kv_[open_], n, batch_.size(), nullptr, &batch_.table);
+    for (int64_t t = 0; t < n; ++t) {
+      batch_.tokens.push_back(prompt[static_cast<size_t>(t)]);
+      batch_.positions.push_back(static_cast<int32_t>(t));
+    }
+  }
+
+  // Gives the free slots to samples of the open group, which draw from the last of predicting_.
+  void AdmitSamples() {
+    RolloutRequest& r = requests_[open_];
+    for (; open_sample_ < r.num_samples && Room() > 0; ++open_sample_) {
+      Active a;
+      a.request = open_;
+      a.segment = static_cast<int32_t>(r.tree.segments.size());
+      a.kv = cache_.AddSegment(root_kv_[open_]);
+      r.tree.segments.push_back({.parent = 0, .author = Author::kPolicy, .sample = open_sample_});
+      r.tree.leaves.push_back({.segment = a.segment});
+      active_.push_back(std::move(a));
+      row_of_.push_back(static_cast<int64_t>(predicting_.size()) - 1);
+    }
+    if (open_sample_ == r.num_samples) open_ = -1;
+  }
+
+  // Draws one token for every active_[i] from the logits of row row_of_[i] (rising).
+  void SampleRows(View<const float> hidden) {
     const int64_t V = model_.config().vocab_size;
     const int64_t chunk = std::clamp<int64_t>((int64_t{8} << 20) / V, 16, 1024);
-    draws_.resize(row_of.size());
+    draws_.resize(row_of_.size());
     for (int64_t begin = 0; begin < hidden.rows; begin += chunk) {
       const int64_t end = std::min(begin + chunk, hidden.rows);
       logits_.Resize((end - begin) * V);
       const View<float> logits(logits_.data(), end - begin, V);
       HeadLogits(model_, hidden.Rows(begin, end), logits);
-      const auto from = std::lower_bound(row_of.begin(), row_of.end(), begin) - row_of.begin();
-      const auto to = std::lower_bound(row_of.begin(), row_of.end(), end) - row_of.begin();
+      const auto from = std::lower_bound(row_of_.begin(), row_of_.end(), begin) - row_of_.begin();
+      const auto to = std::lower_bound(row_of_.begin(), row_of_.end(), end) - row_of_.begin();
       ParallelFor(to - from, 1, [&](int64_t b, int64_t e) {
         thread_local std::vector<float> scratch;
         for (int64_t i = from + b; i < from + e; ++i) {
-          const Active& a = active_[first + static_cast<size_t>(i)];
+          const Active& a = active_[static_cast<size_t>(i)];
           const Segment& segment = requests_[a.request].tree.segments[a.segment];
           const double uniform =
               requests_[a.request].key[static_cast<uint64_t>(segment.sample)].Uniform(
                   segment.tokens.size());
-          draws_[i] = SampleToken({logits.row(row_of[i] - begin), static_cast<size_t>(V)},
+          draws_[i] = SampleToken({logits.row(row_of_[i] - begin), static_cast<size_t>(V)},
                                   options_.sampling, uniform, &scratch);
         }
       });
     }
     // Finished sequences leave; the rest keep their order.
-    size_t kept = first;
-    for (size_t i = 0; i < row_of.size(); ++i) {
-      Active& a = active_[first + i];
+    size_t kept = 0;
+    for (size_t i = 0; i < row_of_.size(); ++i) {
+      Active& a = active_[i];
       if (Take(draws_[i], &a)) {
         cache_.Release(a.kv);
         if (--left_[a.request] == 0) cache_.Release(root_kv_[a.request]);
         if (progress_) progress_(++finished_, total_leaves_);
       } else {
-        if (kept != first + i) active_[kept] = std::move(a);
+        if (kept != i) active_[kept] = std::move(a);
         ++kept;
       }
     }
     active_.resize(kept);
-    if (stats_) stats_->sampled_tokens += static_cast<int64_t>(row_of.size());
+    if (stats_) stats_->sampled_tokens += static_cast<int64_t>(row_of_.size());
   }
 
   // Records the token; true if the response has ended.
@@ -241,14 +247,42 @@ class Scheduler {
   KvCache cache_;
   Workspace workspace_;
   TokenBatch batch_;
-  AlignedBuffer<float> hidden_, logits_;
+  AlignedBuffer<float> hidden_, rows_, logits_;
   std::vector<Draw> draws_;
   std::vector<Active> active_;
+  std::vector<int64_t> predicting_;  // [R] rows of hidden_ (or kOpenRow) that predict a token
+  std::vector<int64_t> row_of_;      // [active] index in predicting_
   std::vector<int32_t> root_kv_;
-  std::vector<int64_t> left_;  // samples of each request that still run
+  std::vector<int64_t> left_;         // samples of each request that still run
+  size_t next_ = 0;                   // first request whose prompt has not been run
+  int64_t open_ = -1;                 // request with samples that wait for a slot
+  int open_sample_ = 0;               // the first of them
+  AlignedBuffer<float> open_hidden_;  // [D] last hidden row of its prompt
   size_t longest_stop_ = 0;
   int64_t finished_ = 0, total_leaves_ = 0;
 };
+
+void Require(bool valid, const char* name, double value, const char* remedy) {
+  if (!valid) throw Error("rollout", fmt::format("{} is {}", name, value), remedy);
+}
+
+void Validate(const RolloutOptions& o) {
+  const auto count = [](const char* name, int64_t n) {
+    Require(n >= 1, name, static_cast<double>(n), "give at least 1");
+  };
+  count("max_tokens", o.max_tokens);
+  count("max_sequences", o.max_sequences);
+  count("prefill_tokens", o.prefill_tokens);
+  const SamplingOptions& s = o.sampling;
+  Require(s.temperature >= 0 && std::isfinite(s.temperature), "temperature", s.temperature,
+          "give a number above 0, or 0 for greedy");
+  Require(s.top_k >= 0, "top_k", s.top_k, "give a count, or 0 for off");
+  Require(s.top_p > 0 && s.top_p <= 1, "top_p", s.top_p, "give a share above 0; 1 is off");
+  Require(s.min_p >= 0 && s.min_p <= 1, "min_p", s.min_p, "give a share; 0 is off");
+  for (const auto& stop : o.stop) {
+    if (stop.empty()) throw Error("rollout", "a stop string is empty", "remove it");
+  }
+}
 
 }  // namespace
 
@@ -256,7 +290,7 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           const RolloutOptions& options, std::vector<RolloutRequest> requests,
                           RolloutStats* stats,
                           const std::function<void(int64_t, int64_t)>& progress) {
-  RLVR_CHECK(options.max_tokens >= 1 && options.max_sequences >= 1 && options.prefill_tokens >= 1);
+  Validate(options);
   return Scheduler(model, tokenizer, options, std::move(requests), stats, progress).Run();
 }
 

@@ -9,48 +9,67 @@
 namespace rlvr {
 namespace {
 
-// Weight of token i under softmax(z / T), times the row's sum.
-float Weight(std::span<const float> logits, const RowStats& s, float temperature, size_t i) {
-  return ExpF(logits[i] * (1.0f / temperature) - s.max);
-}
-
-// Sets the weights of tokens that a filter drops to 0. w [V], unnormalised.
-void TopK(int32_t k, std::vector<float>* w) {
-  if (k <= 0 || static_cast<size_t>(k) >= w->size()) return;
-  std::vector<float> sorted = *w;
-  std::nth_element(sorted.begin(), sorted.begin() + (k - 1), sorted.end(), std::greater<>());
-  const float least = sorted[static_cast<size_t>(k - 1)];
-  // Ties at the border: the lowest ids stay, so that exactly k remain.
-  int64_t room = k - std::count_if(w->begin(), w->end(), [&](float x) { return x > least; });
-  for (float& x : *w) {
-    if (x < least || (x == least && room-- <= 0)) x = 0;
-  }
-}
-
-// Keeps the smallest set of likeliest tokens whose share reaches p.
-void TopP(float p, std::vector<float>* w) {
-  if (p >= 1) return;
-  std::vector<int32_t> order(w->size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int32_t>(i);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int32_t a, int32_t b) { return (*w)[a] > (*w)[b]; });
-  double total = 0;
-  for (const float x : *w) total += x;
+// The first id whose cumulative weight exceeds uniform * total; the last one with weight, should
+// rounding leave the aim at the total. id(i) is the i-th candidate, rising; w its weight.
+template <class Id, class WeightOf>
+int32_t Walk(size_t n, double aim, Id id, WeightOf weight) {
+  int32_t token = -1;
   double sum = 0;
-  for (const int32_t i : order) {
-    if (sum >= p * total && sum > 0)
-      (*w)[i] = 0;
-    else
-      sum += (*w)[i];
+  for (size_t i = 0; i < n; ++i) {
+    const float w = weight(i);
+    if (w == 0) continue;
+    token = id(i);
+    sum += w;
+    if (sum > aim) break;
   }
+  return token;
 }
 
-void MinP(float p, std::vector<float>* w) {
-  if (p <= 0) return;
-  const float floor = p * *std::max_element(w->begin(), w->end());
-  for (float& x : *w) {
-    if (x < floor) x = 0;
+// Candidates are ids in `kept`; a likelier one has a larger logit or, among equals, a lower id.
+// Weights would not do: two logits may have the same exponential.
+struct Likelier {
+  std::span<const float> logits;
+  bool operator()(int32_t a, int32_t b) const {
+    const float x = logits[static_cast<size_t>(a)], y = logits[static_cast<size_t>(b)];
+    return x > y || (x == y && a < b);
   }
+};
+
+void TopK(int32_t k, Likelier likelier, std::vector<int32_t>* kept) {
+  if (k <= 0 || static_cast<size_t>(k) >= kept->size()) return;
+  std::nth_element(kept->begin(), kept->begin() + (k - 1), kept->end(), likelier);
+  kept->resize(static_cast<size_t>(k));
+  std::sort(kept->begin(), kept->end());
+}
+
+// Keeps the smallest set of likeliest tokens whose share reaches p. Sorts in growing blocks, since
+// the nucleus is most often a small part of the vocabulary.
+void TopP(float p, const std::vector<float>& w, Likelier likelier, std::vector<int32_t>* kept) {
+  if (p >= 1) return;
+  double total = 0, sum = 0;
+  for (const int32_t id : *kept) total += w[static_cast<size_t>(id)];
+  const double aim = p * total;
+  for (size_t begin = 0, block = 128; begin < kept->size(); block *= 4) {
+    const size_t end = std::min(begin + block, kept->size());
+    const auto from = kept->begin() + static_cast<int64_t>(begin);
+    const auto to = kept->begin() + static_cast<int64_t>(end);
+    if (to != kept->end()) std::nth_element(from, to, kept->end(), likelier);
+    std::sort(from, to, likelier);
+    for (; begin < end; ++begin) {
+      sum += w[static_cast<size_t>((*kept)[begin])];
+      if (sum >= aim) {
+        kept->resize(begin + 1);
+        break;
+      }
+    }
+  }
+  std::sort(kept->begin(), kept->end());
+}
+
+// The likeliest token is always kept and has weight 1.
+void MinP(float p, const std::vector<float>& w, std::vector<int32_t>* kept) {
+  if (p <= 0) return;
+  std::erase_if(*kept, [&](int32_t id) { return w[static_cast<size_t>(id)] < p; });
 }
 
 }  // namespace
@@ -59,38 +78,52 @@ Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, 
                  std::vector<float>* scratch) {
   const float temperature = options.score_temperature();
   const RowStats stats = ComputeRowStats(logits, temperature);
+  if (!std::isfinite(stats.lse)) {
+    throw Error("sampling", "the logits hold NaN or infinity",
+                "the weights have diverged: lower the learning rate, or go back to an earlier "
+                "checkpoint");
+  }
+  const float inverse = 1.0f / temperature;
   Draw draw;
   draw.entropy = stats.entropy;
   if (options.temperature == 0) {
     draw.token = stats.argmax;
-    draw.logp = RowLogProb(stats, logits[static_cast<size_t>(draw.token)], temperature);
     draw.sampler_logp = 0;  // the greedy choice is certain
-    return draw;
+  } else {
+    // The total is summed again in double: stats.sum is fp32, and what it lacks or has too much
+    // would all fall on the last ids of a large vocabulary.
+    std::vector<float>& w = *scratch;
+    w.resize(logits.size());
+    double total = 0;
+    for (size_t i = 0; i < w.size(); ++i) {
+      w[i] = ExpF(logits[i] * inverse - stats.max);
+      total += w[i];
+    }
+    if (!options.truncates()) {
+      draw.token = Walk(
+          w.size(), uniform * total, [](size_t i) { return static_cast<int32_t>(i); },
+          [&](size_t i) { return w[i]; });
+    } else {
+      thread_local std::vector<int32_t> kept;
+      kept.clear();
+      for (size_t i = 0; i < w.size(); ++i) {
+        if (w[i] > 0) kept.push_back(static_cast<int32_t>(i));
+      }
+      const Likelier likelier{logits};
+      TopK(options.top_k, likelier, &kept);
+      TopP(options.top_p, w, likelier, &kept);
+      MinP(options.min_p, w, &kept);
+      total = 0;
+      for (const int32_t id : kept) total += w[static_cast<size_t>(id)];
+      draw.token = Walk(
+          kept.size(), uniform * total, [&](size_t i) { return kept[i]; },
+          [&](size_t i) { return w[static_cast<size_t>(kept[i])]; });
+      const float z = logits[static_cast<size_t>(draw.token)] * inverse;
+      draw.sampler_logp = z - (stats.max + LogF(static_cast<float>(total)));
+    }
   }
-  std::vector<float>& w = *scratch;
-  w.resize(logits.size());
-  double total = 0;
-  for (size_t i = 0; i < w.size(); ++i) w[i] = Weight(logits, stats, temperature, i);
-  if (options.truncates()) {
-    TopK(options.top_k, &w);
-    TopP(options.top_p, &w);
-    MinP(options.min_p, &w);
-  }
-  for (const float x : w) total += x;
-  RLVR_CHECK(total > 0 && std::isfinite(total)) << "the logits hold NaN or infinity";
-  const double aim = uniform * total;
-  double sum = 0;
-  for (size_t i = 0; i < w.size(); ++i) {
-    if (w[i] == 0) continue;
-    draw.token = static_cast<int32_t>(
-        i);  // the last one with weight, should rounding leave aim at the total
-    sum += w[i];
-    if (sum > aim) break;
-  }
-  const auto chosen = static_cast<size_t>(draw.token);
-  draw.logp = RowLogProb(stats, logits[chosen], temperature);
-  draw.sampler_logp =
-      options.truncates() ? static_cast<float>(std::log(w[chosen] / total)) : draw.logp;
+  draw.logp = RowLogProb(stats, logits[static_cast<size_t>(draw.token)], temperature);
+  if (!options.truncates()) draw.sampler_logp = draw.logp;
   return draw;
 }
 
