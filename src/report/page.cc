@@ -1,72 +1,178 @@
-#include "report/page.h"
+// The report's style sheet and script. No fonts, images or scripts from elsewhere.
+#include "report/html.h"
 
 namespace rlvr {
 
-const char* const kReportDataMark = "/*DATA*/";
+const char kPageStyle[] = R"css(
+:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b2130;--soft:#5d6779;--line:#e3e7ee;
+--c0:#2563eb;--c1:#d9480f;--c2:#0f8a6a;--c3:#8b3fc4;--good:#0f8a4c;--bad:#c92a2a;
+--pos:37 150 84;--neg:220 60 60;--hot:232 121 12;--shadow:0 1px 2px #1b213014,0 4px 16px #1b21300a}
+@media(prefers-color-scheme:dark){:root{--bg:#10131a;--card:#181d27;--ink:#e7ebf3;--soft:#98a3b6;
+--line:#2a3140;--c0:#74a0ff;--c1:#ff9a5c;--c2:#4fd0ab;--c3:#c697f5;--good:#4ade80;--bad:#ff8080;
+--pos:52 180 104;--neg:230 80 80;--hot:240 140 30;--shadow:none}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",
+Roboto,"Helvetica Neue",sans-serif;-webkit-text-size-adjust:100%}
+main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}
+h1{font-size:26px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em;overflow-wrap:anywhere}
+h2{font-size:19px;margin:40px 0 4px;letter-spacing:-.01em}
+h3{font-size:15px;margin:0}
+p{margin:4px 0 14px;color:var(--soft)}
+.card{background:var(--card);border:1px solid var(--line);border-radius:12px;box-shadow:var(--shadow);
+padding:16px;margin:0}
+.hero{display:flex;flex-wrap:wrap;gap:12px 40px;align-items:center;margin:18px 0;padding:20px 22px}
+.hero .big{font-size:34px;font-weight:680;letter-spacing:-.02em;line-height:1.15;
+font-variant-numeric:tabular-nums}
+.hero .big .from{color:var(--soft);font-weight:500}
+.hero .note{color:var(--soft);font-size:14px}
+.hero .gain{color:var(--good);font-weight:650}.hero .gain.down{color:var(--bad)}
+.facts{display:flex;flex-wrap:wrap;gap:6px;margin:10px 0 0}
+.facts span{background:var(--card);border:1px solid var(--line);border-radius:999px;padding:2px 11px;
+font-size:13px;color:var(--soft);overflow-wrap:anywhere}
+.facts b{color:var(--ink);font-weight:600}
+.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:14px}
+.charts .wide{grid-column:1/-1}
+.head{display:flex;flex-wrap:wrap;justify-content:space-between;gap:2px 14px;align-items:baseline}
+.legend{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:12.5px;color:var(--soft)}
+.legend span::before{content:"";display:inline-block;width:9px;height:9px;border-radius:3px;
+margin-right:5px;background:currentColor}
+.legend b{color:var(--ink);font-variant-numeric:tabular-nums}
+figcaption{font-size:12.5px;color:var(--soft);line-height:1.4}
+svg{display:block;width:100%;height:auto;margin:8px 0 6px;touch-action:pan-y;overflow:visible}
+svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
+svg .y{text-anchor:end}svg .x{text-anchor:middle}
+svg .grid{stroke:var(--line);stroke-width:1}
+svg .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
+svg .faint{opacity:.28;stroke-width:1.2}
+svg .band{fill:currentColor;opacity:.15}
+svg circle,svg rect{fill:currentColor}
+svg .cursor line{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
+svg .cursor circle{stroke:var(--card);stroke-width:1.5}
+.c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}
+.switch{position:sticky;top:0;z-index:2;display:flex;flex-wrap:wrap;gap:6px 14px;align-items:center;
+padding:10px 0;background:var(--bg);font-size:13px;color:var(--soft)}
+.switch div{display:inline-flex;border:1px solid var(--line);border-radius:9px;overflow:hidden}
+.switch button{font:inherit;font-size:13px;color:var(--ink);background:var(--card);border:0;
+padding:6px 13px;cursor:pointer}
+.switch button+button{border-left:1px solid var(--line)}
+.switch button[aria-pressed=true]{background:var(--c0);color:var(--card);font-weight:600}
+article.card{margin:0 0 14px}
+.prompt{white-space:pre-wrap;overflow-wrap:anywhere;font-weight:550}
+.truth{font-size:13px;color:var(--soft);margin:4px 0 4px}.truth b,.meta b{color:var(--ink)}
+.sample{border-top:1px solid var(--line);padding:10px 0 4px;margin-top:8px}
+.meta{font-size:12.5px;color:var(--soft);margin-bottom:5px}
+.verdict{display:inline-block;border-radius:6px;padding:0 7px;font-weight:650;border:1px solid}
+.verdict.right{color:var(--good)}.verdict.wrong{color:var(--bad)}.verdict.other{color:var(--soft)}
+.tokens{white-space:pre-wrap;overflow-wrap:anywhere;font:13.5px/1.75 ui-monospace,SFMono-Regular,Menlo,
+Consolas,monospace}
+.tokens i{font-style:normal;border-radius:3px;padding:2px 0}
+.tokens i:hover{outline:1.5px solid var(--c0)}
+.by-advantage .tokens i{background:rgb(var(--pos)/calc(var(--a,0)*.55))}
+.by-advantage .tokens i.n{background:rgb(var(--neg)/calc(var(--a,0)*.55))}
+.by-entropy .tokens i{background:rgb(var(--hot)/calc(var(--e)*.8))}
+.by-logp .tokens i{background:rgb(var(--hot)/calc(var(--l)*.8))}
+details{margin-top:14px}summary{cursor:pointer;font-weight:600}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:13.5px;margin-top:10px}
+td,th{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid var(--line);vertical-align:top;
+overflow-wrap:anywhere}
+th{color:var(--soft);font-weight:550}td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;
+white-space:nowrap}
+td:first-child{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
+#tip{position:fixed;z-index:9;pointer-events:none;background:var(--ink);color:var(--bg);border-radius:8px;
+padding:7px 10px;font-size:12.5px;line-height:1.45;max-width:300px}
+#tip[hidden]{display:none}
+#tip div{display:flex;justify-content:space-between;gap:16px;white-space:pre-wrap}
+#tip b{font-variant-numeric:tabular-nums}
+footer{margin-top:40px;font-size:12.5px;color:var(--soft)}
+@media(max-width:560px){main{padding:18px 12px 40px}.hero .big{font-size:27px}.card{padding:13px}
+svg text{font-size:15px}}
+@media print{.switch,#tip{display:none}}
+)css";
 
-const char* const kReportPage = R"HTML(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>rlvr report</title>
-<style>
-:root{--bg:#fbfbfa;--fg:#1c1e21;--mute:#6a7078;--line:#dcdfe3;--card:#fff;--a:#2563c9;--good:#15803d;--bad:#b42318}
-@media (prefers-color-scheme:dark){:root{--bg:#15171a;--fg:#e8eaed;--mute:#9aa1aa;--line:#31363d;--card:#1c1f23;--a:#6ea8fe;--good:#4ade80;--bad:#f97066}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1100px;margin:0 auto;padding:24px 16px 64px}h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:32px 0 8px}
-.mute{color:var(--mute)}.big{display:flex;flex-wrap:wrap;gap:24px;margin:16px 0}.big b{font-size:30px;font-weight:650;display:block;line-height:1.2}
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(310px,1fr));gap:14px}
-.card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 12px}
-.card h3{margin:0;font:600 13px ui-monospace,monospace}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--mute);font:11px system-ui}.curve{fill:none;stroke:var(--a);stroke-width:1.8}.band{fill:var(--a);opacity:.16}.axis{stroke:var(--line)}
-.bar{fill:var(--a)}.tip{font:12px ui-monospace,monospace;color:var(--mute);min-height:18px}
-.sample{margin:10px 0}.text{white-space:pre-wrap;word-break:break-word;font:14px/1.7 ui-monospace,monospace}
-.tok{border-radius:3px}.right{color:var(--good)}.wrong{color:var(--bad)}
-select{font:inherit;background:var(--card);color:var(--fg);border:1px solid var(--line);border-radius:6px;padding:2px 6px}
-details pre{white-space:pre-wrap;font:13px/1.5 ui-monospace,monospace}
-</style></head><body><main id="m"></main>
-<script>const D=/*DATA*/;
-const $=(t,a={},...c)=>{const e=document.createElement(t);for(const k in a)k==='class'?e.className=a[k]:e.setAttribute(k,a[k]);for(const x of c)e.append(x);return e};
-const S=(t,a={},...c)=>{const e=document.createElementNS('http://www.w3.org/2000/svg',t);for(const k in a)e.setAttribute(k,a[k]);for(const x of c)e.append(x);return e};
-const M=document.getElementById('m'),num=x=>Math.abs(x)>=1000?x.toFixed(0):Math.abs(x)>=10?x.toFixed(1):Math.abs(x)>=0.01||x===0?x.toFixed(3):x.toExponential(1);
-function chart(name,pts){ // pts: [step, value, low?, high?]
-  const W=320,H=150,L=44,B=20,T=8,R=8,xs=pts.map(p=>p[0]);
-  let lo=Math.min(...pts.map(p=>p[2]??p[1])),hi=Math.max(...pts.map(p=>p[3]??p[1]));if(lo===hi){lo-=Math.abs(lo)*.1+.01;hi+=Math.abs(hi)*.1+.01}
-  const x0=Math.min(...xs),x1=Math.max(...xs,x0+1),X=s=>L+(s-x0)/(x1-x0)*(W-L-R),Y=v=>H-B-(v-lo)/(hi-lo)*(H-B-T);
-  const g=S('svg',{viewBox:`0 0 ${W} ${H}`,role:'img'});
-  for(let i=0;i<=2;i++){const v=lo+(hi-lo)*i/2;g.append(S('line',{class:'axis',x1:L,x2:W-R,y1:Y(v),y2:Y(v)}),S('text',{x:L-5,y:Y(v)+4,'text-anchor':'end'},num(v)))}
-  g.append(S('text',{x:L,y:H-4},String(x0)),S('text',{x:W-R,y:H-4,'text-anchor':'end'},'step '+x1));
-  if(pts[0][2]!==undefined)g.append(S('path',{class:'band',d:'M'+pts.map(p=>X(p[0])+','+Y(p[3])).join('L')+'L'+pts.slice().reverse().map(p=>X(p[0])+','+Y(p[2])).join('L')+'Z'}));
-  g.append(S('path',{class:'curve',d:'M'+pts.map(p=>X(p[0])+','+Y(p[1])).join('L')}));
-  if(pts.length<30)for(const p of pts)g.append(S('circle',{cx:X(p[0]),cy:Y(p[1]),r:2.4,class:'bar'}));
-  const tip=$('div',{class:'tip'},'last '+num(pts[pts.length-1][1]));
-  g.addEventListener('mousemove',e=>{const r=g.getBoundingClientRect(),s=(e.clientX-r.left)/r.width*W;let b=pts[0];for(const p of pts)if(Math.abs(X(p[0])-s)<Math.abs(X(b[0])-s))b=p;
-    tip.textContent=`step ${b[0]}: ${num(b[1])}`+(b[2]!==undefined?` [${num(b[2])}, ${num(b[3])}]`:'')});
-  return $('div',{class:'card'},$('h3',{},name),g,tip)}
-const series=k=>D.metrics.filter(r=>typeof r[k]==='number').map(r=>[r.step,r[k]]);
-M.append($('h1',{},D.name),$('div',{class:'mute'},D.summary));
-const ev=D.evals,pc=i=>`${(100*i.mean).toFixed(1)} %`,iv=i=>`95 % interval ${(100*i.low).toFixed(1)} to ${(100*i.high).toFixed(1)}`;
-if(ev.length){const k='avg@'+ev[0].k,f=ev[0],l=ev[ev.length-1];
-  M.append($('div',{class:'big'},$('div',{},$('span',{class:'mute'},`held-out ${k}, step ${f.step}`),$('b',{},pc(f[k])),$('span',{class:'mute'},iv(f[k]))),
-   ...(ev.length>1?[$('div',{},$('span',{class:'mute'},`step ${l.step}`),$('b',{},pc(l[k])),$('span',{class:'mute'},iv(l[k])))]:[])))}
-const grid=$('div',{class:'grid'});M.append($('h2',{},'Curves'),grid);
-if(ev.length)for(const k of ['avg','pass','maj']){const n=k+'@'+ev[0].k;grid.append(chart('val/'+n,ev.filter(e=>e[n]).map(e=>[e.step,e[n].mean,e[n].low,e[n].high])))}
-for(const k of ['critic/score/mean','actor/entropy','response_length/mean','response_length/clip_ratio','actor/pg_clipfrac','actor/grad_norm','actor/ppo_kl','batch/solve_all','batch/solve_none','select/rounds','perf/throughput','training/rollout_probs_diff_max','train/loss','train/lr'])
-  {const s=series(k);if(s.length)grid.append(chart(k,s))}
-if(D.rewards.length){const c=$('div',{class:'card'},$('h3',{},'rewards of the recorded trajectories'));const W=320,H=150,n=20,lo=Math.min(...D.rewards),hi=Math.max(...D.rewards,lo+1e-9),h=Array(n).fill(0);
-  for(const r of D.rewards)h[Math.min(n-1,Math.floor((r-lo)/(hi-lo)*n))]++;const top=Math.max(...h),g=S('svg',{viewBox:`0 0 ${W} ${H}`});
-  h.forEach((v,i)=>{const b=S('rect',{class:'bar',x:10+i*15,width:13,y:H-20-v/top*(H-30),height:v/top*(H-30)});b.append(S('title',{},`${v}`));g.append(b)});
-  g.append(S('text',{x:10,y:H-5},num(lo)),S('text',{x:W-10,y:H-5,'text-anchor':'end'},num(hi)));c.append(g);grid.append(c)}
-if(D.samples.length){const pick=$('select',{},...['advantage','entropy','logp'].map(v=>$('option',{value:v},v))),box=$('div');
-  M.append($('h2',{},'Sample trajectories'),$('div',{},'colour tokens by ',pick),box);
-  const hue=(v,m)=>{const a=Math.min(1,Math.abs(v)/m)*.55;return v>=0?`rgba(34,160,90,${a})`:`rgba(220,60,50,${a})`};
-  const draw=()=>{box.textContent='';for(const s of D.samples){const t=$('div',{class:'text'});
-    s.tokens.forEach((x,i)=>{const v=pick.value==='advantage'?(s.advantage??0):pick.value==='entropy'?-s.entropy[i]:s.logp[i];
-      const e=$('span',{class:'tok',title:`logp ${s.logp[i].toFixed(4)}  entropy ${s.entropy[i].toFixed(4)}`+(s.advantage!==undefined?`  advantage ${s.advantage.toFixed(3)}`:'')},x);
-      e.style.background=hue(v,pick.value==='logp'?4:2);t.append(e)});
-    box.append($('div',{class:'card sample'},$('div',{class:'mute'},`step ${s.step}, prompt ${s.prompt_index}, sample ${s.sample}, finish: ${s.finish}, reward ${num(s.reward)}`),$('div',{class:'text mute'},s.prompt),t,
-      $('div',{class:s.verdict==='right'?'right':'wrong'},`${s.verdict}: ${s.answer||'no answer'} (ground truth ${s.ground_truth})`)))}};
-  pick.onchange=draw;draw()}
-M.append($('h2',{},'Recipe'),$('details',{},$('summary',{},'every key and value'),$('pre',{},D.recipe)));
-</script></body></html>
-)HTML";
+const char kPageScript[] = R"js(
+(() => {
+  const tip = document.getElementById('tip');
+  const show = (rows, event) => {
+    tip.replaceChildren(...rows.map(([name, value]) => {
+      const row = document.createElement('div');
+      const label = document.createElement('span'), number = document.createElement('b');
+      label.textContent = name;
+      number.textContent = value;
+      row.append(label, number);
+      return row;
+    }));
+    tip.hidden = false;
+    const w = tip.offsetWidth, h = tip.offsetHeight;
+    let x = event.clientX + 14, y = event.clientY + 14;
+    if (x + w > innerWidth - 8) x = event.clientX - w - 14;
+    if (y + h > innerHeight - 8) y = event.clientY - h - 14;
+    tip.style.left = Math.max(8, x) + 'px';
+    tip.style.top = Math.max(8, y) + 'px';
+  };
+  const hide = () => { tip.hidden = true; };
+  const svgNode = (name, attributes, parent) => {
+    const node = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const key in attributes) node.setAttribute(key, attributes[key]);
+    parent.append(node);
+  };
+
+  for (const svg of document.querySelectorAll('svg[data-chart]')) {
+    const chart = JSON.parse(svg.dataset.chart), cursor = svg.querySelector('.cursor');
+    const [left, top, right, bottom] = chart.box, [xLow, xHigh, yLow, yHigh] = chart.range;
+    const toX = x => left + (x - xLow) / (xHigh - xLow) * (right - left);
+    const toY = y => bottom - (y - yLow) / (yHigh - yLow) * (bottom - top);
+    const text = v => chart.percent ? (100 * v).toFixed(1) + ' %'
+        : Math.abs(v) >= 1e4 ? Math.round(v).toLocaleString('en') : String(+v.toPrecision(4));
+    const clear = () => { cursor.replaceChildren(); hide(); };
+    svg.addEventListener('pointermove', event => {
+      const box = svg.getBoundingClientRect();
+      const at = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
+      let best = -1;
+      chart.x.forEach((x, i) => {
+        if (chart.series.every(s => s.y[i] === null)) return;
+        if (best < 0 || Math.abs(toX(x) - at) < Math.abs(toX(chart.x[best]) - at)) best = i;
+      });
+      if (best < 0) return clear();
+      cursor.replaceChildren();
+      const x = toX(chart.x[best]), rows = [[chart.x_name, String(chart.x[best])]];
+      svgNode('line', {x1: x, x2: x, y1: top, y2: bottom}, cursor);
+      chart.series.forEach((s, i) => {
+        if (s.y[best] === null) return;
+        svgNode('circle', {cx: x, cy: toY(s.y[best]), r: 4, class: 'c' + i}, cursor);
+        rows.push([s.name, text(s.y[best])]);
+        if (s.low) rows.push(['95 % interval', text(s.low[best]) + ' to ' + text(s.high[best])]);
+      });
+      show(rows, event);
+    });
+    svg.addEventListener('pointerleave', clear);
+  }
+
+  for (const bar of document.querySelectorAll('[data-tip]')) {
+    const [name, value, share] = bar.dataset.tip.split('|');
+    bar.addEventListener('pointermove', e => show([[name, ''], ['reward', value], ['share', share]], e));
+    bar.addEventListener('pointerleave', hide);
+  }
+
+  document.addEventListener('pointerover', event => {
+    const token = event.target.closest('i[data-t]');
+    if (!token) return;
+    const [logp, entropy, advantage] = token.dataset.t.split('|');
+    const rows = [['token', JSON.stringify(token.textContent)], ['log-prob', logp],
+                  ['probability', (100 * Math.exp(logp)).toPrecision(3) + ' %'], ['entropy', entropy]];
+    if (advantage !== undefined) rows.push(['advantage', advantage]);
+    show(rows, event);
+    token.addEventListener('pointerleave', hide, {once: true});
+  });
+
+  for (const button of document.querySelectorAll('[data-by]')) {
+    button.addEventListener('click', () => {
+      document.body.className = 'by-' + button.dataset.by;
+      for (const other of document.querySelectorAll('[data-by]'))
+        other.setAttribute('aria-pressed', other.dataset.by === button.dataset.by);
+    });
+  }
+})();
+)js";
 
 }  // namespace rlvr

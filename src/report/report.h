@@ -1,12 +1,14 @@
-// A run folder -> report.html: self-contained (no network), learning curves with intervals,
-// entropy, length, clip fraction, reward histogram, sample trajectories with tokens coloured by
-// advantage or entropy. Reads files, never live objects.
+// A run folder -> report.html: one file without links to anywhere (no network), with learning
+// curves, intervals, entropy, length, clip fraction, a reward histogram, and sample trajectories
+// with tokens coloured by advantage, entropy or log-prob. Reads files, never live objects.
+// Read: run_data.h (what is in the files), chart.h (curves as SVG), samples.h (trajectories).
 #ifndef RLVR_REPORT_REPORT_H_
 #define RLVR_REPORT_REPORT_H_
 #include <string>
 
 namespace rlvr {
-// Writes RUN/report.html atomically and returns its path. Missing or damaged files throw Error.
+// Writes RUN/report.html atomically and returns its path. A folder without run.json, recipe.yaml
+// or metrics.jsonl, or a damaged line in any file throws Error naming file and line.
 std::string WriteReport(const std::string& run_folder);
 }  // namespace rlvr
 #endif  // RLVR_REPORT_REPORT_H_

@@ -121,8 +121,9 @@ class Scheduler {
       std::copy_n(row == kOpenRow ? open_hidden_.data() : hidden_.data() + row * D, D,
                   rows_.data() + i * D);
     }
-    // Samples that wait for a slot will need the row of their prompt again.
-    if (open_ >= 0) std::copy_n(rows_.data() + (R - 1) * D, D, open_hidden_.data());
+    // Samples that wait for a slot will need the row of their prompt again; a group opened in this
+    // pass has its row last.
+    if (open_ >= 0 && batch_.size() > first_prompt_row) std::copy_n(rows_.data() + (R - 1) * D, D, open_hidden_.data());
     SampleRows({rows_.data(), R, D});
   }
 

@@ -49,20 +49,20 @@ void TopP(float p, const std::vector<float>& w, Likelier likelier, std::vector<i
   double total = 0, sum = 0;
   for (const int32_t id : *kept) total += w[static_cast<size_t>(id)];
   const double aim = p * total;
-  for (size_t begin = 0, block = 128; begin < kept->size(); block *= 4) {
-    const size_t end = std::min(begin + block, kept->size());
-    const auto from = kept->begin() + static_cast<int64_t>(begin);
-    const auto to = kept->begin() + static_cast<int64_t>(end);
-    if (to != kept->end()) std::nth_element(from, to, kept->end(), likelier);
-    std::sort(from, to, likelier);
-    for (; begin < end; ++begin) {
-      sum += w[static_cast<size_t>((*kept)[begin])];
-      if (sum >= aim) {
-        kept->resize(begin + 1);
-        break;
-      }
+  size_t nucleus = 0, sorted = 0, block = 128;
+  while (nucleus < kept->size()) {
+    if (nucleus == sorted) {
+      const auto from = kept->begin() + static_cast<int64_t>(sorted);
+      sorted = std::min(sorted + block, kept->size());
+      block *= 4;
+      const auto to = kept->begin() + static_cast<int64_t>(sorted);
+      if (to != kept->end()) std::nth_element(from, to, kept->end(), likelier);
+      std::sort(from, to, likelier);
     }
+    sum += w[static_cast<size_t>((*kept)[nucleus++])];
+    if (sum >= aim) break;
   }
+  kept->resize(nucleus);
   std::sort(kept->begin(), kept->end());
 }
 

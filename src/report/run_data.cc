@@ -1,0 +1,216 @@
+#include "report/run_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace rlvr {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr char kResume[] =
+    "the file is damaged: 'rlvr resume' goes on from the last checkpoint and writes the rest anew";
+
+Json Parse(const std::string& text, const std::string& place) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) throw Error(place, "not a whole JSON object", kResume);
+  return json;
+}
+
+// A JSON object that knows where it stands.
+class Record {
+ public:
+  Record(const Json& json, const std::string& place) : json_(json), place_(place) {}
+
+  double Number(const char* key) const {
+    const Json& value = Take(key);
+    if (!value.is_number()) Fail(key, "a number");
+    return value.get<double>();
+  }
+  int64_t Integer(const char* key) const {
+    const Json& value = Take(key);
+    if (!value.is_number_integer()) Fail(key, "an integer");
+    return value.get<int64_t>();
+  }
+  std::string Text(const char* key) const {
+    const Json& value = Take(key);
+    if (!value.is_string()) Fail(key, "a string");
+    return value.get<std::string>();
+  }
+  std::vector<double> Numbers(const char* key) const {
+    std::vector<double> numbers;
+    for (const Json& value : List(key)) {
+      if (!value.is_number()) Fail(key, "a list of numbers");
+      numbers.push_back(value.get<double>());
+    }
+    return numbers;
+  }
+  std::vector<std::string> Texts(const char* key) const {
+    std::vector<std::string> texts;
+    for (const Json& value : List(key)) {
+      if (!value.is_string()) Fail(key, "a list of strings");
+      texts.push_back(value.get<std::string>());
+    }
+    return texts;
+  }
+  Estimate Interval(const std::string& key) const {
+    const Json& value = Take(key.c_str());
+    if (!value.is_object()) Fail(key.c_str(), "an interval");
+    const Record interval(value, place_ + ": " + key);
+    return {interval.Number("mean"), interval.Number("low"), interval.Number("high")};
+  }
+  bool Has(const char* key) const { return json_.contains(key); }
+  bool IsList(const char* key) const { return Take(key).is_array(); }
+  [[noreturn]] void Fail(const char* key, const std::string& wanted) const {
+    throw Error(place_, fmt::format("'{}' is not {}", key, wanted), kResume);
+  }
+
+ private:
+  const Json& Take(const char* key) const {
+    const auto it = json_.find(key);
+    if (it == json_.end()) throw Error(place_, fmt::format("'{}' is missing", key), kResume);
+    return *it;
+  }
+  const Json& List(const char* key) const {
+    const Json& value = Take(key);
+    if (!value.is_array()) Fail(key, "a list");
+    return value;
+  }
+  const Json& json_;
+  const std::string& place_;
+};
+
+void ForEachLine(const std::string& path,
+                 const std::function<void(const Json&, const std::string&)>& use) {
+  const std::string content = ReadFile(path);
+  size_t begin = 0;
+  for (int64_t number = 1; begin < content.size(); ++number) {
+    const size_t end = content.find('\n', begin);
+    if (end == std::string::npos) return;  // still being written
+    const std::string place = fmt::format("{}:{}", path, number);
+    use(Parse(content.substr(begin, end - begin), place), place);
+    begin = end + 1;
+  }
+}
+
+TrajectoryRecord ToTrajectory(const Record& r) {
+  TrajectoryRecord t;
+  t.step = r.Integer("step");
+  t.prompt_index = r.Integer("prompt_index");
+  t.occurrence = r.Integer("occurrence");
+  t.sample = r.Integer("sample");
+  t.prompt = r.Text("prompt");
+  t.response = r.Text("response");
+  t.ground_truth = r.Text("ground_truth");
+  t.answer = r.Text("answer");
+  t.verdict = r.Text("verdict");
+  t.finish = r.Text("finish");
+  t.score = r.Number("score");
+  t.reward = r.Number("reward");
+  t.tokens = r.Texts("tokens");
+  t.logp = r.Numbers("logp");
+  t.entropy = r.Numbers("entropy");
+  const size_t num_tokens = t.tokens.size();
+  if (r.Has("advantage")) {
+    t.advantage = r.IsList("advantage") ? r.Numbers("advantage")
+                                        : std::vector<double>(num_tokens, r.Number("advantage"));
+  }
+  if (t.logp.size() != num_tokens) r.Fail("logp", "as long as 'tokens'");
+  if (t.entropy.size() != num_tokens) r.Fail("entropy", "as long as 'tokens'");
+  if (r.Has("advantage") && t.advantage.size() != num_tokens)
+    r.Fail("advantage", "as long as 'tokens'");
+  return t;
+}
+
+}  // namespace
+
+const std::vector<double>* MetricsTable::Find(const std::string& name) const {
+  const auto it = column.find(name);
+  return it == column.end() ? nullptr : &it->second;
+}
+
+MetricsTable ReadMetrics(const std::string& run_folder) {
+  MetricsTable table;
+  ForEachLine(run_folder + "/metrics.jsonl", [&](const Json& json, const std::string& place) {
+    const Record record(json, place);
+    const size_t row = table.step.size();
+    table.step.push_back(record.Integer("step"));
+    for (const auto& [name, value] : json.items()) {
+      if (name == "step") continue;
+      if (!value.is_number() && !value.is_null()) record.Fail(name.c_str(), "a number");
+      std::vector<double>& column = table.column[name];
+      column.resize(row, kNan);
+      column.push_back(value.is_null() ? kNan : value.get<double>());
+    }
+  });
+  for (auto& [name, column] : table.column) column.resize(table.step.size(), kNan);
+  return table;
+}
+
+std::vector<TrajectoryRecord> ReadTrajectories(const std::string& path) {
+  std::vector<TrajectoryRecord> trajectories;
+  ForEachLine(path, [&](const Json& json, const std::string& place) {
+    trajectories.push_back(ToTrajectory(Record(json, place)));
+  });
+  return trajectories;
+}
+
+std::vector<EvalRecord> ReadEvals(const std::string& run_folder) {
+  std::vector<EvalRecord> evals;
+  for (const std::string& path : StepFiles(run_folder, "eval", ".json")) {
+    const Json json = Parse(ReadFile(path), path);
+    const Record r(json, path);
+    EvalRecord e;
+    e.step = r.Integer("step");
+    e.k = r.Integer("k");
+    e.num_prompts = r.Integer("num_prompts");
+    e.avg = r.Interval(fmt::format("avg@{}", e.k));
+    e.pass = r.Interval(fmt::format("pass@{}", e.k));
+    e.maj = r.Interval(fmt::format("maj@{}", e.k));
+    e.mean_response_length = r.Number("mean_response_length");
+    e.clip_ratio = r.Number("clip_ratio");
+    evals.push_back(e);
+  }
+  std::sort(evals.begin(), evals.end(),
+            [](const EvalRecord& a, const EvalRecord& b) { return a.step < b.step; });
+  return evals;
+}
+
+std::vector<std::pair<std::string, std::string>> ReadRunInfo(const std::string& run_folder) {
+  const std::string path = run_folder + "/run.json";
+  std::vector<std::pair<std::string, std::string>> info;
+  const Json run = Parse(ReadFile(path), path);
+  for (const auto& [key, value] : run.items()) {
+    info.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return info;
+}
+
+std::vector<std::string> StepFiles(const std::string& run_folder, const std::string& folder,
+                                   const std::string& extension) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run_folder + "/" + folder, error)) {
+    const fs::path& path = entry.path();
+    if (path.extension() == extension && path.stem().string().rfind("step_", 0) == 0)
+      paths.push_back(path.string());
+  }
+  // Longer names are later steps; within a length the order of digits is that of numbers.
+  std::sort(paths.begin(), paths.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  return paths;
+}
+
+}  // namespace rlvr
