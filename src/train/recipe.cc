@@ -258,6 +258,10 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
                 fmt::format("mini_batch_prompts is {}", r.update.mini_batch_prompts),
                 fmt::format("at most data.prompts_per_step = {}", r.data.prompts_per_step));
   }
+  if (r.eval.temperature != 0 && r.eval.temperature < 1e-3) {
+    throw Error(PlaceOf(root, "eval"), fmt::format("eval.temperature is {}", r.eval.temperature),
+                "0 is greedy; else it must be in [0.001, 1000]");
+  }
   const auto& optimizer = r.update.optimizer;
   if (optimizer.beta1 >= 1 || optimizer.beta2 >= 1) {
     throw Error(PlaceOf(root, "update"), "beta1 and beta2 must be below 1",
