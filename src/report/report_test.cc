@@ -56,7 +56,8 @@ TEST(Report, DamageNamesFileAndLine) {
     WriteReport(run);
     FAIL();
   } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("step_000001.jsonl:1: not a whole JSON object"), std::string::npos)
+    EXPECT_NE(std::string(e.what()).find("step_000001.jsonl:1: not a whole JSON object"),
+              std::string::npos)
         << e.what();
   }
   EXPECT_THROW(WriteReport("/nowhere"), Error);

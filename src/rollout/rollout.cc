@@ -123,7 +123,8 @@ class Scheduler {
     }
     // Samples that wait for a slot will need the row of their prompt again; a group opened in this
     // pass has its row last.
-    if (open_ >= 0 && batch_.size() > first_prompt_row) std::copy_n(rows_.data() + (R - 1) * D, D, open_hidden_.data());
+    if (open_ >= 0 && batch_.size() > first_prompt_row)
+      std::copy_n(rows_.data() + (R - 1) * D, D, open_hidden_.data());
     SampleRows({rows_.data(), R, D});
   }
 
