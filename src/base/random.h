@@ -34,7 +34,8 @@ enum class Stream : uint64_t {
   kRollout = 3,
   kEval = 4,
   kShuffle = 5,
-  kGenerate = 6
+  kGenerate = 6,
+  kObjective = 7
 };
 inline RandomKey StreamKey(uint64_t seed, Stream s) {
   return RandomKey(seed)[static_cast<uint64_t>(s)];

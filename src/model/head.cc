@@ -80,13 +80,13 @@ struct RowEntries {
 
 }  // namespace
 
-const char* ToString(Statistic statistic) {
-  switch (statistic) {
-    case Statistic::kLogp:
+std::string ToString(const Statistic& statistic) {
+  switch (statistic.kind) {
+    case Statistic::Kind::kLogp:
       return "logp";
-    case Statistic::kEntropy:
+    case Statistic::Kind::kEntropy:
       return "entropy";
-    case Statistic::kMaxProb:
+    case Statistic::Kind::kMaxProb:
       return "max_prob";
   }
   return "?";
@@ -94,12 +94,12 @@ const char* ToString(Statistic statistic) {
 
 float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
                      int32_t token, float temperature) {
-  switch (s) {
-    case Statistic::kLogp:
+  switch (s.kind) {
+    case Statistic::Kind::kLogp:
       return LogpStatistic::Value(stats, logits, token, temperature);
-    case Statistic::kEntropy:
+    case Statistic::Kind::kEntropy:
       return EntropyStatistic::Value(stats, logits, token, temperature);
-    case Statistic::kMaxProb:
+    case Statistic::Kind::kMaxProb:
       return MaxProbStatistic::Value(stats, logits, token, temperature);
   }
   return 0;
@@ -107,12 +107,12 @@ float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> 
 
 StatisticGradient StatisticBackward(Statistic s, const RowStats& stats, float coefficient,
                                     int32_t token) {
-  switch (s) {
-    case Statistic::kLogp:
+  switch (s.kind) {
+    case Statistic::Kind::kLogp:
       return LogpStatistic::Backward(stats, coefficient, token);
-    case Statistic::kEntropy:
+    case Statistic::Kind::kEntropy:
       return EntropyStatistic::Backward(stats, coefficient, token);
-    case Statistic::kMaxProb:
+    case Statistic::Kind::kMaxProb:
       return MaxProbStatistic::Backward(stats, coefficient, token);
   }
   return {};

@@ -12,10 +12,18 @@
 namespace rlvr {
 
 // A row statistic is a differentiable function of one row of logits (after temperature).
-// model/statistic/*.h has one small struct each; Statistics() lists them by name.
-enum class Statistic : uint8_t { kLogp, kEntropy, kMaxProb };
-inline constexpr int kNumStatistics = 3;
-const char* ToString(Statistic statistic);  // "logp", "entropy", "max_prob"
+// model/statistic/*.h has one small struct each.
+struct Statistic {
+  enum class Kind : uint8_t { kLogp, kEntropy, kMaxProb };
+  Kind kind = Kind::kLogp;
+  float parameter = 0;  // of kinds that have one
+  friend bool operator==(const Statistic&, const Statistic&) = default;
+  static const Statistic kLogp, kEntropy, kMaxProb;
+};
+inline constexpr Statistic Statistic::kLogp{Kind::kLogp};
+inline constexpr Statistic Statistic::kEntropy{Kind::kEntropy};
+inline constexpr Statistic Statistic::kMaxProb{Kind::kMaxProb};
+std::string ToString(const Statistic& statistic);  // "logp", "entropy", "max_prob"
 
 // Value of a statistic at one row for `token`, and its gradient times `coefficient` split into the
 // dense part and at most one single-token term: dlogits[spike_token] += spike / temperature.

@@ -6,7 +6,7 @@
 
 namespace rlvr {
 
-PackedTrees PackTrees(std::span<const Tree* const> trees, Author predicted, KvCache* cache) {
+PackedTrees PackTrees(std::span<const Tree* const> trees, Authors predicted, KvCache* cache) {
   PackedTrees packed;
   TokenBatch& batch = packed.batch;
   cache->Clear();
@@ -34,7 +34,7 @@ PackedTrees PackTrees(std::span<const Tree* const> trees, Author predicted, KvCa
       if (n > 0) cache->AddRun(kv[s], n, row, &row_of_kv, &batch.table);
       const int64_t before = segment.parent < 0 ? -1 : last_row[segment.parent];
       last_row[s] = n > 0 ? row + n - 1 : before;
-      if (segment.author != predicted) continue;
+      if (!predicted.Contains(segment.author)) continue;
       for (int64_t t = 0; t < n; ++t) {
         const int64_t from = t == 0 ? before : row + t - 1;
         if (from < 0) continue;  // nothing predicts the very first token

@@ -23,9 +23,9 @@ struct PackedTrees {
 };
 
 // Rows follow trees, segments, tokens. The cache is cleared first and holds just this batch.
-// Segments without tokens are allowed. authors: whose tokens become predictions (kPolicy for RL;
+// Segments without tokens are allowed. predicted: whose tokens become predictions (kTrained for RL,
 // kExpert for sft).
-PackedTrees PackTrees(std::span<const Tree* const> trees, Author predicted, KvCache* cache);
+PackedTrees PackTrees(std::span<const Tree* const> trees, Authors predicted, KvCache* cache);
 
 }  // namespace rlvr
 #endif  // RLVR_MODEL_PACK_TREE_H_

@@ -1,9 +1,10 @@
 // What every method shares: its name and source, its parameters read by one visitor for YAML,
-// --help and docs.
+// --help and docs; and the list of a stage's methods.
 #ifndef RLVR_OBJECTIVE_METHOD_H_
 #define RLVR_OBJECTIVE_METHOD_H_
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "objective/objective.h"
+#include "objective/reduce.h"
+#include "objective/stage.h"
 #include "objective/tape.h"
 
 namespace rlvr {
@@ -21,11 +24,6 @@ struct MethodInfo {
   const char* name;
   const char* arxiv;
   const char* summary;
-};
-
-// The fields that a policy loss reads, over the T policy tokens of a batch.
-struct TokenFields {
-  Field logp, logp_old, logp_ref, entropy, adv;  // logp_ref only where the recipe has a reference
 };
 
 // Collects a method's parameters for --help and docs.
@@ -50,24 +48,34 @@ class ParamDescriber {
   std::vector<ParamInfo>* out_;
 };
 
+template <class Method>
+Needs NeedsOf(const Method& method) {
+  if constexpr (requires { method.needs(); }) {
+    return method.needs();
+  } else {
+    return {};
+  }
+}
+
 // The methods of one stage by name, behind the stage's interface.
 template <class Interface>
 class MethodList {
  public:
   explicit MethodList(std::string stage) : stage_(std::move(stage)) {}
 
-  // Method: a struct with kInfo and Params(visitor); Wrap makes the interface of a configured one.
-  template <class Method, class Wrap>
-  void Add(Wrap wrap) {
+  // Method: a struct with kInfo and Params(visitor); Wrap<Method> is the stage's interface around
+  // one.
+  template <class Method, template <class> class Wrap>
+  void Add() {
     RLVR_CHECK(entries_.empty() ||
                std::string(entries_.back().info.name) < std::string(Method::kInfo.name))
         << Method::kInfo.name << ": a name is there twice or the list is not sorted";
     Entry entry;
     entry.info = Method::kInfo;
-    entry.make = [wrap](ConfigReader& reader) -> std::unique_ptr<Interface> {
+    entry.make = [](ConfigReader& reader) -> std::unique_ptr<Interface> {
       Method method;
       method.Params(reader);
-      return wrap(method);
+      return std::make_unique<Wrap<Method>>(std::move(method));
     };
     entry.describe = [](std::vector<ParamInfo>* out) {
       Method method;
@@ -75,6 +83,11 @@ class MethodList {
       method.Params(describer);
     };
     entries_.push_back(std::move(entry));
+  }
+  // All of a list at once, sorted by name.
+  template <template <class> class Wrap, class... Methods>
+  void AddAll() {
+    (Add<Methods, Wrap>(), ...);
   }
 
   // `name` of the map chooses; keys that the stage itself reads must have been read from `reader`
@@ -88,6 +101,40 @@ class MethodList {
       throw Error(place, "there is no " + stage_ + " '" + name + "'", DidYouMean(name, names));
     }
     return entry->make(reader);
+  }
+
+  // From a map with `name`; null: the method `fallback`.
+  std::unique_ptr<Interface> Make(const ConfigNode* node, std::string fallback) const {
+    ConfigReader reader(node, stage_);
+    reader("name", fallback);
+    auto method = Make(fallback, node ? node->place : stage_, reader);
+    reader.Done();
+    return method;
+  }
+
+  // Calls body(node) for each map of a list, or for the one map; nothing for null. Every map has a
+  // name, and no name comes twice.
+  void ForEach(const ConfigNode* node, const std::function<void(const ConfigNode&)>& body) const {
+    if (!node || node->kind == ConfigNode::Kind::kNull) return;
+    const bool map = node->kind == ConfigNode::Kind::kMap;
+    if (!map && node->kind != ConfigNode::Kind::kList) {
+      throw Error(node->place, "'" + stage_ + "' must be a list",
+                  fmt::format("write `{}: [{{name: {}}}]`", stage_, entries_.front().info.name));
+    }
+    std::vector<std::string> seen;
+    for (const auto& item : map ? std::vector<ConfigNode>{*node} : node->items) {
+      const ConfigNode* name = item.Find("name");
+      if (!name) {
+        throw Error(item.place, "an item of '" + stage_ + "' has no name",
+                    fmt::format("write {{name: {}}}", entries_.front().info.name));
+      }
+      if (std::find(seen.begin(), seen.end(), name->scalar) != seen.end()) {
+        throw Error(item.place, stage_ + " '" + name->scalar + "' is given twice",
+                    "remove one of them");
+      }
+      seen.push_back(name->scalar);
+      body(item);
+    }
   }
 
   // shared: parameters that the stage itself reads, for every method.

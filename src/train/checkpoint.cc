@@ -63,6 +63,7 @@ void WriteContents(const std::string& folder, const Progression& progression, co
   }
   WriteSafetensors(folder + "/trainer.safetensors", tensors, {});
   const nlohmann::json trainer = {{"step", progression.step},
+                                  {"state", progression.state.values},
                                   {"position", progression.position},
                                   {"optimizer_step", optimizer.step}};
   WriteFileAtomically(folder + "/trainer.json", trainer.dump(2) + "\n");
@@ -183,8 +184,11 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   const auto trainer = read_json(folder + "/trainer.json");
   optimizer->step = trainer.at("optimizer_step").get<int64_t>();
   model->WeightsChanged(/*for_training=*/true);
-  return {.step = trainer.at("step").get<int64_t>(),
-          .position = trainer.at("position").get<int64_t>()};
+  Progression at;
+  at.step = trainer.at("step").get<int64_t>();
+  at.position = trainer.at("position").get<int64_t>();
+  at.state.values = trainer.at("state").get<std::map<std::string, std::vector<double>>>();
+  return at;
 }
 
 void ExportModel(const std::string& folder, const Model& model,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/model.h"
+#include "objective/stage.h"
 #include "train/optimizer.h"
 
 namespace rlvr {
@@ -18,6 +19,7 @@ namespace rlvr {
 struct Progression {
   int64_t step = 0;      // training steps done
   int64_t position = 0;  // prompts (or samples of text) drawn so far
+  RunState state;        // of methods and controllers
 };
 
 // tokenizer_folder: its tokenizer files are copied into hf/. Keeps the newest `keep` checkpoints.

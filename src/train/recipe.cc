@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "objective/aggregate.h"
+#include "objective/coefficient.h"
 #include "objective/objective.h"
 
 namespace rlvr {
@@ -178,7 +179,9 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     });
   });
   f.Stage("select", "none");
+  f.Stage("reward_shaping", "");
   f.Stage("advantage", "group_normalized");
+  f.Stage("token_weight", "");
   f.Stage("policy_loss", "decoupled_clip");
   f.Stage("regularizer", "");
   f.Map("update", [&](auto& p) {
@@ -225,7 +228,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
-  static const std::set<std::string> kRl = {"reward", "select", "advantage", "policy_loss",
+  static const std::set<std::string> kRl = {"reward",     "select",       "reward_shaping",
+                                            "advantage",  "token_weight", "policy_loss",
                                             "regularizer"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
@@ -331,8 +335,18 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
                               per_round, selector->max_rounds(), r.data.prompts_per_step),
                   "raise gen_prompts or select.max_rounds");
     }
-    MakeAdvantage(root.Find("advantage"));
-    MakeObjective(root.Find("policy_loss"), root.Find("regularizer"));
+    for (const int64_t step : {int64_t{1}, r.trainer.steps}) {  // both ends of its schedules
+      const auto at_step = [&](const char* stage) -> ConfigNode {
+        const ConfigNode* node = root.Find(stage);
+        return node ? ResolveCoefficients(*node, stage, step, {}) : ConfigNode{};
+      };
+      const ConfigNode shaping = at_step("reward_shaping"), advantage = at_step("advantage"),
+                       weight = at_step("token_weight"), loss = at_step("policy_loss"),
+                       regularizer = at_step("regularizer");
+      MakeRewardShaping(&shaping);
+      MakeAdvantage(&advantage);
+      MakeObjective(&weight, &loss, &regularizer);
+    }
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -57,6 +58,14 @@ Response ResponseOf(const Tree& tree, const Leaf& leaf) {
   return r;
 }
 
+// One number where all tokens have the same, else a list of them.
+std::string AdvantageJson(const std::vector<double>& advantage) {
+  const bool equal = std::all_of(advantage.begin(), advantage.end(),
+                                 [&](double a) { return a == advantage.front(); });
+  return equal && !advantage.empty() ? fmt::format("{}", advantage.front())
+                                     : fmt::format("[{}]", fmt::join(advantage, ","));
+}
+
 std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& group,
                  size_t leaf_index) {
   const Tree& tree = *group.tree;
@@ -68,7 +77,9 @@ std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& 
     pieces += Quote(tokenizer.TokenBytes(token));
   }
   const std::string advantage =
-      group.advantage.empty() ? "" : fmt::format("\"advantage\":{},", group.advantage[leaf_index]);
+      group.advantage.empty()
+          ? ""
+          : fmt::format("\"advantage\":{},", AdvantageJson(group.advantage[leaf_index]));
   return fmt::format(
       "{{\"step\":{},\"prompt_index\":{},\"occurrence\":{},\"sample\":{},\"data_source\":{},"
       "\"prompt\":{},\"response\":{},\"ground_truth\":{},\"answer\":{},\"verdict\":\"{}\","

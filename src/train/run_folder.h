@@ -29,7 +29,7 @@ void CutRunFolder(const std::string& run_folder, int64_t last_step);
 struct RecordedGroup {
   const Prompt* prompt = nullptr;
   const Tree* tree = nullptr;
-  std::vector<double> advantage;  // [leaves] or empty
+  std::vector<std::vector<double>> advantage;  // [leaves][policy tokens], or empty
 };
 void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& tokenizer,
                        std::span<const RecordedGroup> groups);

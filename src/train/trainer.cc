@@ -15,6 +15,7 @@
 #include "data/data.h"
 #include "eval/eval.h"
 #include "eval/policy.h"
+#include "objective/coefficient.h"
 #include "objective/objective.h"
 #include "rollout/rollout.h"
 #include "train/checkpoint.h"
@@ -43,15 +44,27 @@ class Stopwatch {
 
 // The groups of one step and what it took to get them.
 struct StepBatch {
-  std::vector<Prompt> prompts;        // of the kept groups
-  std::vector<Tree> trees;            // likewise, in the order of the prompts
-  std::vector<TrainingGroup> groups;  // likewise; point into trees
+  std::vector<Prompt> prompts;  // of the kept groups
+  std::vector<Tree> trees;      // likewise, in the order of the prompts
+  Rows rows;                    // likewise: one row a trajectory
   int64_t rounds = 0, sampled_groups = 0;
   int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
   RolloutStats rollout;
+  std::vector<MetricTerm> terms;  // of reward shaping and advantages
   double seconds_rollout = 0, seconds_reward = 0;
 };
+
+constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
+                                               "policy_loss", "regularizer"};
+
+// Advantages of group g's policy tokens: [leaves][n].
+std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g) {
+  std::vector<std::vector<double>> adv;
+  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s)
+    adv.emplace_back(rows.adv.begin() + rows.begin[s], rows.adv.begin() + rows.begin[s + 1]);
+  return adv;
+}
 
 // What one run holds in memory. Step() does one step and writes nothing; Run() writes.
 class Trainer {
@@ -69,8 +82,9 @@ class Trainer {
   StepBatch Collect(int64_t step);
   RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
   void Judge(const Prompt& prompt, Tree* tree);
-  void Advantages(StepBatch* batch);
-  UpdateResult Update(StepBatch* batch);
+  void MakeStages();
+  void Credit(StepBatch* batch);
+  UpdateResult Update(const StepBatch& batch);
   Metrics Measure(const StepBatch& batch, const UpdateResult& update) const;
   void RunSteps(MetricsLog* log);
   void Record(MetricsLog* log, Metrics metrics, Stopwatch* watch);
@@ -82,7 +96,7 @@ class Trainer {
   std::unique_ptr<PromptSource> prompts_;
   PromptOrder order_;
   std::unique_ptr<Selector> selector_;
-  std::unique_ptr<AdvantageEstimator> advantage_;
+  BatchStages reward_shaping_, advantage_;
   std::unique_ptr<Objective> objective_;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
   Optimizer optimizer_;
@@ -97,15 +111,20 @@ class Trainer {
 // One step of reinforcement learning.
 Metrics Trainer::Step() {
   batch_ = Collect(at_.step + 1);  // prompts -> rollout -> reward -> select
-  Advantages(&batch_);             // rewards -> one advantage a trajectory
+  MakeStages();                    // coefficients of this step
+  Credit(&batch_);                 // rewards -> an advantage for every token
   whole_ = false;
   Stopwatch watch;
-  const UpdateResult update = Update(&batch_);  // objective -> coefficients -> gradients -> weights
+  const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
   Metrics metrics = Measure(batch_, update);
   metrics["timing_s/update_actor"] = seconds;
+  for (const char* stage : kLossAndBatchStages) {
+    if (const ConfigNode* node = recipe_.resolved.Find(stage))
+      UpdateControllers(*node, stage, metrics, &at_.state);
+  }
   return metrics;
 }
 
@@ -204,34 +223,88 @@ void Trainer::Judge(const Prompt& prompt, Tree* tree) {
   }
 }
 
-void Trainer::Advantages(StepBatch* batch) {
-  for (const Tree& tree : batch->trees) {
-    std::vector<double> rewards;
-    TrainingGroup group{.tree = &tree, .advantage = {}, .in_loss = {}, .logp_ref = {}};
-    for (const Leaf& leaf : tree.leaves) {
-      rewards.push_back(leaf.reward);
-      group.in_loss.push_back(recipe_.reward.overlong.name != "filter" ||
-                              leaf.finish != Finish::kLength);
-    }
-    group.advantage = advantage_->Estimate(rewards);
-    batch->groups.push_back(std::move(group));
-  }
+std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
+  std::vector<const Tree*> pointers;
+  for (const Tree& tree : trees) pointers.push_back(&tree);
+  return pointers;
 }
 
-UpdateResult Trainer::Update(StepBatch* batch) {
-  if (reference_passes_) updater_->ScoreReference(reference_passes_.get(), batch->groups);
-  const int64_t n = static_cast<int64_t>(batch->groups.size());
+// Schedules and controllers give the stages new numbers at every step.
+void Trainer::MakeStages() {
+  const auto at_step = [&](const char* stage) -> ConfigNode {
+    const ConfigNode* node = recipe_.resolved.Find(stage);
+    return node ? ResolveCoefficients(*node, stage, at_.step + 1, at_.state) : ConfigNode{};
+  };
+  const ConfigNode shaping = at_step("reward_shaping"), advantage = at_step("advantage"),
+                   weight = at_step("token_weight"), loss = at_step("policy_loss"),
+                   regularizer = at_step("regularizer");
+  reward_shaping_ = MakeRewardShaping(&shaping);
+  advantage_ = MakeAdvantage(&advantage);
+  objective_ = MakeObjective(&weight, &loss, &regularizer);
+}
+
+// Rewards -> advantages, over the whole rollout batch.
+void Trainer::Credit(StepBatch* batch) {
+  const auto trees = Pointers(batch->trees);
+  Rows& rows = batch->rows;
+  rows = MakeRows(trees);
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    if (recipe_.reward.overlong.name != "filter" || !rows.truncated[s]) continue;
+    std::fill(rows.mask.begin() + rows.begin[s], rows.mask.begin() + rows.begin[s + 1], 0.0);
+  }
+  Needs needs = objective_->needs();
+  needs.Add(reward_shaping_.needs());
+  needs.Add(advantage_.needs());
+  const float temperature = recipe_.rollout.options.sampling.score_temperature();
+  const int64_t micro = recipe_.update.micro_batch_tokens;
+  if (needs.reference) {
+    constexpr Statistic kWanted[] = {Statistic::kLogp};
+    const auto fields = ScoreTrees(reference_passes_.get(), trees, kWanted, temperature, micro);
+    rows.logp_ref = LeafRows(trees, fields[0]);
+  }
+  if (!needs.behaviour.empty()) {
+    const auto fields = ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
+    for (size_t i = 0; i < fields.size(); ++i)
+      rows.behaviour[ToString(needs.behaviour[i])] = LeafRows(trees, fields[i]);
+  }
+  BatchContext context{
+      .step = at_.step + 1,
+      .total_steps = recipe_.trainer.steps,
+      .max_tokens = recipe_.rollout.options.max_tokens,
+      .key = StreamKey(recipe_.seed, Stream::kObjective)[static_cast<uint64_t>(at_.step + 1)],
+      .state = &at_.state,
+      .tokenizer = policy_.tokenizer.get(),
+      .metrics = &batch->terms};
+  const RandomKey key = context.key;
+  context.key = key[0];
+  reward_shaping_.Apply(&rows, context);
+  size_t row = 0;  // rollouts/ shows the reward that trained
+  for (Tree& tree : batch->trees) {
+    for (Leaf& leaf : tree.leaves) leaf.reward = static_cast<float>(rows.reward[row++]);
+  }
+  context.key = key[1];
+  advantage_.Apply(&rows, context);
+}
+
+UpdateResult Trainer::Update(const StepBatch& batch) {
+  const auto trees = Pointers(batch.trees);
+  const auto n = static_cast<int64_t>(trees.size());
   const int64_t mini =
       recipe_.update.mini_batch_prompts > 0 ? recipe_.update.mini_batch_prompts : n;
+  updater_->SetObjective(objective_.get());
   UpdateResult sum;
+  sum.terms = batch.terms;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
+      const int64_t end = std::min(n, begin + mini);
       const auto part =
-          std::span(batch->groups)
-              .subspan(static_cast<size_t>(begin), static_cast<size_t>(std::min(mini, n - begin)));
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
-      UpdateResult result = updater_->MiniBatch(part, on_policy, &optimizer_);
+      const RandomKey key = StreamKey(
+          recipe_.seed, Stream::kObjective)[0][static_cast<uint64_t>(optimizer_.step + 1)];
+      UpdateResult result =
+          updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key, &optimizer_);
       norm += result.applied.norm;
       count += 1;
       sum.applied.lr = result.applied.lr;
@@ -251,20 +324,21 @@ UpdateResult Trainer::Update(StepBatch* batch) {
 
 Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) const {
   Summary score, reward, advantage, response, prompt, entropy;
-  int64_t truncated = 0, num_leaves = 0;
-  for (size_t g = 0; g < batch.trees.size(); ++g) {
-    const Tree& tree = batch.trees[g];
-    for (size_t l = 0; l < tree.leaves.size(); ++l) {
-      const Leaf& leaf = tree.leaves[l];
-      const auto length = static_cast<double>(tree.PolicyTokens(leaf).size());
-      score.Add(leaf.score);
-      reward.Add(leaf.reward);
-      if (batch.groups[g].in_loss[l]) advantage.Add(batch.groups[g].advantage[l], length);
-      response.Add(length);
-      prompt.Add(static_cast<double>(tree.segments[0].tokens.size()));
-      truncated += leaf.finish == Finish::kLength;
-      ++num_leaves;
-    }
+  const Rows& rows = batch.rows;
+  int64_t truncated = 0;
+  const int64_t num_leaves = rows.num_rows();
+  for (int64_t s = 0; s < num_leaves; ++s) {
+    score.Add(rows.score[s]);
+    reward.Add(rows.reward[s]);
+    response.Add(static_cast<double>(rows.length(s)));
+    truncated += rows.truncated[s];
+  }
+  for (size_t t = 0; t < rows.adv.size(); ++t) {
+    if (rows.mask[t] != 0) advantage.Add(rows.adv[t]);
+  }
+  for (const Tree& tree : batch.trees) {
+    const auto length = static_cast<double>(tree.segments[0].tokens.size());
+    for (size_t l = 0; l < tree.leaves.size(); ++l) prompt.Add(length);
     for (const Segment& segment : tree.segments) {
       for (const float e : segment.entropy) entropy.Add(e);
     }
@@ -324,7 +398,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
   if (t.rollouts_every > 0 && step % t.rollouts_every == 0) {
     std::vector<RecordedGroup> groups;
     for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
-      groups.push_back({&batch_.prompts[g], &batch_.trees[g], batch_.groups[g].advantage});
+      groups.push_back({&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g)});
     }
     WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
                       *policy_.tokenizer, groups);
@@ -383,19 +457,20 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
       order_(prompts_->size(), recipe.seed),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
-      advantage_(MakeAdvantage(recipe.resolved.Find("advantage"))),
-      objective_(
-          MakeObjective(recipe.resolved.Find("policy_loss"), recipe.resolved.Find("regularizer"))),
       optimizer_(policy_.model->layout()) {
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
   const int64_t mini = update.mini_batch_prompts > 0 ? update.mini_batch_prompts : prompts;
   const int64_t per_step = update.epochs * ((prompts + mini - 1) / mini);
+  MakeStages();
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
                                        recipe.trainer.steps * per_step,
                                        recipe.rollout.options.sampling.score_temperature(),
                                        update.micro_batch_tokens, update.recompute);
-  if (objective_->needs_reference()) {
+  Needs needs = objective_->needs();
+  needs.Add(reward_shaping_.needs());
+  needs.Add(advantage_.needs());
+  if (needs.reference) {
     reference_ = LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/false);
     reference_passes_ = std::make_unique<TreePasses>(reference_.model.get(), false);
   }

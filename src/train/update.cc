@@ -9,17 +9,6 @@
 namespace rlvr {
 namespace {
 
-// One value per token of every segment of one tree: [segments][n].
-template <class T>
-using SegmentField = std::vector<std::vector<T>>;
-
-template <class T>
-SegmentField<T> MakeSegmentField(const Tree& tree) {
-  SegmentField<T> field(tree.segments.size());
-  for (size_t s = 0; s < field.size(); ++s) field[s].resize(tree.segments[s].tokens.size());
-  return field;
-}
-
 // What sampling recorded of a statistic.
 SegmentField<float> Recorded(const Tree& tree, Statistic statistic) {
   SegmentField<float> field(tree.segments.size());
@@ -44,89 +33,6 @@ std::vector<SegmentField<float>> Scatter(const PackedTrees& packed,
   return fields;
 }
 
-// Calls body(leaf index, segment, offset) for every policy token of every trajectory, in the order
-// of an ObjectiveBatch's tokens.
-template <class Body>
-void ForEachLeafToken(const Tree& tree, Body body) {
-  for (size_t l = 0; l < tree.leaves.size(); ++l) {
-    for (const int32_t s : tree.Path(tree.leaves[l].segment)) {
-      const Segment& segment = tree.segments[static_cast<size_t>(s)];
-      if (segment.author != Author::kPolicy) continue;
-      for (size_t t = 0; t < segment.tokens.size(); ++t) body(l, static_cast<size_t>(s), t);
-    }
-  }
-}
-
-// Rows of (leaf, position): a token that several leaves share appears in each of them.
-ObjectiveBatch MakeBatch(std::span<const TrainingGroup> groups) {
-  ObjectiveBatch batch;
-  batch.sequence_begin.push_back(0);
-  for (size_t g = 0; g < groups.size(); ++g) {
-    const TrainingGroup& group = groups[g];
-    const Tree& tree = *group.tree;
-    RLVR_CHECK(group.advantage.size() == tree.leaves.size() &&
-               group.in_loss.size() == tree.leaves.size())
-        << tree.leaves.size();
-    std::vector<int64_t> length(tree.leaves.size(), 0);
-    ForEachLeafToken(tree, [&](size_t leaf, size_t segment, size_t offset) {
-      ++length[leaf];
-      batch.adv.push_back(group.advantage[leaf]);
-      batch.logp_old.push_back(tree.segments[segment].logp[offset]);
-      batch.mask.push_back(group.in_loss[leaf] ? 1 : 0);
-      if (!group.logp_ref.empty()) batch.logp_ref.push_back(group.logp_ref[segment][offset]);
-    });
-    for (size_t leaf = 0; leaf < length.size(); ++leaf) {
-      batch.sequence_begin.push_back(batch.sequence_begin.back() + length[leaf]);
-      batch.group.push_back(static_cast<int32_t>(g));
-      if (group.in_loss[leaf] && length[leaf] > 0) {
-        batch.total_tokens += static_cast<double>(length[leaf]);
-        batch.total_sequences += 1;
-      }
-    }
-  }
-  return batch;
-}
-
-struct GroupStatistics {
-  std::vector<SegmentField<float>> values;  // [wanted]
-};
-
-// [wanted][T] in the order of an ObjectiveBatch's tokens.
-std::vector<std::vector<double>> LeafRows(std::span<const TrainingGroup> groups,
-                                          std::span<const GroupStatistics> statistics) {
-  std::vector<std::vector<double>> rows(statistics.front().values.size());
-  for (size_t g = 0; g < groups.size(); ++g) {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const auto& field = statistics[g].values[i];
-      ForEachLeafToken(*groups[g].tree, [&](size_t, size_t segment, size_t offset) {
-        rows[i].push_back(field[segment][offset]);
-      });
-    }
-  }
-  return rows;
-}
-
-struct GroupCoefficients {
-  std::vector<SegmentField<double>> values;  // [wanted]
-};
-
-// Coefficients on (leaf, position) are summed onto the tokens that leaves share. `cursor`: the
-// group's first token in the evaluated batch; moves past it.
-GroupCoefficients SumOntoTokens(const Tree& tree, const ObjectiveResult& result, size_t* cursor) {
-  GroupCoefficients out;
-  size_t end = *cursor;
-  for (const auto& coefficients : result.coefficients) {
-    SegmentField<double> field = MakeSegmentField<double>(tree);
-    end = *cursor;
-    ForEachLeafToken(tree, [&](size_t, size_t segment, size_t offset) {
-      field[segment][offset] += coefficients[end++];
-    });
-    out.values.push_back(std::move(field));
-  }
-  *cursor = end;
-  return out;
-}
-
 // Largest |p - p_recorded| over the batch; a logp that differs in any bit throws.
 double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* const> trees,
                            const std::vector<float>& logp) {
@@ -135,6 +41,7 @@ double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* cons
     const Prediction& p = packed.predictions[i];
     const Tree& tree = *trees[static_cast<size_t>(p.tree)];
     const Segment& segment = tree.segments[static_cast<size_t>(p.segment)];
+    if (segment.author != Author::kPolicy) continue;  // not sampled by this policy
     const float recorded = segment.logp[static_cast<size_t>(p.offset)];
     diff_max = std::max(diff_max, std::abs(std::exp(double{logp[i]}) - std::exp(double{recorded})));
     if (std::bit_cast<uint32_t>(logp[i]) == std::bit_cast<uint32_t>(recorded)) continue;
@@ -146,12 +53,6 @@ double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* cons
         "ones");
   }
   return diff_max;
-}
-
-std::vector<const Tree*> TreesOf(std::span<const TrainingGroup> groups) {
-  std::vector<const Tree*> trees;
-  for (const auto& group : groups) trees.push_back(group.tree);
-  return trees;
 }
 
 }  // namespace
@@ -176,7 +77,7 @@ TreePasses::TreePasses(const Model* model, bool recompute)
   activations_.recompute = recompute;
 }
 
-const PackedTrees& TreePasses::Forward(std::span<const Tree* const> trees, Author predicted,
+const PackedTrees& TreePasses::Forward(std::span<const Tree* const> trees, Authors predicted,
                                        bool for_backward) {
   packed_ = PackTrees(trees, predicted, &cache_);
   const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
@@ -244,84 +145,100 @@ Updater::Updater(Model* model, const Objective* objective, const OptimizerSettin
       passes_(model, recompute),
       gradient_(*model) {}
 
-void Updater::ScoreReference(TreePasses* reference, std::span<TrainingGroup> groups) {
-  const auto trees = TreesOf(groups);
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
-  constexpr Statistic kWanted[] = {Statistic::kLogp};
+std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
+                                                         std::span<const Tree* const> trees,
+                                                         std::span<const Statistic> wanted,
+                                                         float temperature,
+                                                         int64_t micro_batch_tokens) {
+  std::vector<std::vector<SegmentField<float>>> fields(wanted.size());
+  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
-    const auto micro = std::span(trees).subspan(begin, end - begin);
-    const PackedTrees& packed = reference->Forward(micro, Author::kPolicy, false);
-    auto fields = Scatter(packed, micro, reference->Score(temperature_, kWanted)[0]);
-    for (size_t i = begin; i < end; ++i) groups[i].logp_ref = std::move(fields[i - begin]);
+    const auto micro = trees.subspan(begin, end - begin);
+    const PackedTrees& packed = passes->Forward(micro, kTrained, false);
+    const auto values = passes->Score(temperature, wanted);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      for (auto& field : Scatter(packed, micro, values[i])) fields[i].push_back(std::move(field));
+    }
   }
+  return fields;
 }
 
-UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_policy,
-                                Optimizer* optimizer) {
+UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& rows,
+                                bool on_policy, RandomKey key, Optimizer* optimizer) {
   UpdateResult result;
-  const auto trees = TreesOf(groups);
+  RLVR_CHECK(rows.num_groups() == static_cast<int64_t>(trees.size()));
   const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
-  const auto& wanted = objective_->wanted();
+  const auto& wanted = objective_->needs().statistics;
   // What sampling recorded are the bits that training would compute: no pass is needed to have
   // them.
-  const bool recorded = on_policy && std::all_of(wanted.begin(), wanted.end(), [](Statistic s) {
-                          return s == Statistic::kLogp || s == Statistic::kEntropy;
-                        });
-  std::vector<GroupStatistics> statistics(groups.size());
-  std::vector<GroupCoefficients> coefficients(groups.size());
-  const auto micro_groups = [&](size_t m) {
-    return std::pair(static_cast<size_t>(bounds[m]), static_cast<size_t>(bounds[m + 1]));
+  const bool recorded =
+      on_policy &&
+      std::all_of(
+          wanted.begin(), wanted.end(),
+          [](const Statistic& s) { return s == Statistic::kLogp || s == Statistic::kEntropy; }) &&
+      std::none_of(rows.foreign.begin(), rows.foreign.end(), [](char f) { return f != 0; });
+  std::vector<std::vector<SegmentField<float>>> statistics(wanted.size());     // [wanted][trees]
+  std::vector<std::vector<SegmentField<double>>> coefficients(wanted.size());  // likewise
+  for (auto& c : coefficients) c.resize(trees.size());
+  const auto part = [&](size_t m) {
+    const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
+    return std::pair(begin, end);
   };
   const auto score = [&](size_t m) {  // after Forward of micro-batch m
-    const auto [begin, end] = micro_groups(m);
+    const auto [begin, end] = part(m);
     const auto values = passes_.Score(temperature_, wanted);
-    for (const auto& v : values) {
-      auto fields = Scatter(passes_.packed(), std::span(trees).subspan(begin, end - begin), v);
-      for (size_t g = begin; g < end; ++g)
-        statistics[g].values.push_back(std::move(fields[g - begin]));
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      for (auto& field : Scatter(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
+        statistics[i].push_back(std::move(field));
     }
   };
-  const ObjectiveBatch whole = MakeBatch(groups);
-  if (whole.total_tokens == 0) {
+  const Totals totals = CountTotals(rows);
+  if (totals.tokens == 0) {
     throw Error(fmt::format("optimizer step {}", optimizer->step + 1),
-                "no token of the mini-batch is in the loss: every response was cut off and masked",
+                "no token of the mini-batch is in the loss: every response was masked",
                 "raise rollout.max_tokens, or choose another reward.overlong than filter");
   }
   const auto evaluate = [&](size_t begin, size_t end) {
-    const auto part = groups.subspan(begin, end - begin);
-    ObjectiveBatch batch = MakeBatch(part);
-    batch.total_tokens = whole.total_tokens;
-    batch.total_sequences = whole.total_sequences;
-    const ObjectiveResult r = objective_->Evaluate(
-        batch, LeafRows(part, std::span(statistics).subspan(begin, end - begin)));
+    std::vector<std::vector<double>> values;
+    for (const auto& fields : statistics) {
+      values.push_back(LeafRows(trees.subspan(begin, end - begin),
+                                std::span(fields).subspan(begin, end - begin)));
+    }
+    const bool whole = begin == 0 && end == trees.size();
+    const ObjectiveResult r = whole ? objective_->Evaluate(rows, totals, values, key)
+                                    : objective_->Evaluate(Part(rows, static_cast<int64_t>(begin),
+                                                                static_cast<int64_t>(end)),
+                                                           totals, values, key);
     result.objective += r.objective;
     AddTerms(r.metrics, &result.terms);
-    size_t cursor = 0;
-    for (size_t g = begin; g < end; ++g)
-      coefficients[g] = SumOntoTokens(*groups[g].tree, r, &cursor);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      size_t cursor = 0;
+      for (size_t g = begin; g < end; ++g)
+        coefficients[i][g] = SumOntoTokens(*trees[g], r.coefficients[i], &cursor);
+    }
   };
 
   if (recorded) {
-    for (size_t g = 0; g < groups.size(); ++g) {
-      for (const Statistic s : wanted) statistics[g].values.push_back(Recorded(*trees[g], s));
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      for (const Tree* tree : trees) statistics[i].push_back(Recorded(*tree, wanted[i]));
     }
   }
   if (!objective_
            ->separable()) {  // its scope is the mini-batch: all statistics before any coefficient
     for (size_t m = 0; !recorded && m + 1 < bounds.size(); ++m) {
-      const auto [begin, end] = micro_groups(m);
-      passes_.Forward(std::span(trees).subspan(begin, end - begin), Author::kPolicy, false);
+      const auto [begin, end] = part(m);
+      passes_.Forward(trees.subspan(begin, end - begin), kTrained, false);
       score(m);
     }
-    evaluate(0, groups.size());
+    evaluate(0, trees.size());
   }
 
   gradient_.Clear();
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
-    const auto [begin, end] = micro_groups(m);
-    const auto micro = std::span(trees).subspan(begin, end - begin);
-    const PackedTrees& packed = passes_.Forward(micro, Author::kPolicy, true);
+    const auto [begin, end] = part(m);
+    const auto micro = trees.subspan(begin, end - begin);
+    const PackedTrees& packed = passes_.Forward(micro, kTrained, true);
     if (objective_->separable()) {
       if (!recorded) score(m);
       // Group by group, so that sums over groups do not depend on the micro-batches' borders.
@@ -330,7 +247,7 @@ UpdateResult Updater::MiniBatch(std::span<const TrainingGroup> groups, bool on_p
     std::vector<std::vector<float>> loss_coefficients(wanted.size());  // minus: the loss is -J
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (const Prediction& p : packed.predictions) {
-        const auto& field = coefficients[begin + static_cast<size_t>(p.tree)].values[i];
+        const auto& field = coefficients[i][begin + static_cast<size_t>(p.tree)];
         loss_coefficients[i].push_back(static_cast<float>(
             -field[static_cast<size_t>(p.segment)][static_cast<size_t>(p.offset)]));
       }

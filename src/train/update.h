@@ -12,16 +12,9 @@
 #include "objective/objective.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
+#include "train/tree_rows.h"
 
 namespace rlvr {
-
-// A group that trains: its tree and what the stages before decided.
-struct TrainingGroup {
-  const Tree* tree = nullptr;
-  std::vector<double> advantage;             // [leaves]
-  std::vector<char> in_loss;                 // [leaves] 0: masked (overlong filter)
-  std::vector<std::vector<float>> logp_ref;  // [segments][n] or empty: of the reference model
-};
 
 // Consecutive trees whose tokens sum to at most `max_tokens` (or one tree that is larger than
 // that): trees are never split. Returns the bounds [batches + 1].
@@ -33,7 +26,7 @@ class TreePasses {
   TreePasses(const Model* model, bool recompute);
   // Packs and runs forward; `predicted`: whose tokens become predictions. for_backward keeps
   // activations.
-  const PackedTrees& Forward(std::span<const Tree* const> trees, Author predicted,
+  const PackedTrees& Forward(std::span<const Tree* const> trees, Authors predicted,
                              bool for_backward);
   // Statistics of every prediction of the last Forward: [wanted][predictions].
   std::vector<std::vector<float>> Score(float temperature, std::span<const Statistic> wanted);
@@ -54,6 +47,14 @@ class TreePasses {
   AlignedBuffer<float> hidden_, dhidden_;  // [T, D]
 };
 
+// Statistics of every training token of the trees under a model that does not change:
+// [wanted][trees]. For a reference model, or for what a method asks of the policy that sampled.
+std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
+                                                         std::span<const Tree* const> trees,
+                                                         std::span<const Statistic> wanted,
+                                                         float temperature,
+                                                         int64_t micro_batch_tokens);
+
 struct UpdateResult {
   double objective = 0;
   AppliedGradient applied;
@@ -69,16 +70,15 @@ class Updater {
   Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
           int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute);
 
-  // Fills logp_ref of every group.
-  void ScoreReference(TreePasses* reference, std::span<TrainingGroup> groups);
+  // One optimizer step on whole groups. rows [G] groups: of these trees. on_policy: the weights are
+  // still those that sampled, so the recorded statistics serve, and backward's own must equal them
+  // bit for bit; if not, throws Error naming the token. key: of this optimizer step. The same
+  // groups give the same bits for any micro_batch_tokens and number of threads.
+  UpdateResult MiniBatch(std::span<const Tree* const> trees, const Rows& rows, bool on_policy,
+                         RandomKey key, Optimizer* optimizer);
 
-  // One optimizer step on whole groups. on_policy: the weights are still those that sampled, so the
-  // recorded statistics serve, and backward's own must equal them bit for bit; if not, throws Error
-  // naming the token. The same groups give the same bits for any micro_batch_tokens and number of
-  // threads.
-  UpdateResult MiniBatch(std::span<const TrainingGroup> groups, bool on_policy,
-                         Optimizer* optimizer);
-
+  void SetObjective(const Objective* objective) { objective_ = objective; }
+  TreePasses* passes() { return &passes_; }
   Gradient& gradient() { return gradient_; }  // of the loss, of the last MiniBatch
 
  private:

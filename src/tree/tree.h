@@ -13,6 +13,22 @@ namespace rlvr {
 enum class Author : uint8_t { kPrompt, kPolicy, kEnvironment, kExpert };
 const char* ToString(Author author);
 
+// A set of authors.
+struct Authors {
+  constexpr Authors(Author author) : bits(1u << static_cast<unsigned>(author)) {}  // NOLINT
+  constexpr bool Contains(Author author) const {
+    return (bits >> static_cast<unsigned>(author) & 1u) != 0;
+  }
+  unsigned bits;
+};
+constexpr Authors operator|(Authors a, Authors b) {
+  a.bits |= b.bits;
+  return a;
+}
+// Whose tokens reinforcement learning trains: the policy's, and those of an expert where a recipe
+// adds its rows.
+inline constexpr Authors kTrained = Authors(Author::kPolicy) | Author::kExpert;
+
 // Why a trajectory ended.
 enum class Finish : uint8_t { kStop, kLength, kAborted };
 const char* ToString(Finish finish);  // "stop", "length", "aborted"

@@ -1,6 +1,6 @@
 #ifndef RLVR_OBJECTIVE_ADVANTAGE_GROUP_CENTERED_H_
 #define RLVR_OBJECTIVE_ADVANTAGE_GROUP_CENTERED_H_
-#include "objective/method.h"
+#include "objective/batch_stage.h"
 
 namespace rlvr {
 // Dr. GRPO's advantage, arXiv:2503.20783, Sec. 3.2: A_i = r_i - mean(r), without GRPO's division by

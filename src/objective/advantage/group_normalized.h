@@ -2,7 +2,7 @@
 #define RLVR_OBJECTIVE_ADVANTAGE_GROUP_NORMALIZED_H_
 #include <cmath>
 
-#include "objective/method.h"
+#include "objective/batch_stage.h"
 
 namespace rlvr {
 // GRPO's advantage, arXiv:2402.03300, Sec. 4.1.2: A_i = (r_i - mean(r)) / (std(r) + eps). The paper

@@ -19,6 +19,7 @@ struct DecoupledClip {
     p("clip_ratio_c", clip_ratio_c, 1.0, kNoDualClip);
   }
   double low() const { return 1 - eps_low; }
+  double dual() const { return clip_ratio_c; }
   double high() const { return 1 + eps_high; }
   Field operator()(const TokenFields& f) const {
     return ClippedSurrogate(f, low(), high(), clip_ratio_c);

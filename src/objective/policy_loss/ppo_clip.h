@@ -16,6 +16,7 @@ struct PpoClip {
     p("clip_ratio_c", clip_ratio_c, 1.0, kNoDualClip);
   }
   double low() const { return 1 - eps; }
+  double dual() const { return clip_ratio_c; }
   double high() const { return 1 + eps; }
   Field operator()(const TokenFields& f) const {
     return ClippedSurrogate(f, low(), high(), clip_ratio_c);

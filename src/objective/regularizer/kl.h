@@ -1,6 +1,6 @@
 #ifndef RLVR_OBJECTIVE_REGULARIZER_KL_H_
 #define RLVR_OBJECTIVE_REGULARIZER_KL_H_
-#include "objective/method.h"
+#include "objective/loss_stage.h"
 
 namespace rlvr {
 // KL to the reference policy from sampled tokens, subtracted: J_t -= beta k_t, with d = logp -
@@ -9,7 +9,6 @@ namespace rlvr {
 //   never negative).
 struct Kl {
   static constexpr MethodInfo kInfo{"kl", "2402.03300", "J_t -= beta k(logp_t - logp_ref_t)"};
-  static constexpr bool kNeedsReference = true;
   static constexpr const char* kMetric = "actor/kl_loss";
   double beta = 0.04;
   std::string kind = "k3";
@@ -18,6 +17,7 @@ struct Kl {
     p("beta", beta, 0.0, 1000.0);
     p("kind", kind, {"k1", "k2", "k3"});
   }
+  Needs needs() const { return {.statistics = {}, .behaviour = {}, .reference = true}; }
   double coefficient() const { return -beta; }
   Field operator()(const TokenFields& f) const {
     const Field d = f.logp - f.logp_ref;

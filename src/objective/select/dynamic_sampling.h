@@ -1,6 +1,6 @@
 #ifndef RLVR_OBJECTIVE_SELECT_DYNAMIC_SAMPLING_H_
 #define RLVR_OBJECTIVE_SELECT_DYNAMIC_SAMPLING_H_
-#include "objective/method.h"
+#include "objective/batch_stage.h"
 
 namespace rlvr {
 // Dynamic sampling. DAPO, arXiv:2503.14476, Sec. 3.2, the constraint of Eq. 8: 0 < #right < G.

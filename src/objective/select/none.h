@@ -1,6 +1,6 @@
 #ifndef RLVR_OBJECTIVE_SELECT_NONE_H_
 #define RLVR_OBJECTIVE_SELECT_NONE_H_
-#include "objective/method.h"
+#include "objective/batch_stage.h"
 
 namespace rlvr {
 // Every group trains, also one whose advantages are all 0.

@@ -1,0 +1,19 @@
+// The advantages there are: one line a method, sorted by name.
+#include "objective/advantage/group_centered.h"
+#include "objective/advantage/group_normalized.h"
+#include "objective/batch_stage.h"
+
+namespace rlvr {
+
+const MethodList<BatchStage>& AdvantageList() {
+  static const auto list = [] {
+    MethodList<BatchStage> l("advantage");
+    l.AddAll<BatchStageOf,  //
+             GroupCentered,
+             GroupNormalized>();
+    return l;
+  }();
+  return list;
+}
+
+}  // namespace rlvr

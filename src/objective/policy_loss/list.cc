@@ -1,0 +1,19 @@
+// The policy losses there are: one line a method, sorted by name.
+#include "objective/loss_stage.h"
+#include "objective/policy_loss/decoupled_clip.h"
+#include "objective/policy_loss/ppo_clip.h"
+
+namespace rlvr {
+
+const MethodList<PolicyLoss>& PolicyLossList() {
+  static const auto list = [] {
+    MethodList<PolicyLoss> l("policy_loss");
+    l.AddAll<PolicyLossOf,  //
+             DecoupledClip,
+             PpoClip>();
+    return l;
+  }();
+  return list;
+}
+
+}  // namespace rlvr

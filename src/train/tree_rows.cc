@@ -1,0 +1,84 @@
+#include "train/tree_rows.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+namespace rlvr {
+
+Rows MakeRows(std::span<const Tree* const> trees) {
+  Rows rows;
+  std::map<std::string, int32_t> tasks;
+  for (const Tree* tree : trees) {
+    rows.prompt.push_back(tree->prompt_index);
+    rows.occurrence.push_back(tree->occurrence);
+    rows.task.push_back(
+        tasks.emplace(tree->data_source, static_cast<int32_t>(tasks.size())).first->second);
+    std::map<std::string, int32_t> answers;
+    for (const Leaf& leaf : tree->leaves) {
+      rows.score.push_back(leaf.score);
+      rows.reward.push_back(leaf.reward);
+      rows.verdict.push_back(leaf.verdict);
+      rows.truncated.push_back(leaf.finish == Finish::kLength);
+      rows.answer.push_back(
+          leaf.answer.empty()
+              ? -1
+              : answers.emplace(leaf.answer, static_cast<int32_t>(answers.size())).first->second);
+      int32_t turn = -1, sample = 0;
+      bool foreign = false;
+      for (const int32_t s : tree->Path(leaf.segment)) {
+        const Segment& segment = tree->segments[static_cast<size_t>(s)];
+        if (!kTrained.Contains(segment.author)) continue;
+        foreign = foreign || segment.author == Author::kExpert;
+        // A branch goes on with the turn of its parent.
+        const bool goes_on =
+            segment.parent >= 0 &&
+            tree->segments[static_cast<size_t>(segment.parent)].author == segment.author;
+        if (!goes_on || turn < 0) ++turn;
+        sample = segment.sample;
+        const size_t n = segment.tokens.size();
+        rows.token.insert(rows.token.end(), segment.tokens.begin(), segment.tokens.end());
+        rows.turn.insert(rows.turn.end(), n, turn);
+        const auto add = [n](const std::vector<float>& from, std::vector<double>* to) {
+          if (from.empty()) {
+            to->insert(to->end(), n, 0.0);
+          } else {
+            to->insert(to->end(), from.begin(), from.end());
+          }
+        };
+        add(segment.logp, &rows.logp_old);
+        add(segment.entropy, &rows.entropy_old);
+      }
+      rows.sample.push_back(sample);
+      rows.foreign.push_back(foreign);
+      rows.begin.push_back(static_cast<int64_t>(rows.token.size()));
+    }
+    rows.group_begin.push_back(static_cast<int64_t>(rows.reward.size()));
+  }
+  rows.adv.assign(rows.token.size(), 0.0);
+  rows.weight.assign(rows.token.size(), 1.0);
+  rows.mask.assign(rows.token.size(), 1.0);
+  return rows;
+}
+
+std::vector<double> LeafRows(std::span<const Tree* const> trees,
+                             std::span<const SegmentField<float>> fields) {
+  std::vector<double> values;
+  for (size_t g = 0; g < trees.size(); ++g) {
+    ForEachLeafToken(*trees[g], [&](size_t, size_t segment, size_t offset) {
+      values.push_back(fields[g][segment][offset]);
+    });
+  }
+  return values;
+}
+
+SegmentField<double> SumOntoTokens(const Tree& tree, const std::vector<double>& values,
+                                   size_t* cursor) {
+  SegmentField<double> field = MakeSegmentField<double>(tree);
+  ForEachLeafToken(tree, [&](size_t, size_t segment, size_t offset) {
+    field[segment][offset] += values[(*cursor)++];
+  });
+  return field;
+}
+
+}  // namespace rlvr
