@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "data/data.h"
 #include "eval/policy.h"
+#include "objective/coefficient.h"
 #include "objective/objective.h"
 #include "train/run_folder.h"
 
@@ -22,9 +23,17 @@ std::string Size(int64_t bytes) {
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool NeedsReference(const Recipe& recipe) {
-  return recipe.kind == "rl" &&
-         MakeObjective(recipe.resolved.Find("policy_loss"), recipe.resolved.Find("regularizer"))
-             ->needs_reference();
+  if (recipe.kind != "rl") return false;
+  const auto node = [&](const char* stage) {
+    return ResolveCoefficients(*recipe.resolved.Find(stage), stage, 1, {});
+  };
+  const ConfigNode shaping = node("reward_shaping"), advantage = node("advantage"),
+                   weight = node("token_weight"), loss = node("policy_loss"),
+                   regularizer = node("regularizer");
+  Needs needs = MakeObjective(&weight, &loss, &regularizer)->needs();
+  needs.Add(MakeRewardShaping(&shaping).needs());
+  needs.Add(MakeAdvantage(&advantage).needs());
+  return needs.reference;
 }
 
 }  // namespace
