@@ -64,8 +64,10 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.adv = Cut(r.adv, t0, t1);
   p.weight = Cut(r.weight, t0, t1);
   p.mask = Cut(r.mask, t0, t1);
+  p.token_reward = Cut(r.token_reward, t0, t1);
   p.logp_ref = Cut(r.logp_ref, t0, t1);
   p.value = Cut(r.value, t0, t1);
+  p.value_target = Cut(r.value_target, t0, t1);
   for (const auto& [name, column] : r.behaviour) p.behaviour[name] = Cut(column, t0, t1);
   return p;
 }

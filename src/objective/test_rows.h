@@ -55,6 +55,7 @@ inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   r.logp_old.assign(T, 0);
   r.entropy_old.assign(T, 0);
   r.adv.assign(T, 0);
+  r.token_reward.assign(T, 0);
   r.weight.assign(T, 1);
   r.mask.assign(T, 1);
   return r;

@@ -22,15 +22,23 @@ struct Progression {
   RunState state;        // of methods and controllers
 };
 
+// A model in training beside the policy, such as a critic: in a subfolder of its own.
+struct SecondModel {
+  std::string name;  // "critic"
+  Model* model = nullptr;
+  Optimizer* optimizer = nullptr;
+};
+
 // tokenizer_folder: its tokenizer files are copied into hf/. Keeps the newest `keep` checkpoints.
 void SaveCheckpoint(const std::string& run_folder, const Progression& progression,
                     const Model& model, const Optimizer& optimizer,
-                    const std::string& tokenizer_folder, int keep);
+                    const std::string& tokenizer_folder, int keep,
+                    const std::vector<SecondModel>& others = {});
 
 // Verifies every checksum, then reads. A missing or damaged file throws Error naming it and the
-// newest other checkpoint that is left. Calls model->WeightsChanged(true).
+// newest other checkpoint that is left. Calls WeightsChanged(true) of every model.
 Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
-                           Optimizer* optimizer);
+                           Optimizer* optimizer, const std::vector<SecondModel>& others = {});
 
 // Steps of the checkpoints that are there, rising.
 std::vector<int64_t> ListCheckpoints(const std::string& run_folder);

@@ -19,6 +19,7 @@
 #include "objective/objective.h"
 #include "rollout/rollout.h"
 #include "train/checkpoint.h"
+#include "train/critic.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
@@ -44,9 +45,9 @@ class Stopwatch {
 
 // The groups of one step and what it took to get them.
 struct StepBatch {
-  std::vector<Prompt> prompts;        // of the kept groups
-  std::vector<Tree> trees;            // likewise, in the order of the prompts
-  Rows rows;                          // likewise: one row a trajectory
+  std::vector<Prompt> prompts;  // of the kept groups
+  std::vector<Tree> trees;      // likewise, in the order of the prompts
+  Rows rows;                    // likewise: one row a trajectory
   int64_t rounds = 0, sampled_groups = 0;
   int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
@@ -71,7 +72,7 @@ class Trainer {
  public:
   Trainer(const Recipe& recipe, std::string run_folder);
   void Restore(int64_t checkpoint) {
-    at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_);
+    at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_, OtherModels());
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -85,6 +86,8 @@ class Trainer {
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
+  void UpdateCritic(StepBatch* batch);
+  std::vector<SecondModel> OtherModels();
   Metrics Measure(const StepBatch& batch, const UpdateResult& update) const;
   void RunSteps(MetricsLog* log);
   void Record(MetricsLog* log, Metrics metrics, Stopwatch* watch);
@@ -102,6 +105,7 @@ class Trainer {
   Optimizer optimizer_;
   std::unique_ptr<Updater> updater_;
   std::unique_ptr<TreePasses> reference_passes_;
+  std::unique_ptr<Critic> critic_;  // where a method needs values
   Progression at_;
   StepBatch batch_;                         // of the last step, for rollouts/
   bool whole_ = true;                       // weights and at_ are those of a whole, recorded step
@@ -115,12 +119,15 @@ Metrics Trainer::Step() {
   Credit(&batch_);                 // rewards -> an advantage for every token
   whole_ = false;
   Stopwatch watch;
+  if (critic_) UpdateCritic(&batch_);
+  const double critic_seconds = watch.Lap();
   const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
   Metrics metrics = Measure(batch_, update);
   metrics["timing_s/update_actor"] = seconds;
+  if (critic_) metrics["timing_s/update_critic"] = critic_seconds;
   for (const char* stage : kLossAndBatchStages) {
     if (const ConfigNode* node = recipe_.resolved.Find(stage))
       UpdateControllers(*node, stage, metrics, &at_.state);
@@ -262,25 +269,60 @@ void Trainer::Credit(StepBatch* batch) {
     const auto fields = ScoreTrees(reference_passes_.get(), trees, kWanted, temperature, micro);
     rows.logp_ref = LeafRows(trees, fields[0]);
   }
+  if (critic_) rows.value = critic_->Values(trees);
   if (!needs.behaviour.empty()) {
-    const auto fields =
-        ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
+    const auto fields = ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
     for (size_t i = 0; i < fields.size(); ++i)
       rows.behaviour[ToString(needs.behaviour[i])] = LeafRows(trees, fields[i]);
   }
-  BatchContext context{.step = at_.step + 1,
-                       .total_steps = recipe_.trainer.steps,
-                       .max_tokens = recipe_.rollout.options.max_tokens,
-                       .key = StreamKey(recipe_.seed, Stream::kObjective)[static_cast<uint64_t>(
-                           at_.step + 1)],
-                       .state = &at_.state,
-                       .tokenizer = policy_.tokenizer.get(),
-                       .metrics = &batch->terms};
+  BatchContext context{
+      .step = at_.step + 1,
+      .total_steps = recipe_.trainer.steps,
+      .max_tokens = recipe_.rollout.options.max_tokens,
+      .key = StreamKey(recipe_.seed, Stream::kObjective)[static_cast<uint64_t>(at_.step + 1)],
+      .state = &at_.state,
+      .tokenizer = policy_.tokenizer.get(),
+      .metrics = &batch->terms};
   const RandomKey key = context.key;
   context.key = key[0];
   reward_shaping_.Apply(&rows, context);
   context.key = key[1];
   advantage_.Apply(&rows, context);
+}
+
+// The critic learns first, on all mini-batches, as in verl.
+void Trainer::UpdateCritic(StepBatch* batch) {
+  const auto trees = Pointers(batch->trees);
+  const auto n = static_cast<int64_t>(trees.size());
+  const int64_t mini =
+      recipe_.update.mini_batch_prompts > 0 ? recipe_.update.mini_batch_prompts : n;
+  if (batch->rows.value_target.empty()) {
+    throw Error(fmt::format("step {}", at_.step + 1),
+                "a critic is trained but no advantage made targets for it",
+                "use advantage: {name: gae}");
+  }
+  for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
+    for (int64_t begin = 0; begin < n; begin += mini) {
+      const int64_t end = std::min(n, begin + mini);
+      const auto part =
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      AddTerms(critic_->MiniBatch(part, Part(batch->rows, begin, end)), &batch->terms);
+    }
+  }
+  Summary values, targets;
+  for (size_t t = 0; t < batch->rows.mask.size(); ++t) {
+    if (batch->rows.mask[t] == 0) continue;
+    values.Add(batch->rows.value[t]);
+    targets.Add(batch->rows.value_target[t]);
+  }
+  batch->terms.push_back({"critic/values/mean", values.mean(), 1});
+  batch->terms.push_back({"critic/returns/mean", targets.mean(), 1});
+  batch->terms.push_back({"critic/vf_explained_var", ExplainedVariance(batch->rows), 1});
+}
+
+std::vector<SecondModel> Trainer::OtherModels() {
+  if (!critic_) return {};
+  return {{"critic", critic_->model(), critic_->optimizer()}};
 }
 
 UpdateResult Trainer::Update(const StepBatch& batch) {
@@ -291,17 +333,18 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
   updater_->SetObjective(objective_.get());
   UpdateResult sum;
   sum.terms = batch.terms;
+  if (critic_ && at_.step < recipe_.critic.warmup_steps) return sum;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
       const int64_t end = std::min(n, begin + mini);
-      const auto part = std::span(trees).subspan(static_cast<size_t>(begin),
-                                                 static_cast<size_t>(end - begin));
+      const auto part =
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
       const RandomKey key = StreamKey(
           recipe_.seed, Stream::kObjective)[0][static_cast<uint64_t>(optimizer_.step + 1)];
-      UpdateResult result = updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key,
-                                                &optimizer_);
+      UpdateResult result =
+          updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key, &optimizer_);
       norm += result.applied.norm;
       count += 1;
       sum.applied.lr = result.applied.lr;
@@ -407,7 +450,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 
 void Trainer::Save() {
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
-                 recipe_.trainer.keep_checkpoints);
+                 recipe_.trainer.keep_checkpoints, OtherModels());
 }
 
 void Trainer::RunSteps(MetricsLog* log) {
@@ -460,13 +503,25 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   const int64_t mini = update.mini_batch_prompts > 0 ? update.mini_batch_prompts : prompts;
   const int64_t per_step = update.epochs * ((prompts + mini - 1) / mini);
   MakeStages();
-  updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
-                                       recipe.trainer.steps * per_step,
-                                       recipe.rollout.options.sampling.score_temperature(),
-                                       update.micro_batch_tokens, update.recompute);
   Needs needs = objective_->needs();
   needs.Add(reward_shaping_.needs());
   needs.Add(advantage_.needs());
+  const int64_t without_policy =
+      needs.values ? std::min(recipe.critic.warmup_steps, recipe.trainer.steps) : 0;
+  updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
+                                       (recipe.trainer.steps - without_policy) * per_step,
+                                       recipe.rollout.options.sampling.score_temperature(),
+                                       update.micro_batch_tokens, update.recompute);
+  if (needs.values) {
+    critic_ = std::make_unique<Critic>(
+        recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
+        ParseComputeType(recipe.compute), recipe.critic, recipe.trainer.steps * per_step,
+        update.micro_batch_tokens, update.recompute);
+    if (critic_->model()->config().vocab_size != policy_.model->config().vocab_size) {
+      throw Error(critic_->folder(), "the critic's vocabulary is not the policy's",
+                  "choose a critic.model with the same tokenizer");
+    }
+  }
   if (needs.reference) {
     reference_ = LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/false);
     reference_passes_ = std::make_unique<TreePasses>(reference_.model.get(), false);

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cmath>
 
+#include "model/value_head.h"
+
 namespace rlvr {
 namespace {
 
@@ -116,12 +118,9 @@ std::vector<std::vector<float>> TreePasses::Backward(
     float temperature, std::span<const Statistic> wanted,
     const std::vector<std::vector<float>>& coefficients, Gradient* gradient) {
   const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
-  std::vector<int64_t> rows;
+  const std::vector<int64_t> rows = PredictionRows();
   std::vector<int32_t> targets;
-  for (const Prediction& p : packed_.predictions) {
-    rows.push_back(p.row);
-    targets.push_back(p.target);
-  }
+  for (const Prediction& p : packed_.predictions) targets.push_back(p.target);
   std::vector<std::vector<float>> values(wanted.size(), std::vector<float>(rows.size()));
   const std::vector<std::span<const float>> in(coefficients.begin(), coefficients.end());
   const std::vector<std::span<float>> out(values.begin(), values.end());
@@ -132,6 +131,26 @@ std::vector<std::vector<float>> TreePasses::Backward(
   rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
                  gradient->body());
   return values;
+}
+
+std::vector<int64_t> TreePasses::PredictionRows() const {
+  std::vector<int64_t> rows;
+  for (const Prediction& p : packed_.predictions) rows.push_back(p.row);
+  return rows;
+}
+
+std::vector<float> TreePasses::Values() const {
+  return ValueForward(*model_, {hidden_.data(), packed_.batch.size(), model_->config().hidden_size},
+                      PredictionRows());
+}
+
+void TreePasses::BackwardValues(const std::vector<float>& coefficients, Gradient* gradient) {
+  const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
+  dhidden_.Resize(T * D);
+  ValueBackward(*model_, {hidden_.data(), T, D}, PredictionRows(), coefficients,
+                {dhidden_.data(), T, D}, gradient->body());
+  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
+                 gradient->body());
 }
 
 Updater::Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
@@ -174,10 +193,9 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
   // them.
   const bool recorded =
       on_policy &&
-      std::all_of(wanted.begin(), wanted.end(),
-                  [](const Statistic& s) {
-                    return s == Statistic::kLogp || s == Statistic::kEntropy;
-                  }) &&
+      std::all_of(
+          wanted.begin(), wanted.end(),
+          [](const Statistic& s) { return s == Statistic::kLogp || s == Statistic::kEntropy; }) &&
       std::none_of(rows.foreign.begin(), rows.foreign.end(), [](char f) { return f != 0; });
   std::vector<std::vector<SegmentField<float>>> statistics(wanted.size());     // [wanted][trees]
   std::vector<std::vector<SegmentField<double>>> coefficients(wanted.size());  // likewise
@@ -190,8 +208,7 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     const auto [begin, end] = part(m);
     const auto values = passes_.Score(temperature_, wanted);
     for (size_t i = 0; i < wanted.size(); ++i) {
-      for (auto& field :
-           Scatter(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
+      for (auto& field : Scatter(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
         statistics[i].push_back(std::move(field));
     }
   };
@@ -208,11 +225,10 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
                                 std::span(fields).subspan(begin, end - begin)));
     }
     const bool whole = begin == 0 && end == trees.size();
-    const ObjectiveResult r =
-        whole ? objective_->Evaluate(rows, totals, values, key)
-              : objective_->Evaluate(
-                    Part(rows, static_cast<int64_t>(begin), static_cast<int64_t>(end)), totals,
-                    values, key);
+    const ObjectiveResult r = whole ? objective_->Evaluate(rows, totals, values, key)
+                                    : objective_->Evaluate(Part(rows, static_cast<int64_t>(begin),
+                                                                static_cast<int64_t>(end)),
+                                                           totals, values, key);
     result.objective += r.objective;
     AddTerms(r.metrics, &result.terms);
     for (size_t i = 0; i < wanted.size(); ++i) {

@@ -1,4 +1,5 @@
 // The advantages there are: one line a method, sorted by name.
+#include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
 #include "objective/batch_stage.h"
@@ -9,8 +10,8 @@ const MethodList<BatchStage>& AdvantageList() {
   static const auto list = [] {
     MethodList<BatchStage> l("advantage");
     l.AddAll<BatchStageOf,  //
-             GroupCentered,
-             GroupNormalized>();
+             Gae,           //
+             GroupCentered, GroupNormalized>();
     return l;
   }();
   return list;
