@@ -55,6 +55,7 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.verdict = Cut(r.verdict, s0, s1);
   p.truncated = Cut(r.truncated, s0, s1);
   p.foreign = Cut(r.foreign, s0, s1);
+  p.replayed = Cut(r.replayed, s0, s1);
   p.answer = Cut(r.answer, s0, s1);
   p.sample = Cut(r.sample, s0, s1);
   p.token = Cut(r.token, t0, t1);

@@ -33,6 +33,7 @@ struct Rows {
   std::vector<Verdict> verdict;  // right, wrong, timed out, broken
   std::vector<char> truncated;   // ended by max_tokens
   std::vector<char> foreign;     // not sampled by this policy in this step: expert, replay
+  std::vector<char> replayed;    // of those, sampled in an earlier step: logp_old is known
   std::vector<int32_t> answer;   // equal within a group for equal extracted answers; -1: none
   std::vector<int32_t> sample;   // index in the group, for random keys
 

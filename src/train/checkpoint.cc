@@ -78,6 +78,10 @@ void WriteContents(const std::string& folder, const Progression& progression, co
     WriteMoments(own + "/trainer.safetensors", *other.model, *other.optimizer);
     trainer["optimizer_steps"][other.name] = other.optimizer->step;
   }
+  for (const auto& [name, bytes] : progression.files) {
+    WriteFileAtomically(folder + "/" + name, bytes);
+    trainer["files"].push_back(name);
+  }
   WriteFileAtomically(folder + "/trainer.json", trainer.dump(2) + "\n");
   nlohmann::json checksums;
   for (const auto& file : FilesBelow(folder)) {
@@ -209,6 +213,8 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   for (const SecondModel& other : others)
     other.optimizer->step = trainer.at("optimizer_steps").at(other.name).get<int64_t>();
   Progression at;
+  for (const auto& name : trainer.value("files", std::vector<std::string>()))
+    at.files[name] = ReadFile(folder + "/" + name);
   at.step = trainer.at("step").get<int64_t>();
   at.position = trainer.at("position").get<int64_t>();
   at.state.values = trainer.at("state").get<std::map<std::string, std::vector<double>>>();

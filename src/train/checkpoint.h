@@ -6,6 +6,7 @@
 #ifndef RLVR_TRAIN_CHECKPOINT_H_
 #define RLVR_TRAIN_CHECKPOINT_H_
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,10 @@ namespace rlvr {
 
 // All of a run's state besides weights and moments.
 struct Progression {
-  int64_t step = 0;      // training steps done
-  int64_t position = 0;  // prompts (or samples of text) drawn so far
-  RunState state;        // of methods and controllers
+  int64_t step = 0;                          // training steps done
+  int64_t position = 0;                      // prompts (or samples of text) drawn so far
+  RunState state;                            // of methods and controllers
+  std::map<std::string, std::string> files;  // bytes by name, such as the replay store's
 };
 
 // A model in training beside the policy, such as a critic: in a subfolder of its own.

@@ -122,6 +122,7 @@ void FieldWriter::Stage(const char* key, const char* default_name) {
 const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
 const std::vector<std::string> kComputes = {"fp32", "bf16"};
 const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
+const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -205,6 +206,14 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("recompute", r.update.recompute);
     VisitOptimizer(o, p);
   });
+  f.Map("expert", [&](auto& p) { p("rows", r.expert.rows, int64_t{0}, int64_t{1}); });
+  f.Map("replay", [&](auto& p) {
+    p("groups", r.replay.groups, int64_t{0}, kMany);
+    p("capacity", r.replay.capacity, int64_t{1}, kMany);
+    p("max_age", r.replay.max_age, int64_t{0}, kMany);
+    p("max_uses", r.replay.max_uses, int64_t{0}, kMany);
+    p("admit", r.replay.admit, kAdmissions);
+  });
   f.Map("critic", [&](auto& p) {
     p("model", r.critic.model);
     p("cliprange_value", r.critic.cliprange_value, 0.0, kInfinity);
@@ -239,9 +248,9 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
-  static const std::set<std::string> kRl = {"reward",      "select",       "reward_shaping",
-                                            "advantage",   "token_weight", "policy_loss",
-                                            "regularizer", "critic"};
+  static const std::set<std::string> kRl = {
+      "reward",      "select",      "reward_shaping", "advantage", "token_weight",
+      "policy_loss", "regularizer", "critic",         "expert",    "replay"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
