@@ -35,7 +35,8 @@ enum class Stream : uint64_t {
   kEval = 4,
   kShuffle = 5,
   kGenerate = 6,
-  kObjective = 7
+  kObjective = 7,
+  kReplay = 8
 };
 inline RandomKey StreamKey(uint64_t seed, Stream s) {
   return RandomKey(seed)[static_cast<uint64_t>(s)];

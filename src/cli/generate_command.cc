@@ -32,7 +32,7 @@ void Answer(const Policy& policy, const Arguments& a, const std::string& text, i
   requests.push_back(std::move(request));
   const auto trees = Rollout(*policy.model, *policy.tokenizer, a.options, std::move(requests));
   for (const auto& leaf : trees[0].leaves) {
-    fmt::print("{}\n", policy.tokenizer->Decode(trees[0].PolicyTokens(leaf), true));
+    fmt::print("{}\n", policy.tokenizer->Decode(trees[0].ResponseTokens(leaf), true));
     if (leaf.finish == Finish::kLength) fmt::print("[cut at {} tokens]\n", a.options.max_tokens);
   }
   std::fflush(stdout);

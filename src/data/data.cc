@@ -36,6 +36,7 @@ class GsmMicroSource : public PromptSource {
             .ground_truth = std::to_string(problem.answer),
             .extra_info = fmt::format(R"({{"split":"{}","index":{},"steps":{}}})", ToString(split_),
                                       index, problem.steps.size()),
+            .target = CarefulSolution(problem),
             .index = index};
   }
   std::string name() const override { return fmt::format("gsm_micro ({})", ToString(split_)); }

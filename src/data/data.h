@@ -17,6 +17,7 @@ struct Prompt {
   std::string ground_truth;  // reward_model.ground_truth; for countdown JSON {"target": 24,
                              // "numbers": [1, 2, 3, 4]}
   std::string extra_info;    // JSON text, kept as it was
+  std::string target;        // an expert's response, where the data has one; else empty
   int64_t index = 0;         // row in its data set
 };
 

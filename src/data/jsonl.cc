@@ -16,6 +16,14 @@ std::string Text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+// An expert's response: text, or messages of which the last is its own.
+std::string TargetText(const Json& target, const std::string& place) {
+  if (target.is_string()) return target.get<std::string>();
+  if (target.is_array() && !target.empty()) return target.back().at("content").get<std::string>();
+  if (target.is_null()) return "";
+  throw Error(place, "'target' is neither text nor a list of messages", "mend or remove this line");
+}
+
 const Json& Column(const Json& row, const char* name, const std::string& place) {
   if (row.contains(name)) return row[name];
   std::vector<std::string> present;
@@ -88,6 +96,7 @@ Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t in
     }
     if (row.contains("data_source")) p.data_source = Text(row["data_source"]);
     if (row.contains("ability")) p.ability = Text(row["ability"]);
+    if (row.contains("target")) p.target = TargetText(row["target"], place);
     if (row.contains("extra_info")) p.extra_info = row["extra_info"].dump();
   } catch (const Json::exception& e) {
     throw Error(place, e.what(), "mend or remove this line");
@@ -103,6 +112,7 @@ std::string ToJsonLine(const Prompt& p) {
     row["prompt"].push_back({{"role", role}, {"content", content}});
   row["ability"] = p.ability;
   row["reward_model"] = {{"style", "rule"}, {"ground_truth", p.ground_truth}};
+  if (!p.target.empty()) row["target"] = p.target;
   row["extra_info"] = p.extra_info.empty() ? Json::object() : Json::parse(p.extra_info);
   return row.dump();
 }

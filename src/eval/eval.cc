@@ -79,7 +79,7 @@ std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prom
 void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
                double correct, double wrong, Tree* tree) {
   for (Leaf& leaf : tree->leaves) {
-    const std::string response = tokenizer.Decode(tree->PolicyTokens(leaf), true);
+    const std::string response = tokenizer.Decode(tree->ResponseTokens(leaf), true);
     Judgement j = verifier.Judge(response, prompt.ground_truth);
     leaf.verdict = j.verdict;
     leaf.answer = std::move(j.answer);

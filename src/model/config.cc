@@ -32,10 +32,17 @@ std::vector<int32_t> TokenIds(const Json& j, const char* key) {
   return {j[key].get<int32_t>()};
 }
 
+// A critic: one label for every token.
+bool IsValueModel(const Json& j) {
+  return j.value("architectures", Json()) == Json({"Qwen3ForTokenClassification"}) &&
+         j.value("num_labels", j.value("id2label", Json::object()).size()) == 1;
+}
+
 void RefuseUnsupported(const Json& j, const std::string& place) {
   if (j.value("model_type", std::string()) != "qwen3")
     Refuse(place, "model_type", j.value("model_type", Json()));
-  if (j.contains("architectures") && j["architectures"] != Json({"Qwen3ForCausalLM"}))
+  if (j.contains("architectures") && j["architectures"] != Json({"Qwen3ForCausalLM"}) &&
+      !IsValueModel(j))
     Refuse(place, "architectures", j["architectures"]);
   for (const char* field : {"rope_scaling", "quantization_config"}) {
     if (j.contains(field)) Refuse(place, field, j[field]);
@@ -68,7 +75,9 @@ AttentionShape ModelConfig::attention() const {
 int64_t ModelConfig::NumParameters() const {
   const int64_t D = hidden_size, E = head_dim, H = num_attention_heads, K = num_key_value_heads;
   const int64_t layer = D * E * (2 * H + 2 * K) + 3 * D * intermediate_size + 2 * D + 2 * E;
-  return vocab_size * D * (tie_word_embeddings ? 1 : 2) + num_hidden_layers * layer + D;
+  const int64_t body = vocab_size * D + num_hidden_layers * layer + D;
+  if (value_head) return body + D + 1;
+  return body + (tie_word_embeddings ? 0 : vocab_size * D);
 }
 
 ModelConfig ModelConfig::FromJson(const std::string& text, const std::string& place) {
@@ -100,6 +109,7 @@ ModelConfig ModelConfig::FromJson(const std::string& text, const std::string& pl
     c.rope_theta = RopeTheta(j, place);
     c.rms_norm_eps = j.value("rms_norm_eps", c.rms_norm_eps);
     c.initializer_range = j.value("initializer_range", c.initializer_range);
+    c.value_head = IsValueModel(j);
     c.tie_word_embeddings = j.value("tie_word_embeddings", false);
     c.eos_token_ids = TokenIds(j, "eos_token_id");
     const auto bos = TokenIds(j, "bos_token_id"), pad = TokenIds(j, "pad_token_id");
@@ -145,7 +155,8 @@ void ModelConfig::Validate(const std::string& place) const {
 
 std::string ModelConfig::ToJson() const {
   Json j;
-  j["architectures"] = {"Qwen3ForCausalLM"};
+  j["architectures"] = {value_head ? "Qwen3ForTokenClassification" : "Qwen3ForCausalLM"};
+  if (value_head) j["id2label"] = {{"0", "LABEL_0"}};
   j["model_type"] = model_type;
   j["vocab_size"] = vocab_size;
   j["hidden_size"] = hidden_size;

@@ -23,6 +23,7 @@ struct ModelConfig {
   double rms_norm_eps = 1e-6;
   double initializer_range = 0.02;
   bool tie_word_embeddings = true;
+  bool value_head = false;  // a critic (Qwen3ForTokenClassification, one label): no lm_head
   std::vector<int32_t> eos_token_ids;
   int32_t bos_token_id = -1, pad_token_id = -1;
 

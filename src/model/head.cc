@@ -192,7 +192,7 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
 }
 
 void AddTiedGradient(const Model& model, float* tied_gradient, float* gradient) {
-  if (!model.config().tie_word_embeddings) return;
+  if (!model.config().tie_word_embeddings || model.config().value_head) return;
   const int64_t V = model.config().vocab_size, D = model.config().hidden_size;
   AddInPlace({tied_gradient, V, D}, {gradient + model.layout().embed, V, D});
   std::fill(tied_gradient, tied_gradient + V * D, 0.0f);

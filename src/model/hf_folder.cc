@@ -49,6 +49,10 @@ void LoadWeights(const std::string& folder, Model* model) {
   for (const Parameter& p : model->layout().parameters) {
     wanted.insert(p.name);
     const auto it = files.find(p.name);
+    if (it == files.end() && p.name.starts_with("score.")) {  // a policy's folder becomes a critic
+      std::fill_n(model->weights() + p.offset, p.size(), 0.0f);
+      continue;
+    }
     if (it == files.end()) {
       throw Error(folder, "has no tensor '" + p.name + "'",
                   "do config.json and the weights belong together?");
@@ -69,8 +73,9 @@ void LoadWeights(const std::string& folder, Model* model) {
   }
   for (const auto& [name, file] : files) {
     if (wanted.contains(name)) continue;
-    if (name == "lm_head.weight" && model->config().tie_word_embeddings)
-      continue;  // a copy of the embedding
+    if (name == "lm_head.weight" &&
+        (model->config().tie_word_embeddings || model->config().value_head))
+      continue;  // a copy of the embedding, or of no use to a critic
     throw Error(file, "tensor '" + name + "' has no place in this architecture",
                 "is config.json the right one?");
   }

@@ -41,6 +41,7 @@ void Model::WeightsChanged(bool for_training) {
     PackWeightTransposed(gate_up, compute_, &p.gate_up_t);
     PackWeightTransposed(down, compute_, &p.down_t);
   }
+  if (config_.value_head) return;
   const View<const float> head[] = {Matrix(layout_.lm_head, config_.vocab_size, D)};
   PackWeight(head, compute_, &head_);
   if (for_training) {

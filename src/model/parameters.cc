@@ -38,7 +38,12 @@ ParameterLayout::ParameterLayout(const ModelConfig& c) {
     layers.push_back(layer);
   }
   final_norm = add("model.norm.weight", {D});
-  lm_head = c.tie_word_embeddings ? embed : add("lm_head.weight", {c.vocab_size, D});
+  const bool shared = c.tie_word_embeddings || c.value_head;
+  lm_head = shared ? embed : add("lm_head.weight", {c.vocab_size, D});
+  if (c.value_head) {
+    score = add("score.weight", {1, D});
+    score_bias = add("score.bias", {1});
+  }
 }
 
 void InitializeParameters(const ModelConfig& config, const ParameterLayout& layout, RandomKey key,
@@ -50,6 +55,7 @@ void InitializeParameters(const ModelConfig& config, const ParameterLayout& layo
     const bool writes_residual =
         p.name.ends_with("o_proj.weight") || p.name.ends_with("down_proj.weight");
     const double scale = config.initializer_range * (writes_residual ? residual : 1.0);
+    if (p.name.starts_with("score.")) continue;  // data is 0
     for (int64_t j = 0; j < p.size(); ++j) {
       data[p.offset + j] = p.decay ? static_cast<float>(scale * random.Normal()) : 1.0f;
     }

@@ -30,12 +30,14 @@ struct ParameterLayout {
   explicit ParameterLayout(const ModelConfig& config);
   std::vector<Parameter> parameters;  // in storage order
   std::vector<LayerLayout> layers;
-  int64_t embed = 0, final_norm = 0, lm_head = 0;  // lm_head == embed when tied
-  int64_t total = 0;  // elements, padding included (padding is always 0)
+  int64_t embed = 0, final_norm = 0,
+          lm_head = 0;                  // lm_head == embed when tied, or with a value_head
+  int64_t score = -1, score_bias = -1;  // [1, D] and [1] of a value_head
+  int64_t total = 0;                    // elements, padding included (padding is always 0)
 };
 
-// Normal(0, initializer_range) matrices (o_proj and down_proj divided by sqrt(2 L)), norms 1; a
-// function of the key alone.
+// Normal(0, initializer_range) matrices (o_proj and down_proj divided by sqrt(2 L)), norms 1, value
+// head 0; a function of the key alone.
 void InitializeParameters(const ModelConfig& config, const ParameterLayout& layout, RandomKey key,
                           float* data);
 

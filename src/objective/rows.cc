@@ -55,6 +55,7 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.verdict = Cut(r.verdict, s0, s1);
   p.truncated = Cut(r.truncated, s0, s1);
   p.foreign = Cut(r.foreign, s0, s1);
+  p.replayed = Cut(r.replayed, s0, s1);
   p.answer = Cut(r.answer, s0, s1);
   p.sample = Cut(r.sample, s0, s1);
   p.token = Cut(r.token, t0, t1);
@@ -64,8 +65,10 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.adv = Cut(r.adv, t0, t1);
   p.weight = Cut(r.weight, t0, t1);
   p.mask = Cut(r.mask, t0, t1);
+  p.token_reward = Cut(r.token_reward, t0, t1);
   p.logp_ref = Cut(r.logp_ref, t0, t1);
   p.value = Cut(r.value, t0, t1);
+  p.value_target = Cut(r.value_target, t0, t1);
   for (const auto& [name, column] : r.behaviour) p.behaviour[name] = Cut(column, t0, t1);
   return p;
 }

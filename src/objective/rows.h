@@ -33,6 +33,7 @@ struct Rows {
   std::vector<Verdict> verdict;  // right, wrong, timed out, broken
   std::vector<char> truncated;   // ended by max_tokens
   std::vector<char> foreign;     // not sampled by this policy in this step: expert, replay
+  std::vector<char> replayed;    // of those, sampled in an earlier step: logp_old is known
   std::vector<int32_t> answer;   // equal within a group for equal extracted answers; -1: none
   std::vector<int32_t> sample;   // index in the group, for random keys
 
@@ -45,9 +46,12 @@ struct Rows {
   std::vector<double> weight;       // multiplies the policy loss; no denominator sees it
   std::vector<double> mask;         // 1: in the loss and its denominators; 0: in neither
 
+  std::vector<double> token_reward;  // of the token itself; rewards per row come at its end
+
   // Only where some method declares the need (Needs), else empty.
   std::vector<double> logp_ref;                          // [T] of the reference model
-  std::vector<double> value;                             // [T] of the critic
+  std::vector<double> value;                             // [T] of the critic, before each token
+  std::vector<double> value_target;                      // [T] what the critic is trained towards
   std::map<std::string, std::vector<double>> behaviour;  // [T] ToString(statistic) of the policy
                                                          // that sampled
   int64_t num_tokens() const { return static_cast<int64_t>(token.size()); }

@@ -49,12 +49,14 @@ inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   r.verdict.assign(S, Verdict::kWrong);
   r.truncated.assign(S, 0);
   r.foreign.assign(S, 0);
+  r.replayed.assign(S, 0);
   r.answer.assign(S, -1);
   r.token.assign(T, 0);
   r.turn.assign(T, 0);
   r.logp_old.assign(T, 0);
   r.entropy_old.assign(T, 0);
   r.adv.assign(T, 0);
+  r.token_reward.assign(T, 0);
   r.weight.assign(T, 1);
   r.mask.assign(T, 1);
   return r;

@@ -48,11 +48,7 @@ std::string_view Bytes(const float* data, int64_t n) {
   return {reinterpret_cast<const char*>(data), static_cast<size_t>(n) * sizeof(float)};
 }
 
-void WriteContents(const std::string& folder, const Progression& progression, const Model& model,
-                   const Optimizer& optimizer, const std::string& tokenizer_folder) {
-  MakeDirectories(folder + "/hf");
-  SaveModel(folder + "/hf", model, DType::kF32);
-  CopyTokenizer(tokenizer_folder, folder + "/hf");
+void WriteMoments(const std::string& path, const Model& model, const Optimizer& optimizer) {
   std::vector<TensorToWrite> tensors;
   for (const auto& [prefix, moments] :
        {std::pair("m.", &optimizer.m), std::pair("v.", &optimizer.v)}) {
@@ -61,11 +57,31 @@ void WriteContents(const std::string& folder, const Progression& progression, co
           {prefix + p.name, DType::kF32, p.shape, Bytes(moments->data() + p.offset, p.size())});
     }
   }
-  WriteSafetensors(folder + "/trainer.safetensors", tensors, {});
-  const nlohmann::json trainer = {{"step", progression.step},
-                                  {"state", progression.state.values},
-                                  {"position", progression.position},
-                                  {"optimizer_step", optimizer.step}};
+  WriteSafetensors(path, tensors, {});
+}
+
+void WriteContents(const std::string& folder, const Progression& progression, const Model& model,
+                   const Optimizer& optimizer, const std::string& tokenizer_folder,
+                   const std::vector<SecondModel>& others) {
+  MakeDirectories(folder + "/hf");
+  SaveModel(folder + "/hf", model, DType::kF32);
+  CopyTokenizer(tokenizer_folder, folder + "/hf");
+  WriteMoments(folder + "/trainer.safetensors", model, optimizer);
+  nlohmann::json trainer = {{"step", progression.step},
+                            {"state", progression.state.values},
+                            {"position", progression.position},
+                            {"optimizer_step", optimizer.step}};
+  for (const SecondModel& other : others) {
+    const std::string own = folder + "/" + other.name;
+    MakeDirectories(own);
+    SaveModel(own, *other.model, DType::kF32);
+    WriteMoments(own + "/trainer.safetensors", *other.model, *other.optimizer);
+    trainer["optimizer_steps"][other.name] = other.optimizer->step;
+  }
+  for (const auto& [name, bytes] : progression.files) {
+    WriteFileAtomically(folder + "/" + name, bytes);
+    trainer["files"].push_back(name);
+  }
   WriteFileAtomically(folder + "/trainer.json", trainer.dump(2) + "\n");
   nlohmann::json checksums;
   for (const auto& file : FilesBelow(folder)) {
@@ -73,6 +89,7 @@ void WriteContents(const std::string& folder, const Progression& progression, co
   }
   WriteFileAtomically(folder + "/checksums.json", checksums.dump(2) + "\n");
   SyncDirectory(folder + "/hf");
+  for (const SecondModel& other : others) SyncDirectory(folder + "/" + other.name);
   SyncDirectory(folder);
 }
 
@@ -123,7 +140,8 @@ int64_t LatestCheckpoint(const std::string& run_folder) {
 
 void SaveCheckpoint(const std::string& run_folder, const Progression& progression,
                     const Model& model, const Optimizer& optimizer,
-                    const std::string& tokenizer_folder, int keep) {
+                    const std::string& tokenizer_folder, int keep,
+                    const std::vector<SecondModel>& others) {
   const std::string folder = CheckpointFolder(run_folder, progression.step),
                     part = folder + ".part";
   const std::string parent = CheckpointsFolder(run_folder);
@@ -134,7 +152,7 @@ void SaveCheckpoint(const std::string& run_folder, const Progression& progressio
   }
   std::error_code error;
   try {
-    WriteContents(part, progression, model, optimizer, tokenizer_folder);
+    WriteContents(part, progression, model, optimizer, tokenizer_folder, others);
     fs::remove_all(folder);  // of an earlier try that `latest` never named, or the same state again
     fs::rename(part, folder);
   } catch (...) {
@@ -150,7 +168,7 @@ void SaveCheckpoint(const std::string& run_folder, const Progression& progressio
 }
 
 Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
-                           Optimizer* optimizer) {
+                           Optimizer* optimizer, const std::vector<SecondModel>& others) {
   const std::string folder = CheckpointFolder(run_folder, step);
   const auto read_json = [&](const std::string& path) {
     if (!fs::exists(path)) Damaged(run_folder, step, path, "is missing");
@@ -166,25 +184,37 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
       Damaged(run_folder, step, path, "is damaged: its checksum is not the recorded one");
     }
   }
-  LoadWeights(folder + "/hf", model);
-  const SafetensorsFile moments(folder + "/trainer.safetensors");
-  FillZero(&optimizer->m);
-  FillZero(&optimizer->v);
-  for (const Parameter& p : model->layout().parameters) {
-    for (const auto& [prefix, out] :
-         {std::pair("m.", &optimizer->m), std::pair("v.", &optimizer->v)}) {
-      const auto it = moments.tensors().find(prefix + p.name);
-      if (it == moments.tensors().end() || it->second.shape != p.shape) {
-        Damaged(run_folder, step, folder + "/trainer.safetensors",
-                "does not fit the model at " + p.name);
+  const auto load = [&](const std::string& weights, const std::string& moments_path, Model* to,
+                        Optimizer* moments_to) {
+    if (!fs::exists(moments_path)) Damaged(run_folder, step, moments_path, "is missing");
+    LoadWeights(weights, to);
+    const SafetensorsFile moments(moments_path);
+    FillZero(&moments_to->m);
+    FillZero(&moments_to->v);
+    for (const Parameter& p : to->layout().parameters) {
+      for (const auto& [prefix, out] :
+           {std::pair("m.", &moments_to->m), std::pair("v.", &moments_to->v)}) {
+        const auto it = moments.tensors().find(prefix + p.name);
+        if (it == moments.tensors().end() || it->second.shape != p.shape) {
+          Damaged(run_folder, step, moments_path, "does not fit the model at " + p.name);
+        }
+        moments.ReadFloats(prefix + p.name, out->data() + p.offset);
       }
-      moments.ReadFloats(prefix + p.name, out->data() + p.offset);
     }
+    to->WeightsChanged(/*for_training=*/true);
+  };
+  load(folder + "/hf", folder + "/trainer.safetensors", model, optimizer);
+  for (const SecondModel& other : others) {
+    const std::string own = folder + "/" + other.name;
+    load(own, own + "/trainer.safetensors", other.model, other.optimizer);
   }
   const auto trainer = read_json(folder + "/trainer.json");
   optimizer->step = trainer.at("optimizer_step").get<int64_t>();
-  model->WeightsChanged(/*for_training=*/true);
+  for (const SecondModel& other : others)
+    other.optimizer->step = trainer.at("optimizer_steps").at(other.name).get<int64_t>();
   Progression at;
+  for (const auto& name : trainer.value("files", std::vector<std::string>()))
+    at.files[name] = ReadFile(folder + "/" + name);
   at.step = trainer.at("step").get<int64_t>();
   at.position = trainer.at("position").get<int64_t>();
   at.state.values = trainer.at("state").get<std::map<std::string, std::vector<double>>>();

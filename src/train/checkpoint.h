@@ -6,6 +6,7 @@
 #ifndef RLVR_TRAIN_CHECKPOINT_H_
 #define RLVR_TRAIN_CHECKPOINT_H_
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,20 +18,29 @@ namespace rlvr {
 
 // All of a run's state besides weights and moments.
 struct Progression {
-  int64_t step = 0;      // training steps done
-  int64_t position = 0;  // prompts (or samples of text) drawn so far
-  RunState state;        // of methods and controllers
+  int64_t step = 0;                          // training steps done
+  int64_t position = 0;                      // prompts (or samples of text) drawn so far
+  RunState state;                            // of methods and controllers
+  std::map<std::string, std::string> files;  // bytes by name, such as the replay store's
+};
+
+// A model in training beside the policy, such as a critic: in a subfolder of its own.
+struct SecondModel {
+  std::string name;  // "critic"
+  Model* model = nullptr;
+  Optimizer* optimizer = nullptr;
 };
 
 // tokenizer_folder: its tokenizer files are copied into hf/. Keeps the newest `keep` checkpoints.
 void SaveCheckpoint(const std::string& run_folder, const Progression& progression,
                     const Model& model, const Optimizer& optimizer,
-                    const std::string& tokenizer_folder, int keep);
+                    const std::string& tokenizer_folder, int keep,
+                    const std::vector<SecondModel>& others = {});
 
 // Verifies every checksum, then reads. A missing or damaged file throws Error naming it and the
-// newest other checkpoint that is left. Calls model->WeightsChanged(true).
+// newest other checkpoint that is left. Calls WeightsChanged(true) of every model.
 Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
-                           Optimizer* optimizer);
+                           Optimizer* optimizer, const std::vector<SecondModel>& others = {});
 
 // Steps of the checkpoints that are there, rising.
 std::vector<int64_t> ListCheckpoints(const std::string& run_folder);

@@ -28,7 +28,8 @@ Optimizer::Optimizer(const ParameterLayout& layout) : m(layout.total), v(layout.
 
 Gradient::Gradient(const Model& model) : model_(model), body_(model.layout().total) {
   const ModelConfig& config = model.config();
-  if (config.tie_word_embeddings) tied_.Resize(config.vocab_size * config.hidden_size);
+  if (config.tie_word_embeddings && !config.value_head)
+    tied_.Resize(config.vocab_size * config.hidden_size);
 }
 
 void Gradient::Clear() {

@@ -122,7 +122,21 @@ void FieldWriter::Stage(const char* key, const char* default_name) {
 const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
 const std::vector<std::string> kComputes = {"fp32", "bf16"};
 const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
+const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
+
+template <class Fields>
+void VisitOptimizer(OptimizerSettings& o, Fields& p) {
+  p("lr", o.lr, 0.0, 1e3);
+  p("beta1", o.beta1, 0.0, 1.0);
+  p("beta2", o.beta2, 0.0, 1.0);
+  p("eps", o.eps, 0.0, 1.0);
+  p("weight_decay", o.weight_decay, 0.0, 1e3);
+  p("grad_clip", o.grad_clip, 0.0, kInfinity);
+  p("warmup_steps", o.warmup_steps, int64_t{0}, kMany);
+  p("schedule", o.schedule, kSchedules);
+  p("min_lr_ratio", o.min_lr_ratio, 0.0, 1.0);
+}
 
 // Every key of a recipe with its range: the one list that serves reading and writing.
 template <class Fields>
@@ -190,15 +204,21 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("epochs", r.update.epochs, 1, 1000);
     p("micro_batch_tokens", r.update.micro_batch_tokens, int64_t{1}, kMany);
     p("recompute", r.update.recompute);
-    p("lr", o.lr, 0.0, 1e3);
-    p("beta1", o.beta1, 0.0, 1.0);
-    p("beta2", o.beta2, 0.0, 1.0);
-    p("eps", o.eps, 0.0, 1.0);
-    p("weight_decay", o.weight_decay, 0.0, 1e3);
-    p("grad_clip", o.grad_clip, 0.0, kInfinity);
-    p("warmup_steps", o.warmup_steps, int64_t{0}, kMany);
-    p("schedule", o.schedule, kSchedules);
-    p("min_lr_ratio", o.min_lr_ratio, 0.0, 1.0);
+    VisitOptimizer(o, p);
+  });
+  f.Map("expert", [&](auto& p) { p("rows", r.expert.rows, int64_t{0}, int64_t{1}); });
+  f.Map("replay", [&](auto& p) {
+    p("groups", r.replay.groups, int64_t{0}, kMany);
+    p("capacity", r.replay.capacity, int64_t{1}, kMany);
+    p("max_age", r.replay.max_age, int64_t{0}, kMany);
+    p("max_uses", r.replay.max_uses, int64_t{0}, kMany);
+    p("admit", r.replay.admit, kAdmissions);
+  });
+  f.Map("critic", [&](auto& p) {
+    p("model", r.critic.model);
+    p("cliprange_value", r.critic.cliprange_value, 0.0, kInfinity);
+    p("warmup_steps", r.critic.warmup_steps, int64_t{0}, kMany);
+    p.Map("optimizer", [&](auto& q) { VisitOptimizer(r.critic.optimizer, q); });
   });
   f.Map("eval", [&](auto& p) {
     p("prompts", r.eval.prompts, int64_t{0}, kMany);
@@ -228,9 +248,9 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
-  static const std::set<std::string> kRl = {"reward",     "select",       "reward_shaping",
-                                            "advantage",  "token_weight", "policy_loss",
-                                            "regularizer"};
+  static const std::set<std::string> kRl = {
+      "reward",      "select",      "reward_shaping", "advantage", "token_weight",
+      "policy_loss", "regularizer", "critic",         "expert",    "replay"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();

@@ -21,6 +21,23 @@ struct OptimizerSettings {
   double min_lr_ratio = 0.0;
 };
 
+struct CriticSettings {          // of a value model, trained where some method needs values (gae)
+  std::string model;             // a folder or embedded model; "": the policy's
+  double cliprange_value = 0.5;  // of the value loss
+  int64_t warmup_steps = 0;      // training steps in which only the critic learns
+  OptimizerSettings optimizer = {.lr = 1e-5, .weight_decay = 0.01};
+};
+
+// Groups of earlier steps train again, whole and with their recorded log-probs.
+struct ReplaySettings {
+  int64_t groups = 0;      // added to each batch; 0: no replay
+  int64_t capacity = 256;  // groups kept; the oldest go first
+  int64_t max_age = 0;     // in steps; 0: any
+  int64_t max_uses = 1;    // a group leaves the store after so many; 0: any
+  std::string admit =
+      "mixed";  // groups with right and wrong answers; right: with any right one; all
+};
+
 struct OverlongSettings {     // reward.overlong; DAPO, arXiv:2503.14476, Sec. 3.4
   std::string name = "none";  // none, filter (mask the truncated sample), soft (Eq. 13)
   int64_t buffer = 0;         // soft: tokens of the ramp, before max_tokens
@@ -59,6 +76,11 @@ struct Recipe {
     bool recompute = false;
     OptimizerSettings optimizer;
   } update;
+  struct {
+    int64_t rows = 0;  // added to each group from the prompt's `target`; LUFFY, arXiv:2504.14945
+  } expert;
+  ReplaySettings replay;
+  CriticSettings critic;  // mini-batches and epochs are those of `update`
   struct {
     int64_t prompts = 128;  // of the validation set; 0: all
     int k = 16;

@@ -49,10 +49,12 @@ Response ResponseOf(const Tree& tree, const Leaf& leaf) {
   Response r;
   for (const int32_t s : tree.Path(leaf.segment)) {
     const Segment& segment = tree.segments[static_cast<size_t>(s)];
-    if (segment.author != Author::kPolicy) continue;
+    if (!kTrained.Contains(segment.author)) continue;
     r.tokens.insert(r.tokens.end(), segment.tokens.begin(), segment.tokens.end());
     r.logp.insert(r.logp.end(), segment.logp.begin(), segment.logp.end());
     r.entropy.insert(r.entropy.end(), segment.entropy.begin(), segment.entropy.end());
+    r.logp.resize(r.tokens.size());  // nothing is recorded of an expert: 0
+    r.entropy.resize(r.tokens.size());
     r.sample = segment.sample;
   }
   return r;

@@ -19,6 +19,8 @@
 #include "objective/objective.h"
 #include "rollout/rollout.h"
 #include "train/checkpoint.h"
+#include "train/critic.h"
+#include "train/foreign_rows.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
@@ -55,6 +57,8 @@ struct StepBatch {
   double seconds_rollout = 0, seconds_reward = 0;
 };
 
+constexpr const char* kReplayFile = "replay.cbor";
+
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
 
@@ -71,7 +75,9 @@ class Trainer {
  public:
   Trainer(const Recipe& recipe, std::string run_folder);
   void Restore(int64_t checkpoint) {
-    at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_);
+    at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_, OtherModels());
+    if (const auto file = at_.files.find(kReplayFile); file != at_.files.end())
+      replay_.Load(file->second, CheckpointFolder(run_folder_, checkpoint) + "/" + kReplayFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -80,11 +86,15 @@ class Trainer {
 
  private:
   StepBatch Collect(int64_t step);
+  void AddReplays(int64_t step, StepBatch* batch);
   RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
   void Judge(const Prompt& prompt, Tree* tree);
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
+  void UpdateCritic(StepBatch* batch);
+  int64_t MiniBatchGroups(int64_t n) const;
+  std::vector<SecondModel> OtherModels();
   Metrics Measure(const StepBatch& batch, const UpdateResult& update) const;
   void RunSteps(MetricsLog* log);
   void Record(MetricsLog* log, Metrics metrics, Stopwatch* watch);
@@ -102,6 +112,8 @@ class Trainer {
   Optimizer optimizer_;
   std::unique_ptr<Updater> updater_;
   std::unique_ptr<TreePasses> reference_passes_;
+  std::unique_ptr<Critic> critic_;  // where a method needs values
+  ReplayStore replay_;
   Progression at_;
   StepBatch batch_;                         // of the last step, for rollouts/
   bool whole_ = true;                       // weights and at_ are those of a whole, recorded step
@@ -115,12 +127,15 @@ Metrics Trainer::Step() {
   Credit(&batch_);                 // rewards -> an advantage for every token
   whole_ = false;
   Stopwatch watch;
+  if (critic_) UpdateCritic(&batch_);
+  const double critic_seconds = watch.Lap();
   const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
   Metrics metrics = Measure(batch_, update);
   metrics["timing_s/update_actor"] = seconds;
+  if (critic_) metrics["timing_s/update_critic"] = critic_seconds;
   for (const char* stage : kLossAndBatchStages) {
     if (const ConfigNode* node = recipe_.resolved.Find(stage))
       UpdateControllers(*node, stage, metrics, &at_.state);
@@ -164,15 +179,21 @@ StepBatch Trainer::Collect(int64_t step) {
     ++batch.rounds;
     batch.sampled_groups += per_round;
     for (size_t i = 0; i < trees.size(); ++i) {
+      const size_t own = trees[i].leaves.size();
+      if (recipe_.expert.rows > 0) {
+        const auto& eos = policy_.model->config().eos_token_ids;
+        AddExpertRow(*policy_.tokenizer, prompts[i], eos.empty() ? -1 : eos.front(),
+                     recipe_.rollout.options.max_tokens, &trees[i]);
+      }
       Judge(prompts[i], &trees[i]);
       int64_t right = 0;
-      for (const Leaf& leaf : trees[i].leaves) {
+      for (const Leaf& leaf : std::span(trees[i].leaves).first(own)) {
         ++batch.verdicts[static_cast<int>(leaf.verdict)];
         ++batch.sampled;
         right += leaf.verdict == Verdict::kRight;
       }
       batch.solve_none += right == 0;
-      batch.solve_all += right == static_cast<int64_t>(trees[i].leaves.size());
+      batch.solve_all += right == static_cast<int64_t>(own);
       // In the order of the prompts, whichever group was sampled first; a surplus is dropped.
       if (static_cast<int64_t>(batch.trees.size()) == wanted || !selector_->Keep(trees[i]))
         continue;
@@ -181,7 +202,35 @@ StepBatch Trainer::Collect(int64_t step) {
     }
     batch.seconds_reward += watch.Lap();
   }
+  AddReplays(step, &batch);
   return batch;
+}
+
+// Groups of earlier steps, spread evenly between the new ones, so that every mini-batch has its
+// share.
+void Trainer::AddReplays(int64_t step, StepBatch* batch) {
+  if (recipe_.replay.groups == 0) return;
+  auto replays =
+      replay_.Draw(step, StreamKey(recipe_.seed, Stream::kReplay)[static_cast<uint64_t>(step)]);
+  for (size_t i = 0; i < batch->trees.size(); ++i)
+    replay_.Admit(step, batch->prompts[i], batch->trees[i]);
+  const auto own = static_cast<int64_t>(batch->trees.size()),
+             added = static_cast<int64_t>(replays.size());
+  std::vector<Prompt> prompts;
+  std::vector<Tree> trees;
+  int64_t next = 0;
+  for (int64_t i = 0; i < own; ++i) {
+    prompts.push_back(std::move(batch->prompts[static_cast<size_t>(i)]));
+    trees.push_back(std::move(batch->trees[static_cast<size_t>(i)]));
+    for (; next < added && next * own < added * (i + 1); ++next) {
+      prompts.push_back(std::move(replays[static_cast<size_t>(next)].prompt));
+      trees.push_back(std::move(replays[static_cast<size_t>(next)].tree));
+    }
+  }
+  batch->prompts = std::move(prompts);
+  batch->trees = std::move(trees);
+  batch->terms.push_back({"replay/groups", static_cast<double>(added), 1});
+  batch->terms.push_back({"replay/stored", static_cast<double>(replay_.size()), 1});
 }
 
 RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) {
@@ -217,7 +266,7 @@ void Trainer::Judge(const Prompt& prompt, Tree* tree) {
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
     if (overlong.name != "soft") continue;
-    const auto length = static_cast<int64_t>(tree->PolicyTokens(leaf).size());
+    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size());
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
@@ -262,6 +311,7 @@ void Trainer::Credit(StepBatch* batch) {
     const auto fields = ScoreTrees(reference_passes_.get(), trees, kWanted, temperature, micro);
     rows.logp_ref = LeafRows(trees, fields[0]);
   }
+  if (critic_) rows.value = critic_->Values(trees);
   if (!needs.behaviour.empty()) {
     const auto fields = ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
     for (size_t i = 0; i < fields.size(); ++i)
@@ -286,14 +336,56 @@ void Trainer::Credit(StepBatch* batch) {
   advantage_.Apply(&rows, context);
 }
 
+// Of a batch of n groups. Replayed groups make mini-batches larger, not more.
+int64_t Trainer::MiniBatchGroups(int64_t n) const {
+  const int64_t own = recipe_.data.prompts_per_step, mini = recipe_.update.mini_batch_prompts;
+  if (mini == 0) return n;
+  const int64_t updates = (own + mini - 1) / mini;
+  return n == own ? mini : (n + updates - 1) / updates;
+}
+
+// The critic learns first, on all mini-batches, as in verl.
+void Trainer::UpdateCritic(StepBatch* batch) {
+  const auto trees = Pointers(batch->trees);
+  const auto n = static_cast<int64_t>(trees.size());
+  const int64_t mini = MiniBatchGroups(n);
+  if (batch->rows.value_target.empty()) {
+    throw Error(fmt::format("step {}", at_.step + 1),
+                "a critic is trained but no advantage made targets for it",
+                "use advantage: {name: gae}");
+  }
+  for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
+    for (int64_t begin = 0; begin < n; begin += mini) {
+      const int64_t end = std::min(n, begin + mini);
+      const auto part =
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      AddTerms(critic_->MiniBatch(part, Part(batch->rows, begin, end)), &batch->terms);
+    }
+  }
+  Summary values, targets;
+  for (size_t t = 0; t < batch->rows.mask.size(); ++t) {
+    if (batch->rows.mask[t] == 0) continue;
+    values.Add(batch->rows.value[t]);
+    targets.Add(batch->rows.value_target[t]);
+  }
+  batch->terms.push_back({"critic/values/mean", values.mean(), 1});
+  batch->terms.push_back({"critic/returns/mean", targets.mean(), 1});
+  batch->terms.push_back({"critic/vf_explained_var", ExplainedVariance(batch->rows), 1});
+}
+
+std::vector<SecondModel> Trainer::OtherModels() {
+  if (!critic_) return {};
+  return {{"critic", critic_->model(), critic_->optimizer()}};
+}
+
 UpdateResult Trainer::Update(const StepBatch& batch) {
   const auto trees = Pointers(batch.trees);
   const auto n = static_cast<int64_t>(trees.size());
-  const int64_t mini =
-      recipe_.update.mini_batch_prompts > 0 ? recipe_.update.mini_batch_prompts : n;
+  const int64_t mini = MiniBatchGroups(n);
   updater_->SetObjective(objective_.get());
   UpdateResult sum;
   sum.terms = batch.terms;
+  if (critic_ && at_.step < recipe_.critic.warmup_steps) return sum;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
@@ -325,9 +417,10 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
 Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) const {
   Summary score, reward, advantage, response, prompt, entropy;
   const Rows& rows = batch.rows;
-  int64_t truncated = 0;
-  const int64_t num_leaves = rows.num_rows();
-  for (int64_t s = 0; s < num_leaves; ++s) {
+  int64_t truncated = 0, num_leaves = 0;
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    if (rows.foreign[s]) continue;
+    ++num_leaves;
     score.Add(rows.score[s]);
     reward.Add(rows.reward[s]);
     response.Add(static_cast<double>(rows.length(s)));
@@ -336,10 +429,14 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
   for (size_t t = 0; t < rows.adv.size(); ++t) {
     if (rows.mask[t] != 0) advantage.Add(rows.adv[t]);
   }
+  int64_t kept = 0;
   for (const Tree& tree : batch.trees) {
+    if (tree.segments.back().author == Author::kReplay) continue;
+    ++kept;
     const auto length = static_cast<double>(tree.segments[0].tokens.size());
     for (size_t l = 0; l < tree.leaves.size(); ++l) prompt.Add(length);
     for (const Segment& segment : tree.segments) {
+      if (segment.author != Author::kPolicy) continue;
       for (const float e : segment.entropy) entropy.Add(e);
     }
   }
@@ -364,7 +461,7 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
         static_cast<double>(batch.sampled);
   }
   m["select/rounds"] = static_cast<double>(batch.rounds);
-  m["select/kept"] = static_cast<double>(batch.trees.size());
+  m["select/kept"] = static_cast<double>(kept);
   m["select/sampled"] = static_cast<double>(batch.sampled_groups);
   m["batch/solve_none"] =
       static_cast<double>(batch.solve_none) / static_cast<double>(batch.sampled_groups);
@@ -409,8 +506,9 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 }
 
 void Trainer::Save() {
+  if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
-                 recipe_.trainer.keep_checkpoints);
+                 recipe_.trainer.keep_checkpoints, OtherModels());
 }
 
 void Trainer::RunSteps(MetricsLog* log) {
@@ -457,19 +555,32 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
       order_(prompts_->size(), recipe.seed),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
-      optimizer_(policy_.model->layout()) {
+      optimizer_(policy_.model->layout()),
+      replay_(recipe.replay) {
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
   const int64_t mini = update.mini_batch_prompts > 0 ? update.mini_batch_prompts : prompts;
   const int64_t per_step = update.epochs * ((prompts + mini - 1) / mini);
   MakeStages();
-  updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
-                                       recipe.trainer.steps * per_step,
-                                       recipe.rollout.options.sampling.score_temperature(),
-                                       update.micro_batch_tokens, update.recompute);
   Needs needs = objective_->needs();
   needs.Add(reward_shaping_.needs());
   needs.Add(advantage_.needs());
+  const int64_t without_policy =
+      needs.values ? std::min(recipe.critic.warmup_steps, recipe.trainer.steps) : 0;
+  updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
+                                       (recipe.trainer.steps - without_policy) * per_step,
+                                       recipe.rollout.options.sampling.score_temperature(),
+                                       update.micro_batch_tokens, update.recompute);
+  if (needs.values) {
+    critic_ = std::make_unique<Critic>(
+        recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
+        ParseComputeType(recipe.compute), recipe.critic, recipe.trainer.steps * per_step,
+        update.micro_batch_tokens, update.recompute);
+    if (critic_->model()->config().vocab_size != policy_.model->config().vocab_size) {
+      throw Error(critic_->folder(), "the critic's vocabulary is not the policy's",
+                  "choose a critic.model with the same tokenizer");
+    }
+  }
   if (needs.reference) {
     reference_ = LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/false);
     reference_passes_ = std::make_unique<TreePasses>(reference_.model.get(), false);

@@ -191,6 +191,30 @@ TEST_F(TrainerTest, StatefulStagesResume) {
 }
 
 // In a process of its own, since a request to stop cannot be taken back.
+TEST_F(TrainerTest, PpoWithACriticSameBytesAndResumed) {
+  const std::vector<std::string> ppo = {"advantage={name: gae, lambda: 0.95}",
+                                        "critic={warmup_steps: 1, optimizer: {lr: 3.0e-3}}"};
+  auto more = ppo;
+  more.emplace_back("threads=1");
+  Train(Make("base", more));
+  more = ppo;
+  more.insert(more.end(), {"threads=2", "update.micro_batch_tokens=100000"});
+  Train(Make("two", more));
+  CopyAsKilled(Run("base"), Run("killed"), 2);
+  Resume(Run("killed"));
+  for (const char* other : {"two", "killed"}) {
+    ExpectSameRuns("base", other, 4);
+    for (const char* file : {"/critic/model.safetensors", "/critic/trainer.safetensors"}) {
+      EXPECT_EQ(ReadFile(CheckpointFolder(Run("base"), 4) + file),
+                ReadFile(CheckpointFolder(Run(other), 4) + file));
+    }
+  }
+  EXPECT_EQ(ReadMetrics(Run("base"), 1).at("actor/grad_norm"), 0);  // the critic alone
+  EXPECT_GT(ReadMetrics(Run("base"), 2).at("actor/grad_norm"), 0);
+  EXPECT_GT(ReadMetrics(Run("base"), 1).at("critic/vf_loss"), 0);
+  EXPECT_NE(ReadMetrics(Run("base"), 4).at("critic/values/mean"), 0);
+}
+
 TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_EXIT(

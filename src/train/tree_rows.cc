@@ -25,11 +25,12 @@ Rows MakeRows(std::span<const Tree* const> trees) {
               ? -1
               : answers.emplace(leaf.answer, static_cast<int32_t>(answers.size())).first->second);
       int32_t turn = -1, sample = 0;
-      bool foreign = false;
+      bool foreign = false, replayed = false;
       for (const int32_t s : tree->Path(leaf.segment)) {
         const Segment& segment = tree->segments[static_cast<size_t>(s)];
         if (!kTrained.Contains(segment.author)) continue;
-        foreign = foreign || segment.author == Author::kExpert;
+        foreign = foreign || segment.author != Author::kPolicy;
+        replayed = replayed || segment.author == Author::kReplay;
         // A branch goes on with the turn of its parent.
         const bool goes_on =
             segment.parent >= 0 &&
@@ -51,11 +52,13 @@ Rows MakeRows(std::span<const Tree* const> trees) {
       }
       rows.sample.push_back(sample);
       rows.foreign.push_back(foreign);
+      rows.replayed.push_back(replayed);
       rows.begin.push_back(static_cast<int64_t>(rows.token.size()));
     }
     rows.group_begin.push_back(static_cast<int64_t>(rows.reward.size()));
   }
   rows.adv.assign(rows.token.size(), 0.0);
+  rows.token_reward.assign(rows.token.size(), 0.0);
   rows.weight.assign(rows.token.size(), 1.0);
   rows.mask.assign(rows.token.size(), 1.0);
   return rows;

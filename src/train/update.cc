@@ -6,6 +6,8 @@
 #include <bit>
 #include <cmath>
 
+#include "model/value_head.h"
+
 namespace rlvr {
 namespace {
 
@@ -116,12 +118,9 @@ std::vector<std::vector<float>> TreePasses::Backward(
     float temperature, std::span<const Statistic> wanted,
     const std::vector<std::vector<float>>& coefficients, Gradient* gradient) {
   const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
-  std::vector<int64_t> rows;
+  const std::vector<int64_t> rows = PredictionRows();
   std::vector<int32_t> targets;
-  for (const Prediction& p : packed_.predictions) {
-    rows.push_back(p.row);
-    targets.push_back(p.target);
-  }
+  for (const Prediction& p : packed_.predictions) targets.push_back(p.target);
   std::vector<std::vector<float>> values(wanted.size(), std::vector<float>(rows.size()));
   const std::vector<std::span<const float>> in(coefficients.begin(), coefficients.end());
   const std::vector<std::span<float>> out(values.begin(), values.end());
@@ -132,6 +131,26 @@ std::vector<std::vector<float>> TreePasses::Backward(
   rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
                  gradient->body());
   return values;
+}
+
+std::vector<int64_t> TreePasses::PredictionRows() const {
+  std::vector<int64_t> rows;
+  for (const Prediction& p : packed_.predictions) rows.push_back(p.row);
+  return rows;
+}
+
+std::vector<float> TreePasses::Values() const {
+  return ValueForward(*model_, {hidden_.data(), packed_.batch.size(), model_->config().hidden_size},
+                      PredictionRows());
+}
+
+void TreePasses::BackwardValues(const std::vector<float>& coefficients, Gradient* gradient) {
+  const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
+  dhidden_.Resize(T * D);
+  ValueBackward(*model_, {hidden_.data(), T, D}, PredictionRows(), coefficients,
+                {dhidden_.data(), T, D}, gradient->body());
+  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
+                 gradient->body());
 }
 
 Updater::Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,

@@ -36,9 +36,16 @@ class TreePasses {
                                            const std::vector<std::vector<float>>& coefficients,
                                            Gradient* gradient);
 
+  // The same of a critic (model/value_head.h): one value for every prediction, of the state before
+  // its token; and the gradient of sum coefficient * value.
+  std::vector<float> Values() const;
+  void BackwardValues(const std::vector<float>& coefficients, Gradient* gradient);
+
   const PackedTrees& packed() const { return packed_; }  // of the last Forward
 
  private:
+  std::vector<int64_t> PredictionRows() const;
+
   const Model* model_;
   KvCache cache_;
   Workspace workspace_;

@@ -14,6 +14,8 @@ const char* ToString(Author author) {
       return "environment";
     case Author::kExpert:
       return "expert";
+    case Author::kReplay:
+      return "replay";
   }
   return "?";
 }
@@ -62,10 +64,10 @@ int64_t Tree::StartPosition(int32_t segment) const {
   return PathLength(segment) - static_cast<int64_t>(segments[segment].tokens.size());
 }
 
-std::vector<int32_t> Tree::PolicyTokens(const Leaf& leaf) const {
+std::vector<int32_t> Tree::ResponseTokens(const Leaf& leaf) const {
   std::vector<int32_t> tokens;
   for (int32_t s : Path(leaf.segment)) {
-    if (segments[s].author != Author::kPolicy) continue;
+    if (!kTrained.Contains(segments[s].author)) continue;
     tokens.insert(tokens.end(), segments[s].tokens.begin(), segments[s].tokens.end());
   }
   return tokens;

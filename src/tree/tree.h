@@ -10,7 +10,8 @@
 
 namespace rlvr {
 
-enum class Author : uint8_t { kPrompt, kPolicy, kEnvironment, kExpert };
+// kReplay: the policy of an earlier step; the segment keeps what sampling recorded then.
+enum class Author : uint8_t { kPrompt, kPolicy, kEnvironment, kExpert, kReplay };
 const char* ToString(Author author);
 
 // A set of authors.
@@ -25,9 +26,10 @@ constexpr Authors operator|(Authors a, Authors b) {
   a.bits |= b.bits;
   return a;
 }
-// Whose tokens reinforcement learning trains: the policy's, and those of an expert where a recipe
-// adds its rows.
-inline constexpr Authors kTrained = Authors(Author::kPolicy) | Author::kExpert;
+// Whose tokens reinforcement learning trains: the policy's, and those of an expert or of earlier
+// steps where a recipe adds their rows.
+inline constexpr Authors kTrained =
+    Authors(Author::kPolicy) | Authors(Author::kExpert) | Author::kReplay;
 
 // Why a trajectory ended.
 enum class Finish : uint8_t { kStop, kLength, kAborted };
@@ -42,7 +44,8 @@ struct Segment {
   int32_t parent = -1;  // index in Tree::segments, always smaller than its own; -1 for the root
   Author author = Author::kPrompt;
   std::vector<int32_t> tokens;  // [n]
-  std::vector<float> logp;  // [n] for kPolicy, else empty: log softmax(z / T) of the sampled token
+  std::vector<float>
+      logp;  // [n] for kPolicy and kReplay, else empty: log softmax(z / T) of the sampled token
   std::vector<float> entropy;       // [n] likewise, nats
   std::vector<float> sampler_logp;  // [n] only where the sampler departed from softmax(z / T)
                                     // (top-k, top-p, min-p)
@@ -70,9 +73,8 @@ struct Tree {
   std::vector<int32_t> Path(int32_t segment) const;  // segment indices, root first
   int64_t PathLength(int32_t segment) const;         // tokens from the root to the segment's end
   int64_t StartPosition(int32_t segment) const;      // path position of its first token
-  std::vector<int32_t> PolicyTokens(
-      const Leaf& leaf) const;  // tokens on the path written by the policy
-  int64_t NumTokens() const;    // each segment once
+  std::vector<int32_t> ResponseTokens(const Leaf& leaf) const;  // on the path, of kTrained authors
+  int64_t NumTokens() const;                                    // each segment once
 };
 
 }  // namespace rlvr

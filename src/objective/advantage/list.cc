@@ -1,4 +1,5 @@
 // The advantages there are: one line a method, sorted by name.
+#include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
 #include "objective/batch_stage.h"
@@ -8,8 +9,9 @@ namespace rlvr {
 const MethodList<BatchStage>& AdvantageList() {
   static const auto list = [] {
     MethodList<BatchStage> l("advantage");
-    l.AddAll<BatchStageOf,  //
-             GroupCentered, GroupNormalized>();
+    l.Add<Gae, BatchStageOf>();
+    l.Add<GroupCentered, BatchStageOf>();
+    l.Add<GroupNormalized, BatchStageOf>();
     return l;
   }();
   return list;
