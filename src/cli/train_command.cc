@@ -50,7 +50,7 @@ void AddRecipeCommand(CLI::App& app, const std::string& name, const std::string&
 
 void AddTrain(CLI::App& app, Action* action) {
   AddRecipeCommand(app, "train", "Train a model by reinforcement learning",
-                   "rlvr train quickstart trainer.steps=20 seed=1", Train, action);
+                   "rlvr train quickstart trainer.steps=20 update.lr=1e-4", Train, action);
 }
 
 void AddPretrain(CLI::App& app, Action* action) {
