@@ -196,6 +196,9 @@ TEST(RowStats, SameBitsEverywhere) {
         RowGradient(z, s, temperature, {.constant = 0.3f, .log_slope = -1.7f}, d);
         for (float v : {s.max, s.sum, s.lse, s.entropy, static_cast<float>(s.argmax)})
           d.push_back(v);
+        Floats weights(V);
+        RowWeights(z, s, temperature, weights);
+        d.insert(d.end(), weights.begin(), weights.end());
         return d;
       });
     }

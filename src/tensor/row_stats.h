@@ -34,10 +34,16 @@ struct DenseGradient {
 void RowGradient(std::span<const float> logits, const RowStats& stats, float temperature,
                  const DenseGradient& gradient, std::span<float> dlogits);
 
+// weights_i = ExpF(z_i - max): what sampling draws from.
+void RowWeights(std::span<const float> logits, const RowStats& stats, float temperature,
+                std::span<float> weights);
+
 namespace ref {
 RowStats ComputeRowStats(std::span<const float> logits, float temperature);
 void RowGradient(std::span<const float> logits, const RowStats& stats, float temperature,
                  const DenseGradient& gradient, std::span<float> dlogits);
+void RowWeights(std::span<const float> logits, const RowStats& stats, float temperature,
+                std::span<float> weights);
 }  // namespace ref
 }  // namespace rlvr
 #endif  // RLVR_TENSOR_ROW_STATS_H_
