@@ -1,5 +1,6 @@
 #include "base/config_difference.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
@@ -27,6 +28,9 @@ bool SameValue(const std::string& a, const std::string& b) {
   return *a_end == '\0' && *b_end == '\0' && x == y;
 }
 
+// "update" of "update.lr"
+std::string Section(const std::string& key) { return key.substr(0, key.find('.')); }
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> FlattenConfig(const ConfigNode& node) {
@@ -53,6 +57,12 @@ std::vector<ConfigDifference> DifferentKeys(const std::vector<ConfigNode>& confi
       break;
     }
   }
+  // A key that only a later configuration has stands with its section.
+  std::map<std::string, size_t> rank;
+  for (const ConfigDifference& row : different) rank.emplace(Section(row.key), rank.size());
+  std::stable_sort(different.begin(), different.end(), [&](const auto& a, const auto& b) {
+    return rank.at(Section(a.key)) < rank.at(Section(b.key));
+  });
   return different;
 }
 

@@ -18,8 +18,8 @@ struct ConfigDifference {
   std::string key;
   std::vector<std::string> values;  // one per configuration; "" where it lacks the key
 };
-// Keys whose values are not the same in all, in the order in which they first occur. Numbers are
-// compared by value: 1e-4 is 0.0001.
+// Keys whose values are not the same in all, by section in the order in which they first occur.
+// Numbers are compared by value: 1e-4 is 0.0001.
 std::vector<ConfigDifference> DifferentKeys(const std::vector<ConfigNode>& configs);
 
 }  // namespace rlvr

@@ -100,17 +100,34 @@ std::string DifferenceCell(const Interval& d, bool baseline) {
                           100 * d.mean, 100 * d.low, 100 * d.high));
 }
 
+std::string Table(const std::vector<std::string>& head, const std::string& rows) {
+  std::string html = "<div class=\"card scroll\"><table class=\"even\"><tr><th>recipe</th>";
+  for (const std::string& name : head) html += "<th class=\"num\">" + name + "</th>";
+  return html + "</tr>" + rows + "</table></div>\n";
+}
+
 std::string ResultTable(const ComparisonResult& result) {
   std::string rows;
   for (size_t i = 0; i < result.recipes.size(); ++i) {
     const RecipeResult& r = result.recipes[i];
-    std::string by_seed;
-    for (const double v : r.avg_by_seed)
-      by_seed += fmt::format("{}{:.1f}", by_seed.empty() ? "" : " ", 100 * v);
     rows += "<tr><td>" + EscapeHtml(r.name) + "</td>" + PercentCell(r.avg) +
             DifferenceCell(r.avg_difference, i == 0) + PercentCell(r.pass) +
             DifferenceCell(r.pass_difference, i == 0) + PercentCell(r.maj) +
-            DifferenceCell(r.maj_difference, i == 0) + Cell(by_seed) +
+            DifferenceCell(r.maj_difference, i == 0) + "</tr>";
+  }
+  const auto at_k = [&](const char* name) { return fmt::format("{}@{}", name, result.k); };
+  return Table({at_k("avg"), "difference", at_k("pass"), "difference", at_k("maj"), "difference"},
+               rows);
+}
+
+// What the recipes are like besides being right, and what they cost.
+std::string CostTable(const ComparisonResult& result) {
+  std::string rows;
+  for (const RecipeResult& r : result.recipes) {
+    std::string by_seed;
+    for (const double v : r.avg_by_seed)
+      by_seed += fmt::format("{}{:.1f}", by_seed.empty() ? "" : " &middot; ", 100 * v);
+    rows += "<tr><td>" + EscapeHtml(r.name) + "</td>" + Cell(by_seed) +
             Cell(fmt::format("{:.3f}", r.entropy)) +
             Cell(fmt::format("{:.1f}", r.response_length)) +
             Cell(FormatValue(r.clip_ratio, Unit::kPercent)) +
@@ -118,16 +135,9 @@ std::string ResultTable(const ComparisonResult& result) {
             Cell(FormatValue(r.trained_tokens, Unit::kNumber)) + Cell(FormatDuration(r.seconds)) +
             "</tr>";
   }
-  const int64_t k = result.k;
-  return fmt::format(
-      "<div class=\"card scroll\"><table><tr><th>recipe</th><th class=\"num\">avg@{0}</th>"
-      "<th class=\"num\">difference</th><th class=\"num\">pass@{0}</th>"
-      "<th class=\"num\">difference</th><th class=\"num\">maj@{0}</th>"
-      "<th class=\"num\">difference</th><th class=\"num\">avg@{0} by seed</th>"
-      "<th class=\"num\">entropy</th><th class=\"num\">length</th><th class=\"num\">cut</th>"
-      "<th class=\"num\">tokens sampled</th><th class=\"num\">trained</th>"
-      "<th class=\"num\">time</th></tr>{1}</table></div>\n",
-      k, rows);
+  return Table({fmt::format("avg@{} by seed", result.k), "entropy", "length", "cut",
+                "tokens sampled", "tokens trained", "time"},
+               rows);
 }
 
 // The difference of every recipe to the baseline as a dot with its interval, beside the line of 0.
@@ -148,8 +158,8 @@ std::string DifferencePlot(const ComparisonResult& result) {
     const double points = std::fabs(tick) < 1e-12 ? 0 : 100 * tick;
     svg += fmt::format(
         "<path class=\"grid\" d=\"M{0:.1f} {1}V{2}\"{5}/><text class=\"x\" x=\"{0:.1f}\" y=\"{3}\">"
-        "{4:+.3g}</text>",
-        x(tick), kTop, bottom, bottom + 18, points,
+        "{4}</text>",
+        x(tick), kTop, bottom, bottom + 18, points == 0 ? "0" : fmt::format("{:+.3g}", points),
         points == 0 ? " style=\"stroke:var(--soft)\"" : "");
   }
   for (size_t i = 1; i < result.recipes.size(); ++i) {
@@ -163,7 +173,8 @@ std::string DifferencePlot(const ComparisonResult& result) {
   }
   return fmt::format(
       "<figure class=\"card\"><h3>Points of avg@{} above or below {}</h3><svg viewBox=\"0 0 640 "
-      "{}\" role=\"img\" aria-label=\"Differences to the baseline\">{}</svg><figcaption>Paired by "
+      "{}\" style=\"max-width:640px\" role=\"img\" aria-label=\"Differences to the "
+      "baseline\">{}</svg><figcaption>Paired by "
       "seed and held-out problem; the line is the 95 % interval. A line that crosses 0 has not "
       "told the two apart.</figcaption></figure>\n",
       result.k, EscapeHtml(result.recipes[0].name), bottom + 26, svg);
@@ -223,10 +234,11 @@ std::string ComparisonPage(const ComparisonResult& result) {
          fact("seeds", fmt::format("{}", fmt::join(result.files.seeds, " "))) +
          fact("steps", result.steps) + fact("held-out problems", result.num_prompts) +
          fact("samples of each", result.k) + "</div>\n<h2>Result after the last step</h2>" + words +
-         Notices(result) + ResultTable(result) +
+         ResultTable(result) +
          "<p>Intervals are 95 %, by a bootstrap that resamples seeds and held-out problems; a "
          "difference is in points and paired by seed and problem. Tokens and time are of one "
          "run.</p>\n" +
+         CostTable(result) + Notices(result) +
          (result.recipes.size() > 1 ? DifferencePlot(result) : "") +
          "<h2>Curves</h2><p>Mean over seeds; the band goes from the lowest to the highest seed." +
          (result.recipes.size() > kMostCurves

@@ -77,6 +77,7 @@ Consolas,monospace}
 .by-advantage .tokens i.n{background:rgb(var(--neg)/calc(var(--a,0)*.55))}
 .by-entropy .tokens i{background:rgb(var(--hot)/calc(var(--e)*.8))}
 .by-logp .tokens i{background:rgb(var(--hot)/calc(var(--l)*.8))}
+.even{margin:0}.even th,.even td:first-child{white-space:nowrap}.even tr:last-child td{border:0}
 .better{color:var(--good)}.worse{color:var(--bad)}
 .warn{margin:12px 0;border-left:4px solid rgb(var(--hot))}.warn.soft{border-left-color:var(--soft)}
 .warn ul{margin:6px 0 0;padding-left:20px}

@@ -4,12 +4,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -130,7 +131,7 @@ class FolderLock {
   explicit FolderLock(const std::string& folder) {
     MakeDirectories(folder);
     file_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file_ < 0) throw Error(folder, std::string("cannot open: ") + strerror(errno), "");
+    if (file_ < 0) throw Error(folder, std::string("cannot open: ") + std::strerror(errno), "");
     // A process that was just killed may take a moment to go.
     for (int attempt = 0; flock(file_, LOCK_EX | LOCK_NB) != 0; ++attempt) {
       if (attempt == 30) {
