@@ -54,8 +54,15 @@ void CheckRequest(const ComparisonRequest& request) {
   }
 }
 
+// The recipe file's stem: it names folders, table rows and curves.
 std::string Label(const std::string& recipe) {
-  return fs::path(FindRecipe(recipe)).stem().string();
+  const std::string label = fs::path(FindRecipe(recipe)).stem().string();
+  const bool plain = std::all_of(label.begin(), label.end(), [](unsigned char c) {
+    return std::isalnum(c) || std::strchr("._+-", c) != nullptr;
+  });
+  if (plain) return label;
+  throw Error(recipe, "'" + label + "' cannot name a folder and a curve",
+              "name the recipe's file with letters, digits and . _ + -");
 }
 
 // The settings by which held-out answers are judged, as overrides.

@@ -133,7 +133,7 @@ TEST_F(ComparisonTest, RefusesWhatCannotBeCompared) {
   EXPECT_NE(WhatOf(Request({"update.lrr=3"})).find("did you mean 'lr'"), std::string::npos);
   Write("odd name.yaml", "extends: a.yaml\n");
   request.recipes[1] = folder_.path() + "/odd name.yaml";
-  EXPECT_NE(WhatOf(request).find("cannot name a folder"), std::string::npos);
+  EXPECT_NE(WhatOf(request).find("cannot name a folder"), std::string::npos) << WhatOf(request);
 }
 
 TEST_F(ComparisonTest, KeepsFinishedRunsAndRefusesChangedOnes) {
