@@ -233,8 +233,9 @@ std::string ComparisonPage(const ComparisonResult& result) {
          fact("recipes", result.recipes.size()) +
          fact("seeds", fmt::format("{}", fmt::join(result.files.seeds, " "))) +
          fact("steps", result.steps) + fact("held-out problems", result.num_prompts) +
-         fact("samples of each", result.k) + "</div>\n<h2>Result after the last step</h2>" + words +
-         ResultTable(result) +
+         fact("samples of each", result.k) +
+         fact("avg before training", FormatValue(BeforeTraining(result), Unit::kPercent)) +
+         "</div>\n<h2>Result after the last step</h2>" + words + ResultTable(result) +
          "<p>Intervals are 95 %, by a bootstrap that resamples seeds and held-out problems; a "
          "difference is in points and paired by seed and problem. Tokens and time are of one "
          "run.</p>\n" +

@@ -16,6 +16,9 @@ std::string ComparisonPage(const ComparisonResult& result);
 // Writes FOLDER/compare.json and FOLDER/compare.html atomically and returns the page's path.
 std::string WriteComparison(const ComparisonResult& result);
 
+// The baseline's held-out accuracy at step 0, mean over seeds; NaN if it was not measured.
+double BeforeTraining(const ComparisonResult& result);
+
 // "grpo is 2.1 points below dapo: 95 % interval -3.9 to -0.3", or that they cannot be told apart.
 std::string DifferenceInWords(const ComparisonResult& result, const RecipeResult& recipe);
 

@@ -34,11 +34,15 @@ void WriteRun(const std::string& folder, const std::string& recipe,
                   "\"timing_s/gen\": 0.1, \"timing_s/step\": 3.5, \"perf/trained_tokens\": 50, "
                   "\"val/entropy\": {0}}}\n",
                   entropy, tokens_per_s));
-  WriteFileAtomically(
-      folder + "/eval/step_000002.json",
-      R"({"step": 2, "k": 2, "num_prompts": 2, "avg@2": {"mean": 0.75, "low": 0.5, "high": 1},
-          "pass@2": {"mean": 1, "low": 1, "high": 1}, "maj@2": {"mean": 1, "low": 1, "high": 1},
-          "mean_response_length": 12.5, "clip_ratio": 0.25})");
+  for (const auto& [step, mean] : {std::pair{0, 0.375}, std::pair{2, 0.75}}) {
+    WriteFileAtomically(fmt::format("{}/eval/step_{:06}.json", folder, step),
+                        fmt::format(R"({{"step": {}, "k": 2, "num_prompts": 2,
+                        "avg@2": {{"mean": {}, "low": 0.25, "high": 1}},
+                        "pass@2": {{"mean": 1, "low": 1, "high": 1}},
+                        "maj@2": {{"mean": 1, "low": 1, "high": 1}},
+                        "mean_response_length": 12.5, "clip_ratio": 0.25}})",
+                                    step, mean));
+  }
   std::string lines;
   for (const Sample& s : samples) {
     lines += fmt::format(
@@ -108,6 +112,8 @@ TEST_F(ComparisonTest, HandWorked) {
   EXPECT_EQ(result.differences[0].key, "loss.name");
   EXPECT_EQ(result.differences[1].key, "loss.eps");
 
+  EXPECT_EQ(BeforeTraining(result), 0.375);
+  EXPECT_EQ(a.curves.at("val/avg").by_seed[1], (std::vector<double>{0.375, 0.75}));
   const SeedCurves& curve = a.curves.at("actor/entropy");
   EXPECT_EQ(curve.x, (std::vector<double>{1, 2}));
   const SeedBand band = BandOverSeeds(curve);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -52,6 +53,13 @@ Json ToJson(const SeedCurves& curves) {
 
 }  // namespace
 
+double BeforeTraining(const ComparisonResult& result) {
+  const auto curve = result.recipes[0].curves.find("val/avg");
+  if (curve == result.recipes[0].curves.end() || curve->second.x[0] != 0)
+    return std::numeric_limits<double>::quiet_NaN();
+  return BandOverSeeds(curve->second).mean[0];
+}
+
 std::string DifferenceInWords(const ComparisonResult& result, const RecipeResult& recipe) {
   const Interval& d = recipe.avg_difference;
   const std::string interval =
@@ -85,6 +93,9 @@ std::string ComparisonText(const ComparisonResult& result) {
       "run.\n",
       result.num_prompts, result.k, result.files.seeds.size(),
       result.files.seeds.size() == 1 ? "" : "s", result.steps);
+  const double before = BeforeTraining(result);
+  if (std::isfinite(before))
+    text += fmt::format("Before training: avg@{} {:.1f} %.\n", result.k, 100 * before);
   for (size_t i = 1; i < result.recipes.size(); ++i)
     text += DifferenceInWords(result, result.recipes[i]) + "\n";
   for (const std::string& warning : result.warnings) text += "warning: " + warning + "\n";
