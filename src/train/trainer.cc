@@ -278,6 +278,10 @@ void Trainer::Credit(StepBatch* batch) {
   const RandomKey key = context.key;
   context.key = key[0];
   reward_shaping_.Apply(&rows, context);
+  size_t row = 0;  // rollouts/ shows the reward that trained
+  for (Tree& tree : batch->trees) {
+    for (Leaf& leaf : tree.leaves) leaf.reward = static_cast<float>(rows.reward[row++]);
+  }
   context.key = key[1];
   advantage_.Apply(&rows, context);
 }

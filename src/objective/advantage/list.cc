@@ -9,8 +9,7 @@ const MethodList<BatchStage>& AdvantageList() {
   static const auto list = [] {
     MethodList<BatchStage> l("advantage");
     l.AddAll<BatchStageOf,  //
-             GroupCentered,
-             GroupNormalized>();
+             GroupCentered, GroupNormalized>();
     return l;
   }();
   return list;

@@ -17,8 +17,7 @@ const MethodList<Controller>& ControllerList() {
   static const auto list = [] {
     MethodList<Controller> l("controller");
     l.AddAll<ControllerOf,  //
-             AdaptiveEntropy,
-             AdaptiveKl>();
+             AdaptiveEntropy, AdaptiveKl>();
     return l;
   }();
   return list;

@@ -9,8 +9,7 @@ const MethodList<PolicyLoss>& PolicyLossList() {
   static const auto list = [] {
     MethodList<PolicyLoss> l("policy_loss");
     l.AddAll<PolicyLossOf,  //
-             DecoupledClip,
-             PpoClip>();
+             DecoupledClip, PpoClip>();
     return l;
   }();
   return list;

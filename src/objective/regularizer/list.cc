@@ -9,8 +9,7 @@ const MethodList<Regularizer>& RegularizerList() {
   static const auto list = [] {
     MethodList<Regularizer> l("regularizer");
     l.AddAll<RegularizerOf,  //
-             EntropyBonus,
-             Kl>();
+             EntropyBonus, Kl>();
     return l;
   }();
   return list;

@@ -20,8 +20,7 @@ const MethodList<Selector>& SelectList() {
   static const auto list = [] {
     MethodList<Selector> l("select");
     l.AddAll<SelectorOf,  //
-             DynamicSampling,
-             NoSelection>();
+             DynamicSampling, NoSelection>();
     return l;
   }();
   return list;
