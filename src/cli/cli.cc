@@ -52,6 +52,7 @@ int RunCommandLine(int argc, char** argv) {
   AddGenerate(app, &action);
   AddRecipes(app, &action);
   AddReport(app, &action);
+  AddCompare(app, &action);
   AddReplay(app, &action);
   AddCheck(app, &action);
   AddDoctor(app, &action);

@@ -19,6 +19,7 @@ void AddEval(CLI::App& app, Action* action);
 void AddGenerate(CLI::App& app, Action* action);
 void AddRecipes(CLI::App& app, Action* action);
 void AddReport(CLI::App& app, Action* action);
+void AddCompare(CLI::App& app, Action* action);
 void AddReplay(CLI::App& app, Action* action);
 void AddCheck(CLI::App& app, Action* action);
 void AddDoctor(CLI::App& app, Action* action);

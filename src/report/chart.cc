@@ -129,10 +129,11 @@ std::string TooltipData(const ChartSpec& spec, const Axes& a) {
     series += "}";
   }
   return fmt::format(
-      "{{\"x\":{},\"x_name\":\"{}\",\"percent\":{},\"box\":[{},{},{},{}],\"range\":{},"
+      "{{\"x\":{},\"x_name\":\"{}\",\"band\":\"{}\",\"percent\":{},\"box\":[{},{},{},{}],\"range\":"
+      "{},"
       "\"series\":[{}]}}",
-      JsonArray(spec.x), spec.x_name, spec.unit == Unit::kPercent, kLeft, kTop, kRight, kBottom,
-      JsonArray({a.x_low, a.x_high, a.y_low, a.y_high}), series);
+      JsonArray(spec.x), spec.x_name, spec.band_name, spec.unit == Unit::kPercent, kLeft, kTop,
+      kRight, kBottom, JsonArray({a.x_low, a.x_high, a.y_low, a.y_high}), series);
 }
 
 // Over how many points a noisy series' bold line is a mean; 0: the values themselves are drawn.

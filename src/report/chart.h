@@ -20,9 +20,10 @@ struct ChartSpec {
   std::string caption;    // one line that says what to look for
   std::vector<double> x;  // [N], rising
   std::string x_name = "step";
-  std::vector<ChartSeries> series;  // at most four: four colours
+  std::vector<ChartSeries> series;  // at most eight: eight colours
   Unit unit = Unit::kNumber;
-  bool from_zero = false;  // the axis starts at 0
+  bool from_zero = false;                   // the axis starts at 0
+  std::string band_name = "95 % interval";  // what low and high are, for tooltips
 };
 
 // A <figure>. Series longer than 40 points that are noisy get a moving mean in bold over the raw

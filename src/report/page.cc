@@ -5,10 +5,12 @@ namespace rlvr {
 
 const char kChartStyle[] = R"css(
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b2130;--soft:#5d6779;--line:#e3e7ee;
---c0:#2563eb;--c1:#d9480f;--c2:#0f8a6a;--c3:#8b3fc4;--good:#0f8a4c;--bad:#c92a2a;
+--c0:#2563eb;--c1:#d9480f;--c2:#0f8a6a;--c3:#8b3fc4;--c4:#a67c00;--c5:#0b86a8;--c6:#d6336c;--c7:#66707f;
+--good:#0f8a4c;--bad:#c92a2a;
 --pos:37 150 84;--neg:220 60 60;--hot:232 121 12;--shadow:0 1px 2px #1b213014,0 4px 16px #1b21300a}
 @media(prefers-color-scheme:dark){:root{--bg:#10131a;--card:#181d27;--ink:#e7ebf3;--soft:#98a3b6;
---line:#2a3140;--c0:#74a0ff;--c1:#ff9a5c;--c2:#4fd0ab;--c3:#c697f5;--good:#4ade80;--bad:#ff8080;
+--line:#2a3140;--c0:#74a0ff;--c1:#ff9a5c;--c2:#4fd0ab;--c3:#c697f5;--c4:#e8c547;--c5:#4fc3e8;--c6:#ff86b4;--c7:#aab4c3;
+--good:#4ade80;--bad:#ff8080;
 --pos:52 180 104;--neg:230 80 80;--hot:240 140 30;--shadow:none}}
 svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
 svg .y{text-anchor:end}svg .x{text-anchor:middle}
@@ -20,6 +22,7 @@ svg circle,svg rect{fill:currentColor}
 svg .cursor line{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
 svg .cursor circle{stroke:var(--card);stroke-width:1.5}
 .c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}
+.c4{color:var(--c4)}.c5{color:var(--c5)}.c6{color:var(--c6)}.c7{color:var(--c7)}
 )css";
 
 const char kPageStyle[] = R"css(
@@ -74,6 +77,10 @@ Consolas,monospace}
 .by-advantage .tokens i.n{background:rgb(var(--neg)/calc(var(--a,0)*.55))}
 .by-entropy .tokens i{background:rgb(var(--hot)/calc(var(--e)*.8))}
 .by-logp .tokens i{background:rgb(var(--hot)/calc(var(--l)*.8))}
+.even{margin:0}.even th,.even td:first-child{white-space:nowrap}.even tr:last-child td{border:0}
+.better{color:var(--good)}.worse{color:var(--bad)}
+.warn{margin:12px 0;border-left:4px solid rgb(var(--hot))}.warn.soft{border-left-color:var(--soft)}
+.warn ul{margin:6px 0 0;padding-left:20px}
 details{margin-top:14px}summary{cursor:pointer;font-weight:600}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:13.5px;margin-top:10px}
@@ -144,7 +151,7 @@ const char kPageScript[] = R"js(
         if (s.y[best] === null) return;
         svgNode('circle', {cx: x, cy: toY(s.y[best]), r: 4, class: 'c' + i}, cursor);
         rows.push([s.name, text(s.y[best])]);
-        if (s.low) rows.push(['95 % interval', text(s.low[best]) + ' to ' + text(s.high[best])]);
+        if (s.low) rows.push([chart.band, text(s.low[best]) + ' to ' + text(s.high[best])]);
       });
       show(rows, event);
     });

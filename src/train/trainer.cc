@@ -633,6 +633,7 @@ void Train(const Recipe& recipe) {
 void Resume(const std::string& run_folder, const ResumeOptions& options) {
   Recipe recipe = LoadRunRecipe(run_folder);
   CheckIsa(run_folder, recipe, options.other_isa);
+  if (options.threads > 0) recipe.threads = options.threads;
   SetNumThreads(recipe.threads);
   if (recipe.kind != "rl") return ResumeSupervised(run_folder, recipe);
   Trainer trainer(recipe, run_folder);

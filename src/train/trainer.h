@@ -18,6 +18,7 @@ void Train(const Recipe& recipe);
 
 struct ResumeOptions {
   bool other_isa = false;  // go on even if this machine's instruction set may give other bits
+  int threads = 0;         // 0: the recipe's
 };
 // Goes on with a run of any kind from its latest checkpoint, or from the start if it has none. What
 // the folder holds of later steps is removed and made again, with the same bits.
