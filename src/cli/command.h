@@ -21,6 +21,7 @@ void AddRecipes(CLI::App& app, Action* action);
 void AddReport(CLI::App& app, Action* action);
 void AddReplay(CLI::App& app, Action* action);
 void AddCheck(CLI::App& app, Action* action);
+void AddCheckRecipe(CLI::App& check, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
 
 // A subcommand with its description and an example in the footer of its --help.
