@@ -42,8 +42,9 @@ struct CheckedStages {
 std::vector<CheckedProperty> CheckStages(const CheckedStages& stages,
                                          const CheckSettings& settings);
 
-// The stages of a recipe as they are in the middle of its run. Only of kind "rl": others have no
-// objective, and give an empty list.
+// The stages of a recipe as they are in the middle of its run, on three batches, one of them with a
+// bf16 model; the worst result of each property. Only of kind "rl": others have no objective, and
+// give an empty list.
 std::vector<CheckedProperty> CheckRecipe(const Recipe& recipe);
 
 }  // namespace rlvr
