@@ -243,69 +243,64 @@ CheckedProperty Checker::Gradient() const {
 CheckedProperty Checker::SameStatistics() const {
   Comparison c("statistics");
   const auto base = CheckStatistics(batch_, order_, wanted_, kMicroBatches[2]);
-  std::vector<Order> orders = Orders();
-  orders.push_back(order_);
-  for (const int threads : {1, 2}) {
+  const auto compare = [&](const Order& order, int64_t micro, int threads) {
     const Threads set(threads);
-    for (const Order& order : orders) {
-      for (const int64_t micro : kMicroBatches) {
-        const auto fields = CheckStatistics(batch_, order, wanted_, micro);
-        for (size_t i = 0; i < fields.size(); ++i) {
-          const Doubles a = LeafRows(batch_.InOrder(order_), base[i]),
-                        b = LeafRows(batch_.InOrder(order), fields[i]);
-          const Rows rows = MakeRows(batch_.InOrder(order));
-          ForEachPair(order, rows, true, [&](size_t x, size_t y) {
-            c.Bits(a[x], b[y], [&] {
-              return fmt::format("{} of {}, {} threads, micro-batches of {} tokens",
-                                 ToString(wanted_[i]), NameOf(rows_, static_cast<int64_t>(x)),
-                                 threads, micro);
-            });
-          });
-        }
-      }
+    const auto fields = CheckStatistics(batch_, order, wanted_, micro);
+    const Rows rows = MakeRows(batch_.InOrder(order));
+    for (size_t i = 0; i < fields.size(); ++i) {
+      const Doubles a = LeafRows(batch_.InOrder(order_), base[i]),
+                    b = LeafRows(batch_.InOrder(order), fields[i]);
+      ForEachPair(order, rows, true, [&](size_t x, size_t y) {
+        c.Bits(a[x], b[y], [&] {
+          return fmt::format("{} of {}, {} threads, micro-batches of {} tokens",
+                             ToString(wanted_[i]), NameOf(rows_, static_cast<int64_t>(x)), threads,
+                             micro);
+        });
+      });
     }
-  }
+  };
+  for (const int64_t micro : kMicroBatches) compare(order_, micro, 1);
+  for (const Order& order : Orders()) compare(order, kMicroBatches[1], 1);
+  compare(order_, kMicroBatches[2], 2);
   return c.Done("values");
 }
 
 CheckedProperty Checker::Advantages() const {
   Comparison c("advantages");
   const Rows first = AfterStages(order_, 1);
-  std::vector<Order> orders = Orders();
-  orders.push_back(order_);
-  for (const int threads : {1, 2}) {
+  const auto compare = [&](const Order& order, int steps, int threads) {
     const Threads set(threads);
-    for (const Order& order : orders) {
-      for (const int steps : {1, 2}) {
-        const Rows &a = steps == 1 ? first : rows_, b = AfterStages(order, steps);
-        const auto compare = [&](const Doubles& u, const Doubles& v, bool tokens,
-                                 const char* column) {
-          ForEachPair(order, b, tokens, [&](size_t x, size_t y) {
-            c.Bits(u[x], v[y], [&] {
-              const int64_t t = tokens ? static_cast<int64_t>(x) : rows_.begin[x];
-              return fmt::format("{} of {}, groups in another order, step {}", column,
-                                 NameOf(rows_, t), steps);
-            });
-          });
-        };
-        compare(a.reward, b.reward, false, "reward");
-        compare(a.adv, b.adv, true, "advantage");
-        compare(a.weight, b.weight, true, "weight");
-        compare(a.mask, b.mask, true, "mask");
-      }
-    }
+    const Rows &a = steps == 1 ? first : rows_, b = AfterStages(order, steps);
+    const auto columns = [&](const Doubles& u, const Doubles& v, bool tokens, const char* column) {
+      ForEachPair(order, b, tokens, [&](size_t x, size_t y) {
+        c.Bits(u[x], v[y], [&] {
+          const int64_t t = tokens ? static_cast<int64_t>(x) : rows_.begin[x];
+          return fmt::format("{} of {}, groups in another order, step {}", column, NameOf(rows_, t),
+                             steps);
+        });
+      });
+    };
+    columns(a.reward, b.reward, false, "reward");
+    columns(a.adv, b.adv, true, "advantage");
+    columns(a.weight, b.weight, true, "weight");
+    columns(a.mask, b.mask, true, "mask");
+  };
+  for (const Order& order : Orders()) {
+    for (const int steps : {1, 2}) compare(order, steps, 1);
   }
+  compare(order_, 2, 2);
   return c.Done("values");
 }
 
 CheckedProperty Checker::OrderOfGroups() const {
   Comparison c("order");
-  for (const int threads : {1, 2}) {
-    const Threads set(threads);
-    for (const Order& order : Orders()) {
-      const Rows rows = AfterStages(order, 2);
-      const ObjectiveResult r =
-          objective_.Evaluate(rows, CountTotals(rows), Statistics(order), key_);
+  for (const Order& order : Orders()) {
+    const Rows rows = AfterStages(order, 2);
+    const Totals totals = CountTotals(rows);
+    const auto statistics = Statistics(order);
+    for (const int threads : {1, 2}) {
+      const Threads set(threads);
+      const ObjectiveResult r = objective_.Evaluate(rows, totals, statistics, key_);
       for (size_t i = 0; i < wanted_.size(); ++i) {
         ForEachPair(order, rows, true, [&](size_t x, size_t y) {
           c.Bits(base_.coefficients[i][x], r.coefficients[i][y], [&] {
@@ -380,18 +375,19 @@ std::vector<float> Checker::WeightGradient(const Order& order, const Rows& rows,
 CheckedProperty Checker::Accumulation() const {
   Comparison c("accumulation");
   const auto base = WeightGradient(order_, rows_, kMicroBatches[2], false);
-  for (const int threads : {1, 2}) {
+  const auto compare = [&](int64_t micro, int threads, bool recompute) {
     const Threads set(threads);
-    for (const int64_t micro : kMicroBatches) {
-      const auto g = WeightGradient(order_, rows_, micro, micro == kMicroBatches[1]);
-      for (size_t i = 0; i < g.size(); ++i) {
-        c.Bits(base[i], g[i], [&] {
-          return fmt::format("gradient of weight {}, micro-batches of {} tokens, {} threads", i,
-                             micro, threads);
-        });
-      }
+    const auto g = WeightGradient(order_, rows_, micro, recompute);
+    for (size_t i = 0; i < g.size(); ++i) {
+      c.Bits(base[i], g[i], [&] {
+        return fmt::format("gradient of weight {}, micro-batches of {} tokens, {} threads", i,
+                           micro, threads);
+      });
     }
-  }
+  };
+  compare(kMicroBatches[0], 1, false);
+  compare(kMicroBatches[1], 1, true);
+  compare(kMicroBatches[2], 2, false);
   return c.Done("gradients of weights");
 }
 
@@ -477,6 +473,7 @@ CheckedProperty Checker::LoneSuccess() const {
 
 std::vector<CheckedProperty> CheckStages(const CheckedStages& stages,
                                          const CheckSettings& settings) {
+  const Threads one(1);  // but where a property asks for two: handing over so little costs more
   return Checker(stages, settings).All();
 }
 
