@@ -38,6 +38,7 @@ int RunCommandLine(int argc, char** argv) {
   AddEval(app, &action);
   AddGenerate(app, &action);
   AddRecipes(app, &action);
+  AddExplain(app, &action);
   AddReport(app, &action);
   AddReplay(app, &action);
   AddCheck(app, &action);

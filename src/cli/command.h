@@ -18,6 +18,8 @@ void AddSft(CLI::App& app, Action* action);
 void AddEval(CLI::App& app, Action* action);
 void AddGenerate(CLI::App& app, Action* action);
 void AddRecipes(CLI::App& app, Action* action);
+void AddExplain(CLI::App& app, Action* action);
+void AddImport(CLI::App& app, Action* action);
 void AddReport(CLI::App& app, Action* action);
 void AddReplay(CLI::App& app, Action* action);
 void AddCheck(CLI::App& app, Action* action);
