@@ -13,6 +13,7 @@ void AddCheck(CLI::App& app, Action* action) {
   CLI::App* check =
       Subcommand(app, "check", "Check what this system promises", "rlvr check on-policy base_tiny");
   check->require_subcommand(1);
+  AddCheckRecipe(*check, action);
   CLI::App* command =
       Subcommand(*check, "on-policy",
                  "Log-probs and entropies of sampling equal those of training, bit for bit",

@@ -51,6 +51,7 @@ int RunCommandLine(int argc, char** argv) {
   AddEval(app, &action);
   AddGenerate(app, &action);
   AddRecipes(app, &action);
+  AddExplain(app, &action);
   AddReport(app, &action);
   AddCompare(app, &action);
   AddReplay(app, &action);

@@ -18,10 +18,13 @@ void AddSft(CLI::App& app, Action* action);
 void AddEval(CLI::App& app, Action* action);
 void AddGenerate(CLI::App& app, Action* action);
 void AddRecipes(CLI::App& app, Action* action);
+void AddExplain(CLI::App& app, Action* action);
+void AddImport(CLI::App& app, Action* action);
 void AddReport(CLI::App& app, Action* action);
 void AddCompare(CLI::App& app, Action* action);
 void AddReplay(CLI::App& app, Action* action);
 void AddCheck(CLI::App& app, Action* action);
+void AddCheckRecipe(CLI::App& check, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
 
 // A subcommand with its description and an example in the footer of its --help.

@@ -82,14 +82,4 @@ void AddResume(CLI::App& app, Action* action) {
   });
 }
 
-void AddRecipes(CLI::App& app, Action* action) {
-  CLI::App* command = Subcommand(app, "recipes", "List the recipes there are", "rlvr recipes");
-  command->callback([=] {
-    *action = [] {
-      for (const auto& [name, description] : ListRecipes())
-        fmt::print("{:20} {}\n", name, description);
-    };
-  });
-}
-
 }  // namespace rlvr

@@ -77,10 +77,11 @@ class MethodList {
       method.Params(reader);
       return std::make_unique<Wrap<Method>>(std::move(method));
     };
-    entry.describe = [](std::vector<ParamInfo>* out) {
+    entry.describe = [](MethodDescription* out) {
       Method method;
-      ParamDescriber describer(out);
+      ParamDescriber describer(&out->params);
       method.Params(describer);
+      out->needs = NeedsOf(method);
     };
     entries_.push_back(std::move(entry));
   }
@@ -141,8 +142,8 @@ class MethodList {
   void Describe(std::vector<MethodDescription>* out,
                 const std::vector<ParamInfo>& shared = {}) const {
     for (const auto& e : entries_) {
-      MethodDescription d{stage_, e.info.name, e.info.arxiv, e.info.summary, {}};
-      e.describe(&d.params);
+      MethodDescription d{stage_, e.info.name, e.info.arxiv, e.info.summary, {}, {}};
+      e.describe(&d);
       d.params.insert(d.params.end(), shared.begin(), shared.end());
       out->push_back(std::move(d));
     }
@@ -152,7 +153,7 @@ class MethodList {
   struct Entry {
     MethodInfo info;
     std::function<std::unique_ptr<Interface>(ConfigReader&)> make;
-    std::function<void(std::vector<ParamInfo>*)> describe;
+    std::function<void(MethodDescription*)> describe;
   };
   const Entry* Find(const std::string& name) const {
     for (const auto& e : entries_) {

@@ -6,11 +6,6 @@
 namespace rlvr {
 namespace {
 
-struct StageDescription {
-  const char *stage, *title, *text;
-};
-
-// In the order of the data.
 const StageDescription kStages[] = {
     {"select", "Select: which groups train", "Recipe key `select`, a map. Left out: `none`."},
     {"reward_shaping", "Reward shaping: the verifier's score to a reward",
@@ -66,6 +61,8 @@ const char kAggregates[] =
     "| `token_sum` | sum_t m_t J_t / `constant` | verl's seq-mean-token-sum-norm |\n";
 
 }  // namespace
+
+std::span<const StageDescription> DescribeStages() { return kStages; }
 
 std::string MethodsMarkdown() {
   std::string out =

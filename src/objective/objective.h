@@ -5,6 +5,7 @@
 #define RLVR_OBJECTIVE_OBJECTIVE_H_
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,14 @@ struct ParamInfo {
 struct MethodDescription {
   std::string stage, name, arxiv, summary;  // summary: the formula in one line
   std::vector<ParamInfo> params;
+  Needs needs;  // with default parameters
 };
 std::vector<MethodDescription> DescribeMethods();  // all stages, sorted by stage and name
-std::string MethodsMarkdown();                     // docs/methods.md
+struct StageDescription {
+  const char *stage, *title, *text;
+};
+std::span<const StageDescription> DescribeStages();  // in the order of the data
+std::string MethodsMarkdown();                       // docs/methods.md
 
 // Which groups train.
 class Selector {

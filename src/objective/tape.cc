@@ -57,6 +57,8 @@ Field Unary(const Field& a, F f, Df df) {
                       });
 }
 
+thread_local FrozenConstants* frozen_constants = nullptr;
+
 using Pair = std::pair<double, double>;
 
 void CheckRanges(const std::vector<int64_t>& begin, int64_t n) {
@@ -72,12 +74,41 @@ const std::vector<double>& Field::values() const {
   return tape_->values(id_);
 }
 
+FrozenConstants::FrozenConstants() {
+  RLVR_CHECK(frozen_constants == nullptr) << "one at a time";
+  frozen_constants = this;
+}
+FrozenConstants::~FrozenConstants() { frozen_constants = nullptr; }
+
+void FrozenConstants::Freeze() {
+  frozen_ = true;
+  next_ = 0;
+}
+
+void FrozenConstants::Rewind() {
+  RLVR_CHECK(frozen_);
+  next_ = 0;
+}
+
+void FrozenConstants::Visit(std::vector<double>* values) {
+  if (!frozen_) {
+    values_.push_back(*values);
+    return;
+  }
+  if (next_ >= values_.size() || values_[next_].size() != values->size()) {
+    throw Error("objective", "the constants of the formula change their number with its inputs",
+                "make the same constants in every evaluation");
+  }
+  *values = values_[next_++];
+}
+
 Field Tape::Input(std::vector<double> values) {
   nodes_.push_back({std::move(values), {}, nullptr, true});
   return Field(this, static_cast<int32_t>(nodes_.size()) - 1);
 }
 
 Field Tape::Constant(std::vector<double> values) {
+  if (frozen_constants != nullptr) frozen_constants->Visit(&values);
   nodes_.push_back({std::move(values), {}, nullptr, false});
   return Field(this, static_cast<int32_t>(nodes_.size()) - 1);
 }

@@ -53,6 +53,26 @@ class Tape {
   std::deque<Node> nodes_;  // so that a reference to values outlives later operations
 };
 
+// For difference quotients: holds constant what a gradient holds constant. While one lives on this
+// thread, the first pass over a formula records every Constant and StopGradient; after Freeze()
+// each later pass gets those values again, in the order of the first, whatever its inputs are. A
+// pass of another number or size of constants throws Error.
+class FrozenConstants {
+ public:
+  FrozenConstants();
+  ~FrozenConstants();
+  FrozenConstants(const FrozenConstants&) = delete;
+  FrozenConstants& operator=(const FrozenConstants&) = delete;
+  void Freeze();                            // ends the first pass, and begins the next
+  void Rewind();                            // begins the next pass
+  void Visit(std::vector<double>* values);  // of a constant being made
+
+ private:
+  std::vector<std::vector<double>> values_;
+  size_t next_ = 0;
+  bool frozen_ = false;
+};
+
 // Elementwise; two fields of one tape and equal size, or one of them of size 1; doubles are
 // constants.
 Field operator+(const Field& a, const Field& b);

@@ -1,0 +1,188 @@
+#include "train/explain_recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/suggest.h"
+#include "objective/coefficient.h"
+#include "objective/explain.h"
+
+namespace rlvr {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In the order of the data.
+constexpr const char* kStages[] = {"select",       "reward_shaping", "advantage",
+                                   "token_weight", "policy_loss",    "regularizer"};
+
+Recipe Load(const std::string& name) {
+  // Papers' recipes leave the model to the user, and nothing here loads one.
+  return LoadRecipe(name, {"model=base_tiny"});
+}
+
+// {name: kl, beta: 0.04} as "kl(beta = 0.04)"; a list as its items; nothing as "none".
+std::string Line(const ConfigNode* node) {
+  if (node == nullptr || node->kind == ConfigNode::Kind::kNull) return "none";
+  if (node->kind == ConfigNode::Kind::kList) {
+    std::vector<std::string> items;
+    for (const auto& item : node->items) items.push_back(Line(&item));
+    return items.empty() ? "none" : fmt::format("{}", fmt::join(items, ", "));
+  }
+  if (node->kind == ConfigNode::Kind::kScalar) return node->scalar;
+  std::vector<std::string> parameters;
+  for (size_t i = 0; i < node->items.size(); ++i) {
+    if (node->keys[i] == "name") continue;
+    parameters.push_back(fmt::format("{} = {}", node->keys[i], Line(&node->items[i])));
+  }
+  const ConfigNode* name = node->Find("name");
+  const std::string all = fmt::format("{}", fmt::join(parameters, ", "));
+  if (name == nullptr) return "{" + all + "}";
+  return name->scalar + (all.empty() ? "" : "(" + all + ")");
+}
+
+std::vector<std::string> NamesIn(const ConfigNode* node) {
+  std::vector<std::string> names;
+  if (node == nullptr) return names;
+  if (node->kind == ConfigNode::Kind::kList) {
+    for (const auto& item : node->items) {
+      if (const ConfigNode* name = item.Find("name")) names.push_back(name->scalar);
+    }
+  } else if (const ConfigNode* name = node->Find("name")) {
+    names.push_back(name->scalar);
+  }
+  return names;
+}
+
+Needs NeedsOf(const Recipe& recipe) {
+  if (recipe.kind != "rl") return {};
+  const auto first = [&](const char* stage) -> ConfigNode {
+    const ConfigNode* node = recipe.resolved.Find(stage);
+    return node ? ResolveCoefficients(*node, stage, 1, {}) : ConfigNode{};
+  };
+  const ConfigNode shaping = first("reward_shaping"), advantage = first("advantage"),
+                   weight = first("token_weight"), loss = first("policy_loss"),
+                   regularizer = first("regularizer");
+  Needs needs = MakeObjective(&weight, &loss, &regularizer)->needs();
+  needs.Add(MakeRewardShaping(&shaping).needs());
+  needs.Add(MakeAdvantage(&advantage).needs());
+  return needs;
+}
+
+std::string FirstComment(const std::string& path) {
+  const std::string text = ReadFile(path), line = text.substr(0, text.find('\n'));
+  const size_t begin = line.find_first_not_of("# ");
+  return line.starts_with("#") && begin != std::string::npos ? line.substr(begin) : "";
+}
+
+// The file that a recipe's `extends` names, or "".
+std::string BaseOf(const std::string& path) {
+  const ConfigNode root = ParseConfig(ReadFile(path), path);
+  const ConfigNode* base = root.Find("extends");
+  return base == nullptr ? "" : (fs::path(path).parent_path() / base->scalar).string();
+}
+
+}  // namespace
+
+RecipeSummary Summarize(const std::string& recipe) {
+  RecipeSummary s;
+  const std::string path = FindRecipe(recipe), base = BaseOf(path);
+  s.name = fs::path(path).stem().string();
+  s.what = FirstComment(path);
+  std::smatch arxiv;
+  if (std::regex_search(s.what, arxiv, std::regex("\\b(\\d{4}\\.\\d{5})\\b"))) s.arxiv = arxiv[1];
+  s.base = fs::path(base).stem().string();
+  const Recipe r = Load(path);
+  if (!base.empty()) {
+    const Recipe b = Load(base);
+    for (const char* stage : kStages) {
+      if (Line(r.resolved.Find(stage)) != Line(b.resolved.Find(stage)))
+        s.changes.emplace_back(stage);
+    }
+  }
+  const Needs needs = NeedsOf(r);
+  if (needs.reference) s.needs.emplace_back("reference");
+  if (needs.values) s.needs.emplace_back("critic");
+  for (const auto* list : {&needs.statistics, &needs.behaviour}) {
+    for (const Statistic& statistic : *list) {
+      if (statistic == Statistic::kLogp || statistic == Statistic::kEntropy) continue;
+      const std::string name = ToString(statistic);
+      if (std::find(s.needs.begin(), s.needs.end(), name) == s.needs.end()) s.needs.push_back(name);
+    }
+  }
+  return s;
+}
+
+std::string RecipeTable() {
+  std::vector<std::vector<std::string>> table = {
+      {"name", "source", "base", "stages it changes", "needs", "what"}};
+  for (const auto& [name, description] : ListRecipes()) {
+    const RecipeSummary s = Summarize(name);
+    const auto list = [](const std::vector<std::string>& v) {
+      return v.empty() ? "-" : fmt::format("{}", fmt::join(v, " "));
+    };
+    table.push_back({s.name,
+                     s.arxiv.empty() ? "-" : fmt::format("20{} {}", s.arxiv.substr(0, 2), s.arxiv),
+                     s.base.empty() ? "-" : s.base, list(s.changes), list(s.needs), s.what});
+  }
+  std::vector<size_t> width(table[0].size(), 0);
+  for (const auto& row : table) {
+    for (size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : table) {
+    for (size_t i = 0; i + 1 < row.size(); ++i) out += fmt::format("{:{}}  ", row[i], width[i]);
+    out += row.back() + "\n";
+  }
+  return out;
+}
+
+std::string ExplainRecipe(const std::string& recipe) {
+  const RecipeSummary s = Summarize(recipe);
+  const Recipe r = Load(recipe), dapo = Load("dapo");
+  std::string out = fmt::format("{}\n  {}\n", s.name, s.what);
+  if (!s.arxiv.empty()) out += fmt::format("  https://arxiv.org/abs/{}\n", s.arxiv);
+  if (!s.base.empty()) {
+    out += fmt::format(
+        "  extends {}, and changes {}\n", s.base,
+        s.changes.empty() ? "none of its stages" : fmt::format("{}", fmt::join(s.changes, ", ")));
+  }
+  if (r.kind != "rl") return out + fmt::format("  kind {}: no objective\n", r.kind);
+  const auto methods = DescribeMethods();
+  for (const char* stage : kStages) {
+    const ConfigNode *mine = r.resolved.Find(stage), *other = dapo.resolved.Find(stage);
+    out += fmt::format("\n{}\n  {}\n", stage, Line(mine));
+    for (const std::string& name : NamesIn(mine)) {
+      for (const auto& m : methods) {
+        if (m.stage == stage && m.name == name) out += fmt::format("    {}\n", m.summary);
+      }
+    }
+    const std::string in_dapo = Line(other);
+    if (in_dapo != Line(mine)) out += fmt::format("  DAPO: {}\n", in_dapo);
+  }
+  const auto needs = DescribeNeeds(NeedsOf(r));
+  return out + fmt::format("\nneeds\n  {}\n", needs.empty()
+                                                  ? "nothing beyond log-prob and entropy"
+                                                  : fmt::format("{}", fmt::join(needs, "; ")));
+}
+
+std::string Explain(const std::string& name) {
+  std::string text = ExplainMethod(name);
+  std::vector<std::string> known;
+  bool recipe = fs::is_regular_file(name);
+  for (const auto& [known_name, description] : ListRecipes()) {
+    known.push_back(known_name);
+    recipe = recipe || known_name == name;
+  }
+  if (recipe) text += (text.empty() ? "" : "\n") + ExplainRecipe(name);
+  if (!text.empty()) return text;
+  for (const auto& m : DescribeMethods()) known.push_back(m.name);
+  throw Error(name, "no method and no recipe has this name", DidYouMean(name, known));
+}
+
+}  // namespace rlvr
