@@ -8,6 +8,23 @@
 #include "base/error.h"
 
 namespace rlvr {
+namespace {
+
+// NaN has no place in an order.
+void RefuseNan(double x) {
+  if (!std::isnan(x)) return;
+  throw Error("objective", "a statistic of the batch is not a number",
+              "the policy has diverged: lower update.lr or update.grad_clip");
+}
+
+std::vector<double> Sorted(std::span<const double> values) {
+  std::vector<double> sorted(values.begin(), values.end());
+  std::for_each(sorted.begin(), sorted.end(), RefuseNan);
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+}  // namespace
 
 Grouping RowsBy(Scope scope, const Rows& rows) {
   Grouping by;
@@ -52,8 +69,7 @@ Grouping TokensBy(Scope scope, const Rows& rows) {
 }
 
 double OrderFreeSum(std::span<const double> values) {
-  std::vector<double> sorted(values.begin(), values.end());
-  std::sort(sorted.begin(), sorted.end());
+  const std::vector<double> sorted = Sorted(values);
   return std::accumulate(sorted.begin(), sorted.end(), 0.0);
 }
 
@@ -91,8 +107,7 @@ double StdOf(std::span<const double> v, int bessel) {
 
 double QuantileOf(std::span<const double> v, double level) {
   RLVR_CHECK(!v.empty() && level >= 0 && level <= 1) << level;
-  std::vector<double> sorted(v.begin(), v.end());
-  std::sort(sorted.begin(), sorted.end());
+  const std::vector<double> sorted = Sorted(v);
   const double at = level * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<size_t>(at);
   if (below + 1 >= sorted.size()) return sorted.back();
@@ -135,7 +150,9 @@ Column TopMask(const Grouping& by, const Column& x, const Column& mask, const Ro
   const std::vector<int32_t> row = RowOfTokens(rows), group = GroupOfRows(rows);
   std::vector<std::vector<int64_t>> shown(static_cast<size_t>(by.count));
   for (size_t i = 0; i < x.size(); ++i) {
-    if (mask[i] != 0) shown[static_cast<size_t>(by.id[i])].push_back(static_cast<int64_t>(i));
+    if (mask[i] == 0) continue;
+    RefuseNan(x[i]);
+    shown[static_cast<size_t>(by.id[i])].push_back(static_cast<int64_t>(i));
   }
   const auto key = [&](int64_t t) {
     const int32_t s = row[t], g = group[s];

@@ -152,6 +152,17 @@ TEST_F(ReduceTest, FallbackWhereNothingIsShown) {
              {-7, -7, 4, 8, 24, 24}, 0);
 }
 
+TEST_F(ReduceTest, NotANumberIsSaid) {
+  Column x = x_;
+  x[1] = NAN;  // masked: not seen
+  ExpectNear(Mean(By(Scope::kBatch), x, mask_), Column(6, 12.2), 1e-14);
+  x[2] = NAN;
+  const Grouping by = By(Scope::kBatch);
+  EXPECT_THROW(Mean(by, x, mask_), Error);
+  EXPECT_THROW(Quantile(by, x, mask_, 0.5), Error);
+  EXPECT_THROW(TopMask(by, x, mask_, rows_, [](int64_t) { return 2; }), Error);
+}
+
 // Rows in another order: the same bits for every token, of every reduction over more than a row.
 TEST(Reduce, OrderOfTheBatchIsFree) {
   const std::vector<std::vector<int64_t>> lengths = {{3, 2}, {4}, {1, 5, 2}, {2, 2}, {6}};
