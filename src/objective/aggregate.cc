@@ -3,9 +3,8 @@
 namespace rlvr {
 
 const std::vector<std::string>& Aggregate::Modes() {
-  static const std::vector<std::string> modes = {"token_mean", "seq_mean_token_mean",
-                                                 "seq_mean_token_sum", "token_sum_norm",
-                                                 "token_sum"};
+  static const std::vector<std::string> modes = {
+      "token_mean", "seq_mean_token_mean", "seq_mean_token_sum", "token_sum_norm", "token_sum"};
   return modes;
 }
 

@@ -34,9 +34,9 @@ class BatchStageOf : public BatchStage {
   Method method_;
 };
 
-const MethodList<BatchStage>& AdvantageList();       // advantage/list.cc
+const MethodList<BatchStage>& AdvantageList();      // advantage/list.cc
 const MethodList<BatchStage>& RewardShapingList();  // reward_shaping/list.cc
-const MethodList<Selector>& SelectList();            // select/list.cc
+const MethodList<Selector>& SelectList();           // select/list.cc
 
 }  // namespace rlvr
 #endif  // RLVR_OBJECTIVE_BATCH_STAGE_H_

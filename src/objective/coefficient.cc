@@ -60,11 +60,12 @@ double Scheduled(const ConfigNode& node, const std::string& path, int64_t step) 
   reader("steps", steps, int64_t{0}, int64_t{1} << 40);
   reader.Done();
   if (steps < 1) {
-    throw Error(node.place, "a schedule needs 'steps'",
-                fmt::format("write {{schedule: {}, from: {}, to: {}, steps: 100}}", name, from, to));
+    throw Error(
+        node.place, "a schedule needs 'steps'",
+        fmt::format("write {{schedule: {}, from: {}, to: {}, steps: 100}}", name, from, to));
   }
-  const double u = std::clamp(
-      static_cast<double>(step - begin) / static_cast<double>(steps), 0.0, 1.0);
+  const double u =
+      std::clamp(static_cast<double>(step - begin) / static_cast<double>(steps), 0.0, 1.0);
   if (name == "cosine") return from + (to - from) * (1 - std::cos(std::numbers::pi * u)) / 2;
   if (name == "exponential") {
     if (from * to <= 0) {
@@ -106,23 +107,14 @@ void ForEachController(const ConfigNode& node, const std::string& path,
 
 }  // namespace
 
-bool HasCoefficients(const ConfigNode* node) {
-  if (!node) return false;
-  if (IsSchedule(*node) || IsController(*node)) return true;
-  for (const auto& item : node->items) {
-    if (HasCoefficients(&item)) return true;
-  }
-  return false;
-}
-
 ConfigNode ResolveCoefficients(const ConfigNode& node, const std::string& path, int64_t step,
                                const RunState& state) {
   if (IsSchedule(node) || IsController(node)) {
     ConfigNode scalar;
     scalar.kind = ConfigNode::Kind::kScalar;
     scalar.place = node.place;
-    scalar.scalar = fmt::format("{}", IsSchedule(node) ? Scheduled(node, path, step)
-                                                       : Controlled(node, path, state));
+    scalar.scalar = fmt::format(
+        "{}", IsSchedule(node) ? Scheduled(node, path, step) : Controlled(node, path, state));
     return scalar;
   }
   ConfigNode out = node;

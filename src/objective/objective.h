@@ -73,7 +73,8 @@ class Objective {
                                    RandomKey key) const = 0;
 };
 // From a recipe's `token_weight` (list of maps), `policy_loss` (map with name, aggregate,
-// parameters) and `regularizer` (list of maps). Null nodes are defaults: none, decoupled_clip, none.
+// parameters) and `regularizer` (list of maps). Null nodes are defaults: none, decoupled_clip,
+// none.
 std::unique_ptr<Objective> MakeObjective(const ConfigNode* token_weight,
                                          const ConfigNode* policy_loss,
                                          const ConfigNode* regularizer);

@@ -139,8 +139,7 @@ Column TopMask(const Grouping& by, const Column& x, const Column& mask, const Ro
   }
   const auto key = [&](int64_t t) {
     const int32_t s = row[t], g = group[s];
-    return std::tuple(-x[t], rows.prompt[g], rows.occurrence[g], rows.sample[s],
-                      t - rows.begin[s]);
+    return std::tuple(-x[t], rows.prompt[g], rows.occurrence[g], rows.sample[s], t - rows.begin[s]);
   };
   Column top(x.size(), 0.0);
   for (auto& tokens : shown) {

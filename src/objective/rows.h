@@ -28,13 +28,13 @@ struct Rows {
   std::vector<int32_t> task;                // equal for equal data_source
 
   // Rows [S].
-  std::vector<double> score;       // the verifier's
-  std::vector<double> reward;      // score plus shaping
-  std::vector<Verdict> verdict;    // right, wrong, timed out, broken
-  std::vector<char> truncated;     // ended by max_tokens
-  std::vector<char> foreign;       // not sampled by this policy in this step: expert, replay
-  std::vector<int32_t> answer;     // equal within a group for equal extracted answers; -1: none
-  std::vector<int32_t> sample;     // index in the group, for random keys
+  std::vector<double> score;     // the verifier's
+  std::vector<double> reward;    // score plus shaping
+  std::vector<Verdict> verdict;  // right, wrong, timed out, broken
+  std::vector<char> truncated;   // ended by max_tokens
+  std::vector<char> foreign;     // not sampled by this policy in this step: expert, replay
+  std::vector<int32_t> answer;   // equal within a group for equal extracted answers; -1: none
+  std::vector<int32_t> sample;   // index in the group, for random keys
 
   // Tokens [T].
   std::vector<int32_t> token;       // id
@@ -46,8 +46,8 @@ struct Rows {
   std::vector<double> mask;         // 1: in the loss and its denominators; 0: in neither
 
   // Only where some method declares the need (Needs), else empty.
-  std::vector<double> logp_ref;                         // [T] of the reference model
-  std::vector<double> value;                            // [T] of the critic
+  std::vector<double> logp_ref;                          // [T] of the reference model
+  std::vector<double> value;                             // [T] of the critic
   std::map<std::string, std::vector<double>> behaviour;  // [T] ToString(statistic) of the policy
                                                          // that sampled
   int64_t num_tokens() const { return static_cast<int64_t>(token.size()); }

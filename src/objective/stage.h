@@ -66,16 +66,16 @@ class BatchStage {
 // --- once a mini-batch
 // The fields that a formula reads, over the T policy tokens at hand. Constants have no gradient.
 struct TokenFields {
-  const Rows& rows;                     // columns, constants
-  const Totals& totals;                 // of the whole mini-batch
+  const Rows& rows;      // columns, constants
+  const Totals& totals;  // of the whole mini-batch
   Tape* tape = nullptr;
-  Field logp, entropy;                  // of the policy being trained
-  Field logp_old, entropy_old, adv;     // constants
-  Field logp_ref;                       // constant, only where needs().reference
-  std::vector<double> mask;             // [T] after token_weight
-  std::vector<double> low, high;        // [T] or empty: a token's own bounds of the ratio
-  RandomKey key{0};                     // of this optimizer step
-  std::map<std::string, Field> more;    // by ToString(statistic): what needs().statistics asked for
+  Field logp, entropy;                // of the policy being trained
+  Field logp_old, entropy_old, adv;   // constants
+  Field logp_ref;                     // constant, only where needs().reference
+  std::vector<double> mask;           // [T] after token_weight
+  std::vector<double> low, high;      // [T] or empty: a token's own bounds of the ratio
+  RandomKey key{0};                   // of this optimizer step
+  std::map<std::string, Field> more;  // by ToString(statistic): what needs().statistics asked for
   std::vector<MetricTerm>* metrics = nullptr;
 
   const Field& Get(const Statistic& statistic) const;
