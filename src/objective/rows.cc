@@ -66,6 +66,7 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.mask = Cut(r.mask, t0, t1);
   p.logp_ref = Cut(r.logp_ref, t0, t1);
   p.value = Cut(r.value, t0, t1);
+  for (const auto& [name, column] : r.more) p.more[name] = Cut(column, t0, t1);
   for (const auto& [name, column] : r.behaviour) p.behaviour[name] = Cut(column, t0, t1);
   return p;
 }

@@ -45,6 +45,9 @@ struct Rows {
   std::vector<double> weight;       // multiplies the policy loss; no denominator sees it
   std::vector<double> mask;         // 1: in the loss and its denominators; 0: in neither
 
+  // [T] What an advantage method leaves for its loss, by a name that begins with its own.
+  std::map<std::string, std::vector<double>> more;
+
   // Only where some method declares the need (Needs), else empty.
   std::vector<double> logp_ref;                          // [T] of the reference model
   std::vector<double> value;                             // [T] of the critic

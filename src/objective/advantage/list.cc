@@ -1,6 +1,8 @@
 // The advantages there are: one line a method, sorted by name.
+#include "objective/advantage/copo_global.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
+#include "objective/advantage/prl.h"
 #include "objective/batch_stage.h"
 
 namespace rlvr {
@@ -9,8 +11,7 @@ const MethodList<BatchStage>& AdvantageList() {
   static const auto list = [] {
     MethodList<BatchStage> l("advantage");
     l.AddAll<BatchStageOf,  //
-             GroupCentered,
-             GroupNormalized>();
+             CopoGlobal, GroupCentered, GroupNormalized, Prl>();
     return l;
   }();
   return list;

@@ -2,6 +2,7 @@
 #include "objective/loss_stage.h"
 #include "objective/policy_loss/calib_rl.h"
 #include "objective/policy_loss/cispo.h"
+#include "objective/policy_loss/copo.h"
 #include "objective/policy_loss/cpl.h"
 #include "objective/policy_loss/decoupled_clip.h"
 #include "objective/policy_loss/gpg.h"
@@ -22,6 +23,7 @@ const MethodList<PolicyLoss>& PolicyLossList() {
     MethodList<PolicyLoss> l("policy_loss");
     l.Add<CalibRl, PolicyLossOf>();
     l.Add<Cispo, PolicyLossOf>();
+    l.Add<Copo, PolicyLossOf>();
     l.Add<Cpl, PolicyLossOf>();
     l.Add<DecoupledClip, PolicyLossOf>();
     l.Add<Gpg, PolicyLossOf>();
