@@ -69,6 +69,7 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.logp_ref = Cut(r.logp_ref, t0, t1);
   p.value = Cut(r.value, t0, t1);
   p.value_target = Cut(r.value_target, t0, t1);
+  for (const auto& [name, column] : r.more) p.more[name] = Cut(column, t0, t1);
   for (const auto& [name, column] : r.behaviour) p.behaviour[name] = Cut(column, t0, t1);
   return p;
 }

@@ -47,6 +47,8 @@ struct Rows {
   std::vector<double> mask;         // 1: in the loss and its denominators; 0: in neither
 
   std::vector<double> token_reward;  // of the token itself; rewards per row come at its end
+  // [T] What an advantage method leaves for its loss, by a name that begins with its own.
+  std::map<std::string, std::vector<double>> more;
 
   // Only where some method declares the need (Needs), else empty.
   std::vector<double> logp_ref;                          // [T] of the reference model

@@ -1,7 +1,9 @@
 // The advantages there are: one line a method, sorted by name.
+#include "objective/advantage/copo_global.h"
 #include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
+#include "objective/advantage/prl.h"
 #include "objective/batch_stage.h"
 
 namespace rlvr {
@@ -9,9 +11,11 @@ namespace rlvr {
 const MethodList<BatchStage>& AdvantageList() {
   static const auto list = [] {
     MethodList<BatchStage> l("advantage");
+    l.Add<CopoGlobal, BatchStageOf>();
     l.Add<Gae, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
+    l.Add<Prl, BatchStageOf>();
     return l;
   }();
   return list;
