@@ -72,18 +72,37 @@ void Gradient(const float* logits, int64_t n, const RowStats& s, float temperatu
   const auto vinverse = hn::Set(d, inverse), vsum = hn::Set(d, inverse_sum);
   const auto vmax = hn::Set(d, s.max), vlse = hn::Set(d, s.lse);
   const auto slope = hn::Set(d, g.log_slope), constant = hn::Set(d, g.constant);
+  const auto prob_log_slope = hn::Set(d, g.prob_log_slope);
+  const auto prob_slope = hn::Set(d, g.prob_slope), uniform = hn::Set(d, g.uniform);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
     const auto p = hn::Mul(ExpV(d, hn::Sub(z, vmax)), vsum);
-    hn::StoreU(hn::Mul(hn::Mul(p, hn::MulAdd(slope, hn::Sub(z, vlse), constant)), vinverse), d,
-               out + i);
+    const auto a = hn::MulAdd(p, prob_slope, constant), b = hn::MulAdd(p, prob_log_slope, slope);
+    const auto falls = hn::MulAdd(p, hn::MulAdd(b, hn::Sub(z, vlse), a), uniform);
+    hn::StoreU(hn::Mul(falls, vinverse), d, out + i);
   }
   for (; i < n; ++i) {
     const float z = logits[i] * inverse;
     const float p = ExpF(z - s.max) * inverse_sum;
-    out[i] = p * std::fma(g.log_slope, z - s.lse, g.constant) * inverse;
+    const float a = std::fma(p, g.prob_slope, g.constant);
+    const float b = std::fma(p, g.prob_log_slope, g.log_slope);
+    out[i] = std::fma(p, std::fma(b, z - s.lse, a), g.uniform) * inverse;
   }
+}
+
+void Probs(const float* logits, int64_t n, const RowStats& s, float temperature, float* out) {
+  const hn::CappedTag<float, 16> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float inverse = 1.0f / temperature, inverse_sum = 1.0f / s.sum;
+  const auto vinverse = hn::Set(d, inverse), vsum = hn::Set(d, inverse_sum);
+  const auto vmax = hn::Set(d, s.max);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
+    hn::StoreU(hn::Mul(ExpV(d, hn::Sub(z, vmax)), vsum), d, out + i);
+  }
+  for (; i < n; ++i) out[i] = ExpF(logits[i] * inverse - s.max) * inverse_sum;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -92,6 +111,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace rlvr {
+
+void DenseGradient::Add(const DenseGradient& other) {
+  constant += other.constant;
+  log_slope += other.log_slope;
+  prob_slope += other.prob_slope;
+  prob_log_slope += other.prob_log_slope;
+  uniform += other.uniform;
+}
 
 RowStats ComputeRowStats(std::span<const float> logits, float temperature) {
   RLVR_CHECK(!logits.empty() && temperature > 0) << temperature;
@@ -107,6 +134,14 @@ void RowGradient(std::span<const float> logits, const RowStats& stats, float tem
   RLVR_DISPATCH(Gradient)
   (logits.data(), static_cast<int64_t>(logits.size()), stats, temperature, gradient,
    dlogits.data());
+}
+
+void RowProbs(std::span<const float> logits, const RowStats& stats, float temperature,
+              std::span<float> probs) {
+  RLVR_CHECK(logits.size() == probs.size());
+  if (ActiveIsa() == Isa::kScalar) return ref::RowProbs(logits, stats, temperature, probs);
+  RLVR_DISPATCH(Probs)
+  (logits.data(), static_cast<int64_t>(logits.size()), stats, temperature, probs.data());
 }
 
 }  // namespace rlvr

@@ -34,8 +34,17 @@ void RowGradient(std::span<const float> logits, const RowStats& stats, float tem
   for (size_t i = 0; i < logits.size(); ++i) {
     const float z = logits[i] * inverse;
     const float p = ExpF(z - stats.max) * inverse_sum;
-    dlogits[i] = p * std::fma(gradient.log_slope, z - stats.lse, gradient.constant) * inverse;
+    const float constant = std::fma(p, gradient.prob_slope, gradient.constant);
+    const float slope = std::fma(p, gradient.prob_log_slope, gradient.log_slope);
+    dlogits[i] = std::fma(p, std::fma(slope, z - stats.lse, constant), gradient.uniform) * inverse;
   }
+}
+
+void RowProbs(std::span<const float> logits, const RowStats& stats, float temperature,
+              std::span<float> probs) {
+  const float inverse = 1.0f / temperature, inverse_sum = 1.0f / stats.sum;
+  for (size_t i = 0; i < logits.size(); ++i)
+    probs[i] = ExpF(logits[i] * inverse - stats.max) * inverse_sum;
 }
 
 }  // namespace rlvr::ref
