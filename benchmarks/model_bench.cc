@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,11 +76,41 @@ void Count(benchmark::State& state, const Model& model, int64_t tokens, double g
       benchmark::Counter(n * gflop_per_token / Peak(model.compute(), threads), rate);
 }
 
-Model MakeModel(const ModelConfig& config, ComputeType type, bool for_training) {
-  Model model(config, type);
-  InitializeParameters(config, model.layout(), RandomKey(1), model.weights());
-  model.WeightsChanged(for_training);
-  return model;
+// One model at a time, kept from one benchmark to the next: half a billion random weights take
+// long.
+Model& TheModel(const ModelConfig& config, ComputeType type, bool for_training) {
+  static std::unique_ptr<Model> model;
+  if (!model || model->compute() != type) {
+    model.reset();
+    model = std::make_unique<Model>(config, type);
+    InitializeParameters(config, model->layout(), RandomKey(1), model->weights());
+  }
+  model->WeightsChanged(for_training);
+  return *model;
+}
+
+// The peak of this process's memory since ResetPeakMemory, in 10^9 bytes.
+double PeakMemoryGb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return 1024e-9 * std::stod(line.substr(6));
+  }
+  return 0;
+}
+void ResetPeakMemory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+// What a training step should need: float32 weights, gradient and two moments; each matrix in the
+// compute type as it is and transposed; per token what backward reads again (a layer's input, q k v
+// before and after norm and RoPE, attention, middle, gate and up), or just the layer's input where
+// the rest is computed again.
+double ExpectedTrainingGb(const ModelConfig& c, ComputeType type, int64_t tokens, bool recompute) {
+  const int64_t D = c.hidden_size, F = c.intermediate_size, L = c.num_hidden_layers;
+  const int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
+  const int64_t n = c.NumParameters();
+  const int64_t packed = 2 * n * (type == ComputeType::kBf16 ? 2 : 4);
+  const int64_t layer = 2 * D + 3 * q + 2 * kv + 2 * F;
+  const int64_t per_token = recompute ? L * D + layer : L * layer;
+  return 1e-9 * static_cast<double>(16 * n + packed + 4 * tokens * per_token);
 }
 
 int32_t AnyToken(const ModelConfig& config, int64_t i) {
@@ -90,7 +122,7 @@ int32_t AnyToken(const ModelConfig& config, int64_t i) {
 void BenchDecode(benchmark::State& state, const ModelConfig& config, ComputeType type, int threads,
                  int64_t sequences) {
   SetNumThreads(threads);
-  const Model model = MakeModel(config, type, false);
+  const Model& model = TheModel(config, type, false);
   KvCache cache(config, type);
   TokenBatch batch;
   int32_t prompt = -1;
@@ -146,7 +178,7 @@ std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
 void BenchPrefill(benchmark::State& state, const ModelConfig& config, ComputeType type, int threads,
                   int64_t prompts) {
   SetNumThreads(threads);
-  const Model model = MakeModel(config, type, false);
+  const Model& model = TheModel(config, type, false);
   const auto trees = MakeTrees(config, prompts, 0);
   KvCache cache(config, type);
   const TokenBatch batch = PackTrees(Pointers(trees), Author::kPolicy, &cache).batch;
@@ -165,7 +197,8 @@ void BenchPrefill(benchmark::State& state, const ModelConfig& config, ComputeTyp
 void BenchTrain(benchmark::State& state, const ModelConfig& config, ComputeType type, int threads,
                 int64_t groups, bool recompute) {
   SetNumThreads(threads);
-  Model model = MakeModel(config, type, true);
+  ResetPeakMemory();
+  Model& model = TheModel(config, type, true);
   const auto trees = MakeTrees(config, groups, kGroupSize);
   KvCache cache(config, type);
   const PackedTrees packed = PackTrees(Pointers(trees), Author::kPolicy, &cache);
@@ -201,6 +234,8 @@ void BenchTrain(benchmark::State& state, const ModelConfig& config, ComputeType 
   train();  // the first step's memory is new
   for (auto _ : state) train();
   Count(state, model, T, 3 * ForwardGflop(config, kPromptTokens + kResponseTokens / 2.0), threads);
+  state.counters["peak_GB"] = PeakMemoryGb();
+  state.counters["expected_GB"] = ExpectedTrainingGb(config, type, T, recompute);
 }
 
 template <class... Args>

@@ -26,6 +26,9 @@ std::string RemedyFor(int error) {
     case ENOSPC:
     case EDQUOT:
       return "free some disk space; nothing that was there before is lost";
+    case EFBIG:
+      return "raise the limit on the size of files (ulimit -f); nothing that was there before is "
+             "lost";
     case EISDIR:
       return "a file is needed, this is a folder";
     default:

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,8 +16,12 @@
 namespace rlvr {
 namespace {
 
-// Between kernels of one step the gap is microseconds, so a worker spins before it sleeps.
-constexpr int kSpins = 20000;
+// The gap between two kernels of a step is microseconds, so who waits spins before it sleeps; not
+// for long, because on a busy machine the thread that is waited for may need this very core.
+constexpr int kSpins = 4000;
+// A range is cut into at most so many chunks: enough to share evenly when some threads are slowed
+// by other processes.
+constexpr int64_t kMaxChunks = 64;
 
 thread_local bool in_body = false;
 
@@ -25,78 +31,116 @@ int CoresOfThisProcess() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+// True as soon as done() is, false after kSpins.
 template <class Done>
-void SpinThenSleep(const std::atomic<uint32_t>& value, Done done) {
-  for (int spin = 0;; ++spin) {
-    const uint32_t now = value.load(std::memory_order_acquire);
-    if (done(now)) return;
-    if (spin < kSpins) {
-      __builtin_ia32_pause();
-    } else {
-      value.wait(now, std::memory_order_acquire);
-    }
+bool Spin(Done done) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (done()) return true;
+    __builtin_ia32_pause();
   }
+  return done();
 }
 
+// Threads claim chunks of the current job from one counter. The caller claims too, and waits only
+// for chunks that somebody claimed, never for a thread that has not got a core yet.
 class Pool {
  public:
   explicit Pool(int num_threads) : num_threads_(num_threads) {
-    for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this, i] { Work(i); });
+    for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this] { Work(); });
   }
   ~Pool() {
     stop_ = true;
-    Publish();
+    Wake();
     for (auto& t : threads_) t.join();
   }
   int num_threads() const { return num_threads_; }
 
   void Run(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
-    n_ = n;
     const int64_t grains = (n + grain - 1) / grain;
-    share_ = (grains + num_threads_ - 1) / num_threads_ * grain;
-    body_ = &body;
-    errors_.assign(num_threads_, nullptr);
-    pending_.store(num_threads_ - 1, std::memory_order_relaxed);
-    Publish();
-    RunShare(0);
-    SpinThenSleep(pending_, [](uint32_t left) { return left == 0; });
-    for (auto& e : errors_) {
-      if (e) std::rethrow_exception(e);
+    const int64_t grains_per_chunk = (grains + kMaxChunks - 1) / kMaxChunks;
+    const int64_t chunks = (grains + grains_per_chunk - 1) / grains_per_chunk;
+    n_.store(n, std::memory_order_relaxed);
+    chunk_.store(grains_per_chunk * grain, std::memory_order_relaxed);
+    num_chunks_.store(chunks, std::memory_order_relaxed);
+    body_.store(&body, std::memory_order_relaxed);
+    unfinished_.store(chunks, std::memory_order_relaxed);
+    jobs_ += uint64_t{1} << 32;
+    ticket_.store(jobs_ | chunks, std::memory_order_release);
+    Wake();
+    RunChunks();
+    const auto left = [this] { return unfinished_.load(std::memory_order_acquire); };
+    if (!Spin([&] { return left() == 0; })) {
+      for (uint32_t now = left(); now != 0; now = left()) {
+        unfinished_.wait(now, std::memory_order_acquire);
+      }
     }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
-  void Publish() {
-    epoch_.fetch_add(1, std::memory_order_release);
-    epoch_.notify_all();
+  void Wake() {
+    wakes_.fetch_add(1, std::memory_order_release);
+    wakes_.notify_all();
   }
-  void RunShare(int i) {
-    const int64_t begin = std::min(n_, i * share_), end = std::min(n_, begin + share_);
-    if (begin >= end) return;
-    in_body = true;
-    try {
-      (*body_)(begin, end);
-    } catch (...) {
-      errors_[i] = std::current_exception();
+  bool HasChunks() const {
+    return static_cast<uint32_t>(ticket_.load(std::memory_order_acquire)) != 0;
+  }
+  // Runs chunks until none is left to claim.
+  void RunChunks() {
+    uint64_t ticket = ticket_.load(std::memory_order_acquire);
+    while (const int64_t left = static_cast<uint32_t>(ticket)) {
+      // Large claims first, for few of them; small ones last, so that all end together.
+      const int64_t taken = std::max<int64_t>(1, left / (2 * num_threads_));
+      // These belong to the ticket's job if the claim succeeds: no job is followed by another
+      // before all its chunks are claimed and finished.
+      const int64_t n = n_.load(std::memory_order_relaxed);
+      const int64_t chunk = chunk_.load(std::memory_order_relaxed);
+      const int64_t first = num_chunks_.load(std::memory_order_relaxed) - left;
+      const auto* body = body_.load(std::memory_order_relaxed);
+      if (!ticket_.compare_exchange_weak(ticket, ticket - taken, std::memory_order_acq_rel,
+                                         std::memory_order_acquire)) {
+        continue;
+      }
+      in_body = true;
+      for (int64_t i = first; i < first + taken; ++i) {
+        try {
+          (*body)(i * chunk, std::min(n, (i + 1) * chunk));
+        } catch (...) {
+          const std::lock_guard lock(error_mutex_);
+          if (!error_) error_ = std::current_exception();
+        }
+      }
+      in_body = false;
+      if (unfinished_.fetch_sub(taken, std::memory_order_acq_rel) == taken) {
+        unfinished_.notify_all();
+      }
+      ticket = ticket_.load(std::memory_order_acquire);
     }
-    in_body = false;
   }
-  void Work(int i) {
-    for (uint32_t seen = 0;; ++seen) {
-      SpinThenSleep(epoch_, [&](uint32_t now) { return now != seen; });
-      if (stop_) return;
-      RunShare(i);
-      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_all();
+  void Work() {
+    while (!stop_) {
+      const uint32_t wakes = wakes_.load(std::memory_order_acquire);
+      if (Spin([this] { return HasChunks() || stop_; })) {
+        RunChunks();
+      } else {
+        wakes_.wait(wakes, std::memory_order_acquire);
+      }
     }
   }
 
   const int num_threads_;
   std::vector<std::thread> threads_;
-  std::atomic<uint32_t> epoch_{0}, pending_{0};
+  uint64_t jobs_ = 0;  // the current job's number in the upper half
+  std::atomic<int64_t> n_{0}, chunk_{0}, num_chunks_{0};
+  std::atomic<const std::function<void(int64_t, int64_t)>*> body_{nullptr};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
   std::atomic<bool> stop_{false};
-  int64_t n_ = 0, share_ = 0;
-  const std::function<void(int64_t, int64_t)>* body_ = nullptr;
-  std::vector<std::exception_ptr> errors_;
+  // Upper half: the job's number, so that a late thread cannot claim from another job than the one
+  // it read; lower half: chunks that nobody has claimed.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  alignas(64) std::atomic<uint32_t> unfinished_{0};  // chunks of the job
+  alignas(64) std::atomic<uint32_t> wakes_{0};
 };
 
 std::unique_ptr<Pool>& ThePool() {

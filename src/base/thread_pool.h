@@ -13,9 +13,11 @@ namespace rlvr {
 void SetNumThreads(int n);
 int NumThreads();
 
-// Calls body(begin, end) on disjoint ranges that cover [0, n), at most one per thread, each a
-// multiple of `grain` long but the last, and returns when all are done. An exception in a body is
-// rethrown here. Called from inside a body it runs body(0, n) in place. One caller at a time.
+// Calls body(begin, end) on disjoint ranges that cover [0, n) and returns when all are done. The
+// threads claim ranges as they get free, so a thread that other processes slow down does less; the
+// borders, multiples of `grain`, depend on n and grain alone. With one thread, or called from
+// inside a body, it runs body(0, n) in place. After an exception in a body, one of them is
+// rethrown here. One caller at a time.
 void ParallelFor(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
 }  // namespace rlvr

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "base/suggest.h"
 #include "base/thread_pool.h"
 #include "cli/command.h"
@@ -18,6 +19,18 @@ CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& 
   command->footer("Example:\n  " + example);
   command->fallthrough();
   return command;
+}
+
+CLI::Validator TemperatureRange() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) &&
+            (value == 0 || (value >= 1e-3 && value <= 1e3)))
+          return "";
+        return "is " + text + ", and must be 0 (greedy) or in [0.001, 1000]";
+      },
+      "0 or [0.001, 1000]");
 }
 
 int RunCommandLine(int argc, char** argv) {
@@ -62,7 +75,8 @@ int RunCommandLine(int argc, char** argv) {
     action();
     return 0;
   } catch (const Interrupted& e) {
-    std::fprintf(stderr, "\nrlvr: %s\n", e.what());
+    // On a terminal the line may hold what the key has shown: ^C.
+    std::fprintf(stderr, "%srlvr: %s\n", StderrIsTerminal() ? "\n" : "", e.what());
     return 130;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr,

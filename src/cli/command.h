@@ -27,5 +27,8 @@ void AddDoctor(CLI::App& app, Action* action);
 CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& description,
                      const std::string& example);
 
+// What --temperature takes: 0, which is greedy, or a temperature that rounding survives.
+CLI::Validator TemperatureRange();
+
 }  // namespace rlvr
 #endif  // RLVR_CLI_COMMAND_H_

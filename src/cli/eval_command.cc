@@ -15,7 +15,7 @@ void AddEval(CLI::App& app, Action* action) {
     EvalOptions options;
   };
   CLI::App* command = Subcommand(app, "eval", "avg@k, pass@k and maj@k of a model on a data set",
-                                 "rlvr eval base_tiny --data gsm_micro --k 16 --max-prompts 256");
+                                 "rlvr eval base_tiny --data gsm_micro --k 4 --max-prompts 32");
   auto a = std::make_shared<Arguments>();
   a->options.max_prompts = 256;
   command->add_option("model", a->model, "A Hugging Face folder or an embedded model's name")
@@ -30,6 +30,7 @@ void AddEval(CLI::App& app, Action* action) {
   command->add_option("--max-prompts", a->options.max_prompts, "The first N prompts; 0 is all")
       ->capture_default_str();
   command->add_option("--temperature", a->options.rollout.sampling.temperature, "0 is greedy")
+      ->check(TemperatureRange())
       ->capture_default_str();
   command->add_option("--top-p", a->options.rollout.sampling.top_p, "Nucleus sampling; 1 is off")
       ->capture_default_str();

@@ -55,6 +55,7 @@ void AddGenerate(CLI::App& app, Action* action) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_option("--temperature", a->options.sampling.temperature, "0 is greedy")
+      ->check(TemperatureRange())
       ->capture_default_str();
   command->add_option("--top-k", a->options.sampling.top_k, "0 is off")->capture_default_str();
   command->add_option("--top-p", a->options.sampling.top_p, "1 is off")->capture_default_str();

@@ -17,7 +17,7 @@ void AddReplay(CLI::App& app, Action* action) {
   };
   CLI::App* command =
       Subcommand(app, "replay", "One sample of a run again, token for token, with log-probs",
-                 "rlvr replay runs/dapo_gsm_micro --step 3 --prompt 17 --sample 0");
+                 "rlvr replay runs/quickstart --step 1 --prompt 32278 --sample 0");
   auto a = std::make_shared<Arguments>();
   command->add_option("run", a->run, "The run's folder")->required();
   command->add_option("--step", a->step, "Training step, from 1")->required();

@@ -2,61 +2,84 @@
 
 #include <memory>
 
+#include "base/progress.h"
 #include "cli/command.h"
+#include "cli/dry_run.h"
+#include "cli/run_summary.h"
+#include "train/run_folder.h"
 #include "train/train.h"
 
 namespace rlvr {
 namespace {
 
-struct RecipeArguments {
-  std::string recipe;
-  std::vector<std::string> overrides;
-};
+void PrintSummary(const std::string& run_folder) {
+  fmt::print("{}", RunSummary(run_folder, StdoutIsTerminal()));
+}
 
-// RECIPE [key=value ...]
-std::shared_ptr<RecipeArguments> AddRecipeArguments(CLI::App* command) {
-  auto arguments = std::make_shared<RecipeArguments>();
+// A command that takes RECIPE [key=value ...] and runs it.
+void AddRecipeCommand(CLI::App& app, const std::string& name, const std::string& description,
+                      const std::string& example, void (*run)(const Recipe&), Action* action) {
+  struct Arguments {
+    std::string recipe;
+    std::vector<std::string> overrides;
+    bool dry_run = false;
+  };
+  CLI::App* command = Subcommand(app, name, description, example);
+  auto arguments = std::make_shared<Arguments>();
   command->add_option("recipe", arguments->recipe, "A recipe's name (rlvr recipes) or YAML file")
       ->required();
   command->add_option(
       "overrides", arguments->overrides,
       "Values that replace the recipe's: update.lr=1e-4 rollout.group_size=8 seed=1");
-  return arguments;
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "Check and print the resolved recipe, the data and an estimate of memory");
+  const CLI::Option* threads = app.get_option("--threads");
+  command->callback([=] {
+    *action = [=] {
+      std::vector<std::string> overrides = arguments->overrides;
+      if (threads->count() > 0) overrides.push_back("threads=" + threads->as<std::string>());
+      const Recipe recipe = LoadRecipe(arguments->recipe, overrides);
+      if (arguments->dry_run) return PrintDryRun(recipe);
+      run(recipe);
+      PrintSummary(RunFolder(recipe));
+    };
+  });
 }
 
 }  // namespace
 
 void AddTrain(CLI::App& app, Action* action) {
-  CLI::App* command = Subcommand(app, "train", "Train a model by reinforcement learning",
-                                 "rlvr train dapo_gsm_micro trainer.steps=20 seed=1");
-  auto arguments = AddRecipeArguments(command);
-  command->callback(
-      [=] { *action = [=] { Train(LoadRecipe(arguments->recipe, arguments->overrides)); }; });
+  AddRecipeCommand(app, "train", "Train a model by reinforcement learning",
+                   "rlvr train quickstart trainer.steps=20 seed=1", Train, action);
 }
 
 void AddPretrain(CLI::App& app, Action* action) {
-  CLI::App* command = Subcommand(app, "pretrain", "Train a model from nothing on generated text",
-                                 "rlvr pretrain recipes/base_tiny.yaml");
-  auto arguments = AddRecipeArguments(command);
-  command->callback(
-      [=] { *action = [=] { Pretrain(LoadRecipe(arguments->recipe, arguments->overrides)); }; });
+  AddRecipeCommand(app, "pretrain", "Train a model from nothing on generated text",
+                   "rlvr pretrain base_tiny trainer.steps=100", Pretrain, action);
 }
 
 void AddSft(CLI::App& app, Action* action) {
-  CLI::App* command =
-      Subcommand(app, "sft", "Train on prompt/response JSONL, loss on the response only",
-                 "rlvr sft recipes/sft.yaml data.train=dialogues.jsonl");
-  auto arguments = AddRecipeArguments(command);
-  command->callback(
-      [=] { *action = [=] { Sft(LoadRecipe(arguments->recipe, arguments->overrides)); }; });
+  AddRecipeCommand(app, "sft", "Train on prompt/response JSONL, loss on the response only",
+                   "echo '{\"prompt\": \"Tom has 3 pens. How many?\", \"response\": \"Answer: 3\"}'"
+                   " > pairs.jsonl\n  rlvr sft sft supervised.text=pairs.jsonl",
+                   Sft, action);
 }
 
 void AddResume(CLI::App& app, Action* action) {
   CLI::App* command = Subcommand(app, "resume", "Go on with a run that was stopped, bit for bit",
-                                 "rlvr resume runs/dapo_gsm_micro");
+                                 "rlvr resume runs/quickstart");
   auto run = std::make_shared<std::string>();
+  auto options = std::make_shared<ResumeOptions>();
   command->add_option("run", *run, "The run's folder")->required();
-  command->callback([=] { *action = [=] { Resume(*run); }; });
+  command->add_flag("--other-isa", options->other_isa,
+                    "Go on although the run was begun with another instruction set, whose bf16 "
+                    "products round differently: from here on bits may differ");
+  command->callback([=] {
+    *action = [=] {
+      Resume(*run, *options);
+      PrintSummary(*run);
+    };
+  });
 }
 
 void AddRecipes(CLI::App& app, Action* action) {

@@ -122,7 +122,7 @@ TEST(OnPolicy, SamplingEqualsTrainingBitForBit) {
     CheckOnPolicy(p.model, p.tokenizer, 12, &report);
     EXPECT_EQ(report.rows.size(), 12u);
     for (const auto& row : report.rows) {
-      EXPECT_GT(row.tokens, 100);
+      EXPECT_GT(row.tokens, 4 * row.batch_size);
       EXPECT_EQ(row.mismatches, 0) << ToString(row.compute) << " " << row.batch_size << " "
                                    << row.threads << " " << row.shared_prompts;
     }

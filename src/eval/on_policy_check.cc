@@ -11,6 +11,8 @@
 namespace rlvr {
 namespace {
 
+constexpr int64_t kSamples = 8;  // of each prompt
+
 // Each sample as a tree of its own, with its own copy of the prompt.
 std::vector<Tree> Separate(const std::vector<Tree>& trees) {
   std::vector<Tree> chains;
@@ -70,10 +72,11 @@ void CheckOnPolicy(const Model& model, const Tokenizer& tokenizer, int64_t max_t
       options.max_tokens = max_tokens;
       options.max_sequences = batch_size;
       std::vector<RolloutRequest> requests;
-      for (int64_t i = 0; i < 5; ++i) {
+      // Half again as many sequences as go together, so that slots are refilled too.
+      for (int64_t i = 0; i * kSamples < batch_size + batch_size / 2; ++i) {
         RolloutRequest r;
         r.tree.segments.push_back({.tokens = EncodePrompt(tokenizer, prompts->Get(i))});
-        r.num_samples = 4;
+        r.num_samples = kSamples;
         r.key = RandomKey(17)[static_cast<uint64_t>(i)];
         requests.push_back(std::move(r));
       }

@@ -69,8 +69,12 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
     MatMul(dx, packed.down_t, dact);
     SwiGluBackward(dact, gate_up, dgate_up);
     RmsNorm(middle, model.Matrix(w.post_norm, 1, D), eps, normed, {});
-    WeightGradient(dgate_up.Cols(0, F), normed, units, type, grad(w.gate_proj, F, D));
-    WeightGradient(dgate_up.Cols(F, 2 * F), normed, units, type, grad(w.up_proj, F, D));
+    if (w.up_proj == w.gate_proj + F * D) {  // one matrix: the activations are packed once
+      WeightGradient(dgate_up, normed, units, type, grad(w.gate_proj, 2 * F, D));
+    } else {
+      WeightGradient(dgate_up.Cols(0, F), normed, units, type, grad(w.gate_proj, F, D));
+      WeightGradient(dgate_up.Cols(F, 2 * F), normed, units, type, grad(w.up_proj, F, D));
+    }
     MatMul(dgate_up, packed.gate_up_t, dnormed);
     RmsNormBackward(dnormed, middle, model.Matrix(w.post_norm, 1, D), Whole(a.middle_rstd, T, 1),
                     units, dx, grad(w.post_norm, 1, D));
@@ -93,9 +97,13 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
     RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
                          Whole(a.k_rstd, T, K), units, dk, grad(w.k_norm, 1, E));
     RmsNorm(input, model.Matrix(w.input_norm, 1, D), eps, normed, {});
-    WeightGradient(dq, normed, units, type, grad(w.q_proj, H * E, D));
-    WeightGradient(dk, normed, units, type, grad(w.k_proj, K * E, D));
-    WeightGradient(dv, normed, units, type, grad(w.v_proj, K * E, D));
+    if (w.k_proj == w.q_proj + H * E * D && w.v_proj == w.k_proj + K * E * D) {
+      WeightGradient(dqkv, normed, units, type, grad(w.q_proj, (H + 2 * K) * E, D));
+    } else {
+      WeightGradient(dq, normed, units, type, grad(w.q_proj, H * E, D));
+      WeightGradient(dk, normed, units, type, grad(w.k_proj, K * E, D));
+      WeightGradient(dv, normed, units, type, grad(w.v_proj, K * E, D));
+    }
     MatMul(dqkv, packed.qkv_t, dnormed);
     RmsNormBackward(dnormed, input, model.Matrix(w.input_norm, 1, D), Whole(a.input_rstd, T, 1),
                     units, dx, grad(w.input_norm, 1, D));

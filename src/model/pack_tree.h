@@ -23,8 +23,8 @@ struct PackedTrees {
 };
 
 // Rows follow trees, segments, tokens. The cache is cleared first and holds just this batch.
-// Segments without tokens are allowed. predicted: whose tokens become predictions (kTrained for RL, kExpert
-// for sft).
+// Segments without tokens are allowed. predicted: whose tokens become predictions (kTrained for RL,
+// kExpert for sft).
 PackedTrees PackTrees(std::span<const Tree* const> trees, Authors predicted, KvCache* cache);
 
 }  // namespace rlvr

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numbers>
@@ -32,10 +33,6 @@ double Scheduled(const ConfigNode& node, const std::string& path, int64_t step) 
   if (name == "piecewise") {
     const ConfigNode *at = reader.Child("at"), *values = reader.Child("values");
     reader.Done();
-    if (!at || !values || at->items.empty() || at->items.size() != values->items.size()) {
-      throw Error(node.place, "a piecewise schedule needs 'at' and 'values' of one length",
-                  "write {schedule: piecewise, at: [1, 100], values: [0.1, 0.01]}");
-    }
     const auto number = [&](const ConfigNode& n) {
       ConfigNode map;
       map.kind = ConfigNode::Kind::kMap;
@@ -46,6 +43,13 @@ double Scheduled(const ConfigNode& node, const std::string& path, int64_t step) 
       one("value", v, -1e300, 1e300);
       return v;
     };
+    bool fits = at && values && !at->items.empty() && at->items.size() == values->items.size();
+    for (size_t i = 1; fits && i < at->items.size(); ++i)
+      fits = number(at->items[i - 1]) < number(at->items[i]);
+    if (!fits) {
+      throw Error(node.place, "a piecewise schedule needs rising 'at' and as many 'values'",
+                  "write {schedule: piecewise, at: [1, 100], values: [0.1, 0.01]}");
+    }
     double value = number(values->items[0]);
     for (size_t i = 0; i < at->items.size(); ++i) {
       if (static_cast<double>(step) >= number(at->items[i])) value = number(values->items[i]);

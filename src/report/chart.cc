@@ -135,6 +135,29 @@ std::string TooltipData(const ChartSpec& spec, const Axes& a) {
       JsonArray({a.x_low, a.x_high, a.y_low, a.y_high}), series);
 }
 
+// Over how many points a noisy series' bold line is a mean; 0: the values themselves are drawn.
+int SmoothingWidth(const ChartSeries& s) {
+  const size_t points = CountFinite(s.y);
+  return points >= kSmoothFrom && s.low.empty() ? static_cast<int>(points / 40) * 2 + 3 : 0;
+}
+
+// Grid, bands and curves.
+std::string Drawing(const ChartSpec& spec, const Axes& a) {
+  std::string svg = Grid(a, spec);
+  for (size_t i = 0; i < spec.series.size(); ++i) {
+    const ChartSeries& s = spec.series[i];
+    const std::string css = fmt::format("c{}", i);
+    svg += Band(a, spec.x, s, css);
+    if (const int width = SmoothingWidth(s)) {
+      svg += Curve(a, spec.x, s.y, css + " faint", false);
+      svg += Curve(a, spec.x, MovingMean(s.y, width), css, false);
+    } else {
+      svg += Curve(a, spec.x, s.y, css, CountFinite(s.y) <= 24);
+    }
+  }
+  return svg;
+}
+
 std::string Figure(const std::string& title, const std::string& legend, const std::string& caption,
                    const std::string& data, const std::string& label, const std::string& svg) {
   return fmt::format(
@@ -183,26 +206,37 @@ std::vector<double> MovingMean(const std::vector<double>& y, int width) {
 
 std::string LineChart(const ChartSpec& spec) {
   const Axes a = AxesOf(spec);
-  std::string svg = Grid(a, spec), legend, caption = spec.caption;
+  std::string legend, caption = spec.caption;
   for (size_t i = 0; i < spec.series.size(); ++i) {
     const ChartSeries& s = spec.series[i];
-    const std::string css = fmt::format("c{}", i);
-    const size_t points = CountFinite(s.y);
-    svg += Band(a, spec.x, s, css);
-    if (points >= kSmoothFrom && s.low.empty()) {
-      const int width = static_cast<int>(points / 40) * 2 + 3;
-      svg += Curve(a, spec.x, s.y, css + " faint", false);
-      svg += Curve(a, spec.x, MovingMean(s.y, width), css, false);
-      if (i == 0) caption += fmt::format(" Bold: mean over {} steps.", width);
-    } else {
-      svg += Curve(a, spec.x, s.y, css, points <= 24);
+    if (const int width = SmoothingWidth(s); i == 0 && width > 0) {
+      caption += fmt::format(" Bold: mean over {} steps.", width);
     }
-    legend += fmt::format("<span class=\"{}\">{} <b>{}</b></span>", css, EscapeHtml(s.name),
+    legend += fmt::format("<span class=\"c{}\">{} <b>{}</b></span>", i, EscapeHtml(s.name),
                           FormatValue(Last(s.y), spec.unit));
   }
-  svg += "<g class=\"cursor\"></g>";
+  const std::string svg = Drawing(spec, a) + "<g class=\"cursor\"></g>";
   const std::string data = fmt::format(" data-chart=\"{}\"", EscapeHtml(TooltipData(spec, a)));
   return Figure(spec.title, legend, caption, data, spec.title + " by " + spec.x_name, svg);
+}
+
+std::string LineChartFile(const ChartSpec& spec) {
+  constexpr double kHeader = 62;
+  std::string legend;
+  for (size_t i = 0; i < spec.series.size(); ++i) {
+    const ChartSeries& s = spec.series[i];
+    legend += fmt::format("<tspan class=\"c{} key\" dx=\"{}\">&#9632;</tspan> {} {}", i,
+                          i == 0 ? 0 : 12, EscapeHtml(s.name), FormatValue(Last(s.y), spec.unit));
+  }
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{2}\" "
+      "font-family=\"system-ui,sans-serif\"><style>{3}.key{{fill:currentColor}}"
+      ".title{{font-size:16px;font-weight:650;fill:var(--ink)}}</style>"
+      "<path d=\"M0 0H{0}V{1}H0Z\" style=\"fill:var(--card)\"/>"
+      "<text class=\"title\" x=\"14\" y=\"25\">{4}</text><text x=\"14\" y=\"46\">{5}</text>"
+      "<g transform=\"translate(0 {6})\">{7}</g></svg>\n",
+      kWidth, kHeight + kHeader, 1.5 * kWidth, kChartStyle, EscapeHtml(spec.title), legend, kHeader,
+      Drawing(spec, AxesOf(spec)));
 }
 
 std::string Histogram(const HistogramSpec& spec) {

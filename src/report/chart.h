@@ -28,6 +28,8 @@ struct ChartSpec {
 // A <figure>. Series longer than 40 points that are noisy get a moving mean in bold over the raw
 // values; the caption says over how many steps.
 std::string LineChart(const ChartSpec& spec);
+// The same as an SVG file of its own, with title and legend, light or dark as its reader likes it.
+std::string LineChartFile(const ChartSpec& spec);
 
 struct HistogramSpec {
   std::string title, caption;

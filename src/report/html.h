@@ -18,7 +18,8 @@ std::string FormatValue(double value, Unit unit);
 // A JSON array with enough digits for a chart; NaN as null.
 std::string JsonArray(const std::vector<double>& values);
 
-extern const char kPageStyle[];   // CSS, light and dark
+extern const char kChartStyle[];  // CSS of drawings and the colours, light and dark
+extern const char kPageStyle[];   // CSS of everything else
 extern const char kPageScript[];  // tooltips and the switch of token colours
 
 }  // namespace rlvr

@@ -3,13 +3,26 @@
 
 namespace rlvr {
 
-const char kPageStyle[] = R"css(
+const char kChartStyle[] = R"css(
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b2130;--soft:#5d6779;--line:#e3e7ee;
 --c0:#2563eb;--c1:#d9480f;--c2:#0f8a6a;--c3:#8b3fc4;--good:#0f8a4c;--bad:#c92a2a;
 --pos:37 150 84;--neg:220 60 60;--hot:232 121 12;--shadow:0 1px 2px #1b213014,0 4px 16px #1b21300a}
 @media(prefers-color-scheme:dark){:root{--bg:#10131a;--card:#181d27;--ink:#e7ebf3;--soft:#98a3b6;
 --line:#2a3140;--c0:#74a0ff;--c1:#ff9a5c;--c2:#4fd0ab;--c3:#c697f5;--good:#4ade80;--bad:#ff8080;
 --pos:52 180 104;--neg:230 80 80;--hot:240 140 30;--shadow:none}}
+svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
+svg .y{text-anchor:end}svg .x{text-anchor:middle}
+svg .grid{stroke:var(--line);stroke-width:1}
+svg .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
+svg .faint{opacity:.28;stroke-width:1.2}
+svg .band{fill:currentColor;opacity:.15}
+svg circle,svg rect{fill:currentColor}
+svg .cursor line{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
+svg .cursor circle{stroke:var(--card);stroke-width:1.5}
+.c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}
+)css";
+
+const char kPageStyle[] = R"css(
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",
 Roboto,"Helvetica Neue",sans-serif;-webkit-text-size-adjust:100%}
@@ -39,16 +52,6 @@ margin-right:5px;background:currentColor}
 .legend b{color:var(--ink);font-variant-numeric:tabular-nums}
 figcaption{font-size:12.5px;color:var(--soft);line-height:1.4}
 svg{display:block;width:100%;height:auto;margin:8px 0 6px;touch-action:pan-y;overflow:visible}
-svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
-svg .y{text-anchor:end}svg .x{text-anchor:middle}
-svg .grid{stroke:var(--line);stroke-width:1}
-svg .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
-svg .faint{opacity:.28;stroke-width:1.2}
-svg .band{fill:currentColor;opacity:.15}
-svg circle,svg rect{fill:currentColor}
-svg .cursor line{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3}
-svg .cursor circle{stroke:var(--card);stroke-width:1.5}
-.c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}
 .switch{position:sticky;top:0;z-index:2;display:flex;flex-wrap:wrap;gap:6px 14px;align-items:center;
 padding:10px 0;background:var(--bg);font-size:13px;color:var(--soft)}
 .switch div{display:inline-flex;border:1px solid var(--line);border-radius:9px;overflow:hidden}

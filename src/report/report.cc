@@ -66,8 +66,7 @@ std::string Facts(const std::string& run_folder, const MetricsTable& metrics) {
   return html + "</div>\n";
 }
 
-std::string AccuracyChart(const std::vector<EvalRecord>& evals) {
-  if (evals.empty()) return "";
+ChartSpec AccuracyChart(const std::vector<EvalRecord>& evals) {
   const int64_t k = evals.back().k;
   ChartSpec spec{.title = "Held-out accuracy",
                  .caption =
@@ -86,7 +85,7 @@ std::string AccuracyChart(const std::vector<EvalRecord>& evals) {
     }
   }
   spec.series = {avg, maj, pass};
-  return LineChart(spec);
+  return spec;
 }
 
 struct MetricChart {
@@ -271,13 +270,16 @@ std::string RecipeTable(const std::string& run_folder) {
          "</table></div></details>\n";
 }
 
+void RequireRun(const std::string& run_folder) {
+  if (std::filesystem::exists(run_folder + "/run.json")) return;
+  throw Error(run_folder, "not a run's folder (run.json is missing)",
+              "give the folder that training wrote, such as runs/NAME");
+}
+
 }  // namespace
 
 std::string WriteReport(const std::string& run_folder) {
-  if (!std::filesystem::exists(run_folder + "/run.json")) {
-    throw Error(run_folder, "not a run's folder (run.json is missing)",
-                "give the folder that training wrote, such as runs/NAME");
-  }
+  RequireRun(run_folder);
   const MetricsTable metrics = ReadMetrics(run_folder);
   const std::vector<EvalRecord> evals = ReadEvals(run_folder);
   const std::vector<std::string> rollouts = StepFiles(run_folder, "rollouts", ".jsonl");
@@ -289,20 +291,29 @@ std::string WriteReport(const std::string& run_folder) {
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
       "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
       "<title>" +
-      name + "</title><style>" + kPageStyle +
+      name + "</title><style>" + kChartStyle + kPageStyle +
       "</style></head>\n<body class=\"by-advantage\"><main>\n<h1>" + name + "</h1>\n" +
       Facts(run_folder, metrics) + Hero(evals) +
       "<h2>Curves</h2><p>Point at a curve for its "
       "values.</p><div class=\"charts\">" +
-      AccuracyChart(evals) + Charts(metrics) + RewardHistogram(rollouts) + "</div>\n" +
-      Samples(run_folder, rollouts) + "<h2>Details</h2>\n" + MetricsSummary(metrics) +
-      RecipeTable(run_folder) +
+      (evals.empty() ? "" : LineChart(AccuracyChart(evals))) + Charts(metrics) +
+      RewardHistogram(rollouts) + "</div>\n" + Samples(run_folder, rollouts) +
+      "<h2>Details</h2>\n" + MetricsSummary(metrics) + RecipeTable(run_folder) +
       "<footer>Written by rlvr report. This page loads nothing from anywhere.</footer>\n"
       "<div id=\"tip\" hidden></div></main><script>" +
       kPageScript + "</script></body></html>\n";
   const std::string path = run_folder + "/report.html";
   WriteFileAtomically(path, page);
   return path;
+}
+
+void WriteAccuracyPicture(const std::string& run_folder, const std::string& path) {
+  RequireRun(run_folder);
+  const std::vector<EvalRecord> evals = ReadEvals(run_folder);
+  if (evals.empty()) {
+    throw Error(run_folder, "has no evaluations to draw", "train with eval.before or eval.every");
+  }
+  WriteFileAtomically(path, LineChartFile(AccuracyChart(evals)));
 }
 
 }  // namespace rlvr

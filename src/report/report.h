@@ -10,5 +10,8 @@ namespace rlvr {
 // Writes RUN/report.html atomically and returns its path. A folder without run.json, recipe.yaml
 // or metrics.jsonl, or a damaged line in any file throws Error naming file and line.
 std::string WriteReport(const std::string& run_folder);
+
+// Writes the held-out accuracy by step as an SVG file. Throws Error if the run has no evaluations.
+void WriteAccuracyPicture(const std::string& run_folder, const std::string& path);
 }  // namespace rlvr
 #endif  // RLVR_REPORT_REPORT_H_

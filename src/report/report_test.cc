@@ -50,6 +50,17 @@ TEST(Report, HoldsTheNumbersAndEscapes) {
             html.find("http://www.w3.org/2000/svg", html.find("</style>")));  // no network
 }
 
+TEST(Report, PictureIsAFileOfItsOwn) {
+  const std::string run = MakeRun(), path = run + "/accuracy.svg";
+  WriteAccuracyPicture(run, path);
+  const std::string svg = ReadFile(path);
+  EXPECT_TRUE(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  EXPECT_TRUE(svg.ends_with("</svg>\n"));
+  EXPECT_NE(svg.find("avg@16 37.5 %"), std::string::npos) << svg;
+  std::filesystem::remove_all(run + "/eval");
+  EXPECT_THROW(WriteAccuracyPicture(run, path), Error);
+}
+
 TEST(Report, DamageNamesFileAndLine) {
   const std::string run = MakeRun();  // its rollouts end in the middle of line 1
   try {

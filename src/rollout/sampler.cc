@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "tensor/elementwise.h"
+#include "tensor/row_stats.h"
 
 namespace rlvr {
 namespace {
@@ -94,11 +95,9 @@ Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, 
     // would all fall on the last ids of a large vocabulary.
     std::vector<float>& w = *scratch;
     w.resize(logits.size());
+    RowWeights(logits, stats, temperature, w);
     double total = 0;
-    for (size_t i = 0; i < w.size(); ++i) {
-      w[i] = ExpF(logits[i] * inverse - stats.max);
-      total += w[i];
-    }
+    for (const float weight : w) total += weight;
     if (!options.truncates()) {
       draw.token = Walk(
           w.size(), uniform * total, [](size_t i) { return static_cast<int32_t>(i); },

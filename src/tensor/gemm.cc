@@ -26,8 +26,13 @@ namespace {
 
 // Below this many multiply-adds the other threads are not woken.
 constexpr int64_t kSerialWork = 1 << 19;
+constexpr int64_t kSerialRounding = 1 << 15;  // and below this many numbers to round
 // Bytes of packed activations kept in L2 while all panels pass by.
 constexpr int64_t kRowBlockBytes = 384 << 10;
+// From so many rows on, threads share out rows; in about so many pieces.
+constexpr int64_t kManyRows = 512, kRowPieces = 32;
+// Fewer rows are cut, where there are few panels, until there are about so many tasks.
+constexpr int64_t kTasks = 32;
 
 // Rows [0, m) of x as A operand: fp32 in place; bf16 rounded into `buffer`.
 struct PackedRows {
@@ -41,7 +46,14 @@ PackedRows PackRows(const GemmKernels& kernels, View<const float> x, ComputeType
   // An odd number of cache lines, so that the rows of a tile do not share the cache's sets.
   const int64_t stride = (CeilDiv(x.cols, 32) | 1) * 16;
   uint32_t* data = Scratch(buffer, x.rows * stride);
-  for (int64_t r = 0; r < x.rows; ++r) kernels.round_row(x.row(r), x.cols, data + r * stride);
+  const auto round = [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) kernels.round_row(x.row(r), x.cols, data + r * stride);
+  };
+  if (x.size() < kSerialRounding) {
+    round(0, x.rows);
+  } else {
+    ParallelFor(x.rows, 8, round);
+  }
   return {data, stride};
 }
 
@@ -125,20 +137,28 @@ void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue 
                     panels, y.Rows(r, stop), epilogue);
     }
   };
-  const int threads = NumThreads();
-  if (threads == 1 || x.rows * w.n * w.k < kSerialWork) return rows_from(0, x.rows);
-  // Many rows: each thread its own rows, whole panels pass through both. Few: each thread its own
-  // panels, so that the weights are read once.
-  if (x.rows >= 4 * kTileRows * threads || panels < threads) {
-    return ParallelFor(x.rows, kTileRows, rows_from);
+  if (NumThreads() == 1 || x.rows * w.n * w.k < kSerialWork) return rows_from(0, x.rows);
+  // Many rows: each thread its own rows, whole panels pass through the caches of all. Fewer: tasks
+  // of one panel each, so that a large weight is read once.
+  if (x.rows >= kManyRows) {
+    const int64_t tiles =
+        std::clamp<int64_t>(CeilDiv(x.rows, kTileRows) / kRowPieces, 1, block_rows / kTileRows);
+    return ParallelFor(x.rows, tiles * kTileRows, rows_from);
   }
   thread_local AlignedBuffer<uint32_t> shared;
   const PackedRows packed = PackRows(kernels, x, w.type, shared);
-  ParallelFor(panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t r = 0; r < x.rows; r += block_rows) {
-      const int64_t stop = std::min(r + block_rows, x.rows);
-      MultiplyBlock(kernels, {packed.data + r * packed.row_stride, packed.row_stride}, stop - r, w,
-                    begin, end, y.Rows(r, stop), epilogue);
+  const int64_t tiles = CeilDiv(x.rows, kTileRows);
+  const int64_t pieces = std::clamp<int64_t>(kTasks / panels, 1, tiles);
+  const int64_t piece_rows = CeilDiv(tiles, pieces) * kTileRows;
+  ParallelFor(panels * pieces, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t panel = task / pieces;
+      const int64_t from = task % pieces * piece_rows, to = std::min(x.rows, from + piece_rows);
+      for (int64_t r = from; r < to; r += block_rows) {
+        const int64_t stop = std::min(r + block_rows, to);
+        MultiplyBlock(kernels, {packed.data + r * packed.row_stride, packed.row_stride}, stop - r,
+                      w, panel, panel + 1, y.Rows(r, stop), epilogue);
+      }
     }
   });
 }

@@ -16,8 +16,9 @@ constexpr int64_t kMinPassTokens = 2 * kGemmChunk, kMaxPassTokens = 16 * kGemmCh
 // Tiles go over so many tokens at a time, and over so many bytes of panels while these lie in L2.
 constexpr int64_t kBlockTokens = 2 * kGemmChunk;
 constexpr int64_t kBlockBytes = 384 << 10;
-// Columns packed at a time: few enough streams of writes for the caches, long enough reads.
-constexpr int64_t kPackColumns = 512;
+// Columns packed at a time: few enough streams of writes for the caches, long enough reads, and
+// pieces for all threads.
+constexpr int64_t kMinPackColumns = 128, kMaxPackColumns = 512, kPackPieces = 16;
 
 struct TokenChunk {
   int64_t begin, end;   // tokens
@@ -32,6 +33,11 @@ struct Groups {
   int64_t stride = 0;
   uint32_t* data = nullptr;
   int64_t count() const { return CeilDiv(from.cols, width); }
+  int64_t packed_at_once() const {
+    const int64_t columns = std::clamp(from.cols / kPackPieces, kMinPackColumns, kMaxPackColumns);
+    return std::max<int64_t>(1, columns / width);
+  }
+  int64_t pieces() const { return CeilDiv(count(), packed_at_once()); }
   void Allocate(int64_t units, AlignedBuffer<uint32_t>& buffer) {
     stride = units * width + kSplitSlack;
     stride = CeilDiv(stride, 16) * 16;
@@ -39,13 +45,12 @@ struct Groups {
   }
 };
 
-void PackGroups(const GemmKernels& kernels, ComputeType type, const std::vector<TokenChunk>& chunks,
-                const Groups& groups, int64_t group_begin, int64_t group_end) {
-  const int64_t at_once = std::max<int64_t>(1, kPackColumns / groups.width);
-  for (int64_t g = group_begin; g < group_end; g += at_once) {
+void PackPieces(const GemmKernels& kernels, ComputeType type, const std::vector<TokenChunk>& chunks,
+                const Groups& groups, int64_t piece_begin, int64_t piece_end) {
+  const int64_t at_once = groups.packed_at_once();
+  for (int64_t g = piece_begin * at_once; g < piece_end * at_once; g += at_once) {
     const int64_t column = g * groups.width;
-    const int64_t cols =
-        std::min(groups.from.cols, std::min(group_end, g + at_once) * groups.width) - column;
+    const int64_t cols = std::min(groups.from.cols - column, at_once * groups.width);
     for (const TokenChunk& chunk : chunks) {
       uint32_t* to = groups.data + g * groups.stride + chunk.unit_offset * groups.width;
       if (type == ComputeType::kFp32) {
@@ -133,10 +138,11 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
     a.Allocate(units, a_memory);
     b.Allocate(units, b_memory);
     const int64_t a_groups = a.count(), b_groups = b.count();
-    ParallelFor(a_groups + b_groups, 1, [&](int64_t begin, int64_t end) {
-      PackGroups(kernels, type, chunks, a, std::min(begin, a_groups), std::min(end, a_groups));
-      PackGroups(kernels, type, chunks, b, std::max(begin - a_groups, int64_t{0}),
-                 std::max(end - a_groups, int64_t{0}));
+    const int64_t a_pieces = a.pieces();
+    ParallelFor(a_pieces + b.pieces(), 1, [&](int64_t begin, int64_t end) {
+      PackPieces(kernels, type, chunks, a, std::min(begin, a_pieces), std::min(end, a_pieces));
+      PackPieces(kernels, type, chunks, b, std::max(begin - a_pieces, int64_t{0}),
+                 std::max(end - a_pieces, int64_t{0}));
     });
     ParallelFor(a_groups * b_groups, 1, [&](int64_t begin, int64_t end) {
       AddTiles(kernels, type, chunks, a, b, panels, begin, end, dw);

@@ -196,46 +196,39 @@ void RoundRow(const float* x, int64_t n, uint32_t* units) {
   }
 }
 
-// Whole vectors where the row has them; load(i) gives the one at column i, one(i) a single unit.
-template <class LoadVector, class LoadOne>
-HWY_INLINE void Split(int64_t n, int64_t width, int64_t group_stride, uint32_t* out,
-                      LoadVector load, LoadOne one) {
+// load(i, m) gives a vector from column i, of which m columns exist.
+template <class Load>
+HWY_INLINE void Split(int64_t n, int64_t width, int64_t group_stride, uint32_t* out, Load load) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   for (int64_t begin = 0; begin < n; begin += width, out += group_stride) {
     const int64_t cols = std::min(width, n - begin);
     for (int64_t j = 0; j < cols; j += lanes) {
-      if (begin + j + lanes <= n) {
-        hn::StoreU(load(begin + j), kU, out + j);
-      } else {
-        for (int64_t i = j; i < cols; ++i) out[i] = one(begin + i);
-        break;
-      }
+      hn::StoreU(load(begin + j, n - begin - j), kU, out + j);
     }
   }
 }
 
+HWY_INLINE V LoadUpTo(const float* x, int64_t n) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
+  return n >= lanes ? hn::LoadU(kD, x)
+                    : hn::MaskedLoad(hn::FirstN(kD, static_cast<size_t>(n)), kD, x);
+}
+
 void SplitF32(const float* x, int64_t n, int64_t width, int64_t group_stride, uint32_t* out) {
-  const auto* bits = reinterpret_cast<const uint32_t*>(x);
-  Split(
-      n, width, group_stride, out, [=](int64_t i) HWY_ATTR { return hn::LoadU(kU, bits + i); },
-      [=](int64_t i) { return bits[i]; });
+  Split(n, width, group_stride, out,
+        [=](int64_t i, int64_t m) HWY_ATTR { return hn::BitCast(kU, LoadUpTo(x + i, m)); });
 }
 
 void SplitBf16(const float* lo, const float* hi, int64_t n, int64_t width, int64_t group_stride,
                uint32_t* out) {
   if (!hi) {
-    Split(
-        n, width, group_stride, out,
-        [=](int64_t i) HWY_ATTR { return RoundToBf16(hn::LoadU(kD, lo + i)); },
-        [=](int64_t i) { return RoundToBf16(lo[i]); });
+    Split(n, width, group_stride, out,
+          [=](int64_t i, int64_t m) HWY_ATTR { return RoundToBf16(LoadUpTo(lo + i, m)); });
   } else {
-    Split(
-        n, width, group_stride, out,
-        [=](int64_t i) HWY_ATTR {
-          return hn::Or(RoundToBf16(hn::LoadU(kD, lo + i)),
-                        hn::ShiftLeft<16>(RoundToBf16(hn::LoadU(kD, hi + i))));
-        },
-        [=](int64_t i) { return RoundToBf16(lo[i]) | RoundToBf16(hi[i]) << 16; });
+    Split(n, width, group_stride, out, [=](int64_t i, int64_t m) HWY_ATTR {
+      return hn::Or(RoundToBf16(LoadUpTo(lo + i, m)),
+                    hn::ShiftLeft<16>(RoundToBf16(LoadUpTo(hi + i, m))));
+    });
   }
 }
 

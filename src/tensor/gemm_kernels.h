@@ -36,7 +36,7 @@ struct GemmKernels {
 
 const GemmKernels& Avx2GemmKernels();
 const GemmKernels& Avx512GemmKernels();
-const GemmKernels& Avx512Bf16GemmKernels();  // all but tile_bf16 are Avx512's
+const GemmKernels& Avx512Bf16GemmKernels();  // tile, round, split of bf16 are its own
 const GemmKernels& ActiveGemmKernels();      // Avx2's under Isa::kScalar
 
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }

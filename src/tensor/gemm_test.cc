@@ -198,6 +198,61 @@ TEST_P(GemmTest, SpecialValues) {
   }
 }
 
+// Every kind of number in every place of a vector, against the reference: x as rows of a product,
+// and as a factor of a weight gradient.
+TEST_P(GemmTest, SpecialValuesHaveTheReferencesBits) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> special = {0.0f,
+                                      -0.0f,
+                                      inf,
+                                      -inf,
+                                      1e-40f,
+                                      -1e-40f,
+                                      3.4e38f,
+                                      1.5f,
+                                      0x1p-126f,
+                                      -0x1p-126f,
+                                      std::bit_cast<float>(0x007fffffu),
+                                      std::bit_cast<float>(0x807f8000u),
+                                      std::bit_cast<float>(0x007f7fffu),
+                                      std::bit_cast<float>(0x3f808000u),
+                                      std::bit_cast<float>(0x7fc00001u),
+                                      std::bit_cast<float>(0x7f800001u)};
+  const int64_t rows = 33, k = 75;
+  std::vector<float> x(rows * k);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = special[(i * 7 + i / 75) % special.size()];
+  // A unit vector picks one number of x; zeros times infinity are NaN, so it meets finite ones too.
+  for (int64_t finite = 0; finite < 2; ++finite) {
+    if (finite) {
+      for (float& v : x) {
+        if (!std::isfinite(v)) v = 0.25f;
+      }
+    }
+    const auto same = [](const std::vector<float>& a, const std::vector<float>& b) {
+      for (size_t i = 0; i < a.size(); ++i) {
+        if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+        ASSERT_EQ(std::bit_cast<uint32_t>(a[i]), std::bit_cast<uint32_t>(b[i])) << i;
+      }
+    };
+    std::vector<float> w(k * k);
+    for (int64_t i = 0; i < k; ++i) w[i * k + i] = 1024;
+    const View<const float> parts[] = {In(w, k, k)};
+    PackedWeight packed;
+    PackWeight(parts, type(), &packed);
+    std::vector<float> y(rows * k), want(rows * k);
+    MatMul(In(x, rows, k), packed, Out(y, rows, k));
+    ref::MatMul(In(x, rows, k), In(w, k, k), type(), Out(want, rows, k), Epilogue::kStore);
+    same(y, want);
+
+    std::vector<float> dy(rows * rows), dw(rows * k), want_dw(rows * k);
+    for (int64_t i = 0; i < rows; ++i) dy[i * rows + i] = 1024;
+    const std::vector<int64_t> units = {0, rows};
+    WeightGradient(In(dy, rows, rows), In(x, rows, k), units, type(), Out(dw, rows, k));
+    ref::WeightGradient(In(dy, rows, rows), In(x, rows, k), units, type(), Out(want_dw, rows, k));
+    same(dw, want_dw);
+  }
+}
+
 // Against double precision: |error| <= (512 + chunks) * 2^-24 * sum |x w| for the additions, and
 // 2 * 2^-9 for rounding both inputs to bf16 (both with a little room for second-order terms).
 TEST_P(GemmTest, NearDoublePrecision) {

@@ -98,7 +98,7 @@ void WeightGradientOfNorm(View<const float> dy, View<const float> x, int64_t hea
                           View<float> dweight) {
   const int64_t n = dweight.size();
   const auto row = RLVR_DISPATCH(WeightRow);
-  ParallelFor(n, 64, [&](int64_t begin, int64_t end) {
+  ParallelFor(n, 32, [&](int64_t begin, int64_t end) {
     thread_local std::vector<float> sum;
     for (size_t u = 0; u + 1 < unit_begin.size(); ++u) {
       sum.assign(static_cast<size_t>(end - begin), 0.0f);

@@ -91,20 +91,7 @@ void Gradient(const float* logits, int64_t n, const RowStats& s, float temperatu
   }
 }
 
-void Probs(const float* logits, int64_t n, const RowStats& s, float temperature, float* out) {
-  const hn::CappedTag<float, 16> d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const float inverse = 1.0f / temperature, inverse_sum = 1.0f / s.sum;
-  const auto vinverse = hn::Set(d, inverse), vsum = hn::Set(d, inverse_sum);
-  const auto vmax = hn::Set(d, s.max);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
-    hn::StoreU(hn::Mul(ExpV(d, hn::Sub(z, vmax)), vsum), d, out + i);
-  }
-  for (; i < n; ++i) out[i] = ExpF(logits[i] * inverse - s.max) * inverse_sum;
-}
-
+<<<<<<< HEAD
 }  // namespace HWY_NAMESPACE
 }  // namespace rlvr
 HWY_AFTER_NAMESPACE();
@@ -136,13 +123,6 @@ void RowGradient(std::span<const float> logits, const RowStats& stats, float tem
    dlogits.data());
 }
 
-void RowProbs(std::span<const float> logits, const RowStats& stats, float temperature,
-              std::span<float> probs) {
-  RLVR_CHECK(logits.size() == probs.size());
-  if (ActiveIsa() == Isa::kScalar) return ref::RowProbs(logits, stats, temperature, probs);
-  RLVR_DISPATCH(Probs)
-  (logits.data(), static_cast<int64_t>(logits.size()), stats, temperature, probs.data());
-}
-
+<<<<<<< HEAD
 }  // namespace rlvr
 #endif  // HWY_ONCE

@@ -40,11 +40,10 @@ void RowGradient(std::span<const float> logits, const RowStats& stats, float tem
   }
 }
 
-void RowProbs(std::span<const float> logits, const RowStats& stats, float temperature,
-              std::span<float> probs) {
-  const float inverse = 1.0f / temperature, inverse_sum = 1.0f / stats.sum;
-  for (size_t i = 0; i < logits.size(); ++i)
-    probs[i] = ExpF(logits[i] * inverse - stats.max) * inverse_sum;
+void RowWeights(std::span<const float> logits, const RowStats& stats, float temperature,
+                std::span<float> weights) {
+  const float inverse = 1.0f / temperature;
+  for (size_t i = 0; i < logits.size(); ++i) weights[i] = ExpF(logits[i] * inverse - stats.max);
 }
 
 }  // namespace rlvr::ref

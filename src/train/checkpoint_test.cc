@@ -26,7 +26,8 @@ class CheckpointTest : public testing::Test {
   }
   const std::string& run() const { return folder_.path(); }
   void Save(int64_t step, int keep = 2) {
-    SaveCheckpoint(run(), {.step = step, .position = step * 3}, *model_, optimizer_, run(), keep);
+    SaveCheckpoint(run(), {.step = step, .position = step * 3, .state = state_}, *model_,
+                   optimizer_, run(), keep);
   }
   std::string ErrorOfLoad(int64_t step) {
     auto model = TinyModel(config_, ComputeType::kFp32, 99);
@@ -40,6 +41,7 @@ class CheckpointTest : public testing::Test {
   }
 
   TempFolder folder_;
+  const RunState state_{{{"controller/regularizer.kl.beta", {1 / 3.0}}, {"replay", {}}}};
   ModelConfig config_ = TinyConfig(20);
   std::unique_ptr<Model> model_ = TinyModel(config_, ComputeType::kFp32, 1);
   Optimizer optimizer_{model_->layout()};
@@ -54,6 +56,7 @@ TEST_F(CheckpointTest, LoadsTheSameBits) {
   EXPECT_EQ(at.step, 4);
   EXPECT_EQ(at.position, 12);
   EXPECT_EQ(optimizer.step, 17);
+  EXPECT_EQ(at.state.values, state_.values);
   for (const Parameter& p : model->layout().parameters) {
     const auto bytes = static_cast<size_t>(p.size()) * sizeof(float);
     EXPECT_EQ(std::memcmp(model->weights() + p.offset, model_->weights() + p.offset, bytes), 0)

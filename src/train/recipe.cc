@@ -228,8 +228,9 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
-  static const std::set<std::string> kRl = {"reward", "select", "reward_shaping", "advantage",
-                                            "token_weight", "policy_loss", "regularizer"};
+  static const std::set<std::string> kRl = {"reward",     "select",       "reward_shaping",
+                                            "advantage",  "token_weight", "policy_loss",
+                                            "regularizer"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -260,6 +261,10 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
     throw Error(PlaceOf(root, "update"),
                 fmt::format("mini_batch_prompts is {}", r.update.mini_batch_prompts),
                 fmt::format("at most data.prompts_per_step = {}", r.data.prompts_per_step));
+  }
+  if (r.eval.temperature != 0 && r.eval.temperature < 1e-3) {
+    throw Error(PlaceOf(root, "eval"), fmt::format("eval.temperature is {}", r.eval.temperature),
+                "0 is greedy; else it must be in [0.001, 1000]");
   }
   const auto& optimizer = r.update.optimizer;
   if (optimizer.beta1 >= 1 || optimizer.beta2 >= 1) {
@@ -330,16 +335,18 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
                               per_round, selector->max_rounds(), r.data.prompts_per_step),
                   "raise gen_prompts or select.max_rounds");
     }
-    const auto first = [&](const char* stage) -> ConfigNode {
-      const ConfigNode* node = root.Find(stage);
-      return node ? ResolveCoefficients(*node, stage, 1, {}) : ConfigNode{};
-    };
-    const ConfigNode shaping = first("reward_shaping"), advantage = first("advantage"),
-                     weight = first("token_weight"), loss = first("policy_loss"),
-                     regularizer = first("regularizer");
-    MakeRewardShaping(&shaping);
-    MakeAdvantage(&advantage);
-    MakeObjective(&weight, &loss, &regularizer);
+    for (const int64_t step : {int64_t{1}, r.trainer.steps}) {  // both ends of its schedules
+      const auto at_step = [&](const char* stage) -> ConfigNode {
+        const ConfigNode* node = root.Find(stage);
+        return node ? ResolveCoefficients(*node, stage, step, {}) : ConfigNode{};
+      };
+      const ConfigNode shaping = at_step("reward_shaping"), advantage = at_step("advantage"),
+                       weight = at_step("token_weight"), loss = at_step("policy_loss"),
+                       regularizer = at_step("regularizer");
+      MakeRewardShaping(&shaping);
+      MakeAdvantage(&advantage);
+      MakeObjective(&weight, &loss, &regularizer);
+    }
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);

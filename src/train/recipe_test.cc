@@ -55,6 +55,20 @@ TEST_F(RecipeTest, ReadsAndResolves) {
   EXPECT_EQ(again.rollout.options.stop, r.rollout.options.stop);
 }
 
+// A map in place of a number stays as it was written; lists of stages get their defaults.
+TEST_F(RecipeTest, StagesResolve) {
+  const std::string text =
+      rl_ +
+      "advantage: [{name: group_normalized}]\nreward_shaping: {name: random_reward}\n"
+      "token_weight: [{name: forking_tokens, rho: {schedule: linear, from: 1, to: 0.2, "
+      "steps: 10}}]\n";
+  const std::string yaml = ToYaml(LoadRecipe(Write("a.yaml", text), {}).resolved);
+  EXPECT_TRUE(Has(yaml, "schedule: linear") && Has(yaml, "scope: batch") && Has(yaml, "p: 0.5") &&
+              Has(yaml, "eps: 1e-06"))
+      << yaml;
+  EXPECT_EQ(ToYaml(LoadRecipe(Write("b.yaml", yaml), {}).resolved), yaml);
+}
+
 TEST_F(RecipeTest, ErrorsNameLineAndRemedy) {
   std::string e = ErrorOf(rl_ + "update:\n  lr: 1e-5\n  weigth_decay: 0.1\n");
   EXPECT_TRUE(Has(e, "r.yaml:5") && Has(e, "update.weigth_decay") && Has(e, "weight_decay")) << e;
@@ -74,6 +88,11 @@ TEST_F(RecipeTest, ErrorsNameLineAndRemedy) {
   EXPECT_TRUE(Has(e, "no model")) << e;
   e = ErrorOf("model: x\npolicy_loss: {name: ppo_clp}\n");
   EXPECT_TRUE(Has(e, "r.yaml:2") && Has(e, "ppo_clip")) << e;
+  e = ErrorOf(
+      rl_, {"policy_loss={name: ppo_clip, eps: {schedule: linear, from: 0.2, to: 3, steps: 9}}"});
+  EXPECT_TRUE(Has(e, "'policy_loss.eps' is") && Has(e, "it must be in [0, 1]")) << e;
+  e = ErrorOf(rl_ + "token_weight: [{name: forking_tokns}]\n");
+  EXPECT_TRUE(Has(e, "r.yaml:3") && Has(e, "forking_tokens")) << e;
   e = ErrorOf("kind: pretrain\n");
   EXPECT_TRUE(Has(e, "sizes")) << e;
   e = ErrorOf(rl_ + "name: a/b\n");

@@ -44,9 +44,9 @@ class Stopwatch {
 
 // The groups of one step and what it took to get them.
 struct StepBatch {
-  std::vector<Prompt> prompts;        // of the kept groups
-  std::vector<Tree> trees;            // likewise, in the order of the prompts
-  Rows rows;                          // likewise: one row a trajectory
+  std::vector<Prompt> prompts;  // of the kept groups
+  std::vector<Tree> trees;      // likewise, in the order of the prompts
+  Rows rows;                    // likewise: one row a trajectory
   int64_t rounds = 0, sampled_groups = 0;
   int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
@@ -263,22 +263,25 @@ void Trainer::Credit(StepBatch* batch) {
     rows.logp_ref = LeafRows(trees, fields[0]);
   }
   if (!needs.behaviour.empty()) {
-    const auto fields =
-        ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
+    const auto fields = ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
     for (size_t i = 0; i < fields.size(); ++i)
       rows.behaviour[ToString(needs.behaviour[i])] = LeafRows(trees, fields[i]);
   }
-  BatchContext context{.step = at_.step + 1,
-                       .total_steps = recipe_.trainer.steps,
-                       .max_tokens = recipe_.rollout.options.max_tokens,
-                       .key = StreamKey(recipe_.seed, Stream::kObjective)[static_cast<uint64_t>(
-                           at_.step + 1)],
-                       .state = &at_.state,
-                       .tokenizer = policy_.tokenizer.get(),
-                       .metrics = &batch->terms};
+  BatchContext context{
+      .step = at_.step + 1,
+      .total_steps = recipe_.trainer.steps,
+      .max_tokens = recipe_.rollout.options.max_tokens,
+      .key = StreamKey(recipe_.seed, Stream::kObjective)[static_cast<uint64_t>(at_.step + 1)],
+      .state = &at_.state,
+      .tokenizer = policy_.tokenizer.get(),
+      .metrics = &batch->terms};
   const RandomKey key = context.key;
   context.key = key[0];
   reward_shaping_.Apply(&rows, context);
+  size_t row = 0;  // rollouts/ shows the reward that trained
+  for (Tree& tree : batch->trees) {
+    for (Leaf& leaf : tree.leaves) leaf.reward = static_cast<float>(rows.reward[row++]);
+  }
   context.key = key[1];
   advantage_.Apply(&rows, context);
 }
@@ -295,13 +298,13 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
       const int64_t end = std::min(n, begin + mini);
-      const auto part = std::span(trees).subspan(static_cast<size_t>(begin),
-                                                 static_cast<size_t>(end - begin));
+      const auto part =
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
       const RandomKey key = StreamKey(
           recipe_.seed, Stream::kObjective)[0][static_cast<uint64_t>(optimizer_.step + 1)];
-      UpdateResult result = updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key,
-                                                &optimizer_);
+      UpdateResult result =
+          updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key, &optimizer_);
       norm += result.applied.norm;
       count += 1;
       sum.applied.lr = result.applied.lr;

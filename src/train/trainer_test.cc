@@ -158,6 +158,38 @@ TEST_F(TrainerTest, SameBytesForAnyThreadsAndResumed) {
   EXPECT_THROW(ReplaySample(Run("base"), 9, 0, 0), Error);
 }
 
+// Stages that keep state or draw random numbers: the same bytes resumed and however split.
+TEST_F(TrainerTest, StatefulStagesResume) {
+  const std::vector<std::string> stages = {
+      "reward_shaping={name: random_reward}", "advantage=[{name: group_centered}]",
+      "token_weight=[{name: forking_tokens, rho: 0.5}]",
+      "policy_loss={name: decoupled_clip, eps_high: {schedule: linear, from: 0.4, to: 0.2, steps: "
+      "4}}",
+      "regularizer=[{name: kl, beta: {controller: adaptive_kl, n: 5000}},"
+      " {name: entropy_bonus, coefficient: {controller: adaptive_entropy, target: 9}}]"};
+  auto more = stages;
+  more.insert(more.end(), {"threads=2", "update.micro_batch_tokens=100000"});
+  Train(Make("base", stages));
+  Train(Make("split", more));
+  ExpectSameRuns("base", "split", 4);
+  CopyAsKilled(Run("base"), Run("killed"), 2);
+  Resume(Run("killed"));
+  ExpectSameRuns("base", "killed", 4);
+  const auto state =
+      nlohmann::json::parse(ReadFile(CheckpointFolder(Run("base"), 4) + "/trainer.json"))["state"];
+  EXPECT_NE(state["controller/regularizer.kl.beta"][0], 0.001);
+  EXPECT_NEAR(state["controller/regularizer.entropy_bonus.coefficient"][0].get<double>(), 4e-4,
+              1e-12);
+  const Metrics m = ReadMetrics(Run("base"), 4);
+  EXPECT_NEAR(m.at("token_weight/kept"), 0.5, 0.02);
+  EXPECT_EQ(m.at("critic/rewards/max"), 1);  // random, whatever the score
+  std::ifstream rollouts(Run("base") + "/rollouts/step_000004.jsonl");
+  double rewards = 0, count = 0;
+  for (std::string line; std::getline(rollouts, line); ++count)
+    rewards += nlohmann::json::parse(line)["reward"].get<double>();
+  EXPECT_NEAR(rewards / count, m.at("critic/rewards/mean"), 1e-12);
+}
+
 // In a process of its own, since a request to stop cannot be taken back.
 TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";

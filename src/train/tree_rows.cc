@@ -31,9 +31,9 @@ Rows MakeRows(std::span<const Tree* const> trees) {
         if (!kTrained.Contains(segment.author)) continue;
         foreign = foreign || segment.author == Author::kExpert;
         // A branch goes on with the turn of its parent.
-        const bool goes_on = segment.parent >= 0 &&
-                             tree->segments[static_cast<size_t>(segment.parent)].author ==
-                                 segment.author;
+        const bool goes_on =
+            segment.parent >= 0 &&
+            tree->segments[static_cast<size_t>(segment.parent)].author == segment.author;
         if (!goes_on || turn < 0) ++turn;
         sample = segment.sample;
         const size_t n = segment.tokens.size();

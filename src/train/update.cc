@@ -174,10 +174,9 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
   // them.
   const bool recorded =
       on_policy &&
-      std::all_of(wanted.begin(), wanted.end(),
-                  [](const Statistic& s) {
-                    return s == Statistic::kLogp || s == Statistic::kEntropy;
-                  }) &&
+      std::all_of(
+          wanted.begin(), wanted.end(),
+          [](const Statistic& s) { return s == Statistic::kLogp || s == Statistic::kEntropy; }) &&
       std::none_of(rows.foreign.begin(), rows.foreign.end(), [](char f) { return f != 0; });
   std::vector<std::vector<SegmentField<float>>> statistics(wanted.size());     // [wanted][trees]
   std::vector<std::vector<SegmentField<double>>> coefficients(wanted.size());  // likewise
@@ -190,8 +189,7 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     const auto [begin, end] = part(m);
     const auto values = passes_.Score(temperature_, wanted);
     for (size_t i = 0; i < wanted.size(); ++i) {
-      for (auto& field :
-           Scatter(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
+      for (auto& field : Scatter(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
         statistics[i].push_back(std::move(field));
     }
   };
@@ -208,11 +206,10 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
                                 std::span(fields).subspan(begin, end - begin)));
     }
     const bool whole = begin == 0 && end == trees.size();
-    const ObjectiveResult r =
-        whole ? objective_->Evaluate(rows, totals, values, key)
-              : objective_->Evaluate(
-                    Part(rows, static_cast<int64_t>(begin), static_cast<int64_t>(end)), totals,
-                    values, key);
+    const ObjectiveResult r = whole ? objective_->Evaluate(rows, totals, values, key)
+                                    : objective_->Evaluate(Part(rows, static_cast<int64_t>(begin),
+                                                                static_cast<int64_t>(end)),
+                                                           totals, values, key);
     result.objective += r.objective;
     AddTerms(r.metrics, &result.terms);
     for (size_t i = 0; i < wanted.size(); ++i) {

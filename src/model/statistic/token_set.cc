@@ -8,7 +8,9 @@ namespace rlvr {
 std::span<const float> ProbsOf(const StatisticRow& row) {
   thread_local std::vector<float> probs;
   probs.resize(row.logits.size());
-  RowProbs(row.logits, row.stats, row.temperature, probs);
+  RowWeights(row.logits, row.stats, row.temperature, probs);
+  const float inverse_sum = 1.0f / row.stats.sum;
+  for (float& p : probs) p *= inverse_sum;
   return probs;
 }
 

@@ -5,13 +5,14 @@
 #include "objective/controller/controller.h"
 
 namespace rlvr {
-// Adaptive entropy control, Skywork-OR1, arXiv:2505.22312, Sec. 4.4: with H the batch's mean entropy,
+// Adaptive entropy control, Skywork-OR1, arXiv:2505.22312, Sec. 4.4: with H the batch's mean
+// entropy,
 //   alpha <- clip(alpha + delta if H < target else alpha - delta, low, high)
 // and the bonus is applied only while H < target. memory[0] is alpha; the value is what applies.
 struct AdaptiveEntropy {
-  static constexpr MethodInfo kInfo{
-      "adaptive_entropy", "2505.22312",
-      "alpha <- clip(alpha +- delta, low, high) as H is below or above target; 0 while H >= target"};
+  static constexpr MethodInfo kInfo{"adaptive_entropy", "2505.22312",
+                                    "alpha <- clip(alpha +- delta, low, high) as H is below or "
+                                    "above target; 0 while H >= target"};
   double init = 0, target = 0.2, delta = 1e-4, low = 0, high = 5e-3;
   template <class Visitor>
   void Params(Visitor& p) {

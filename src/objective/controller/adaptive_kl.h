@@ -9,8 +9,9 @@ namespace rlvr {
 //   e = clip(KL / target - 1, -0.2, 0.2),  beta <- beta (1 + e n / horizon)
 // n: what one step counts towards the horizon; verl counts the batch's responses.
 struct AdaptiveKl {
-  static constexpr MethodInfo kInfo{"adaptive_kl", "1909.08593",
-                                    "beta <- beta (1 + clip(KL / target - 1, -0.2, 0.2) n / horizon)"};
+  static constexpr MethodInfo kInfo{
+      "adaptive_kl", "1909.08593",
+      "beta <- beta (1 + clip(KL / target - 1, -0.2, 0.2) n / horizon)"};
   double init = 0.001, target = 0.1, horizon = 10000, n = 256;
   template <class Visitor>
   void Params(Visitor& p) {

@@ -10,8 +10,8 @@ inline constexpr double kNoDualClip = kInfinity;
 
 // min(r_t A_t, clip(r_t, low, high) A_t) with r_t = exp(logp_t - logp_old_t): PPO,
 // arXiv:1707.06347, Eq. 7. Where A_t < 0 that falls without bound as r_t grows; dual clip,
-// arXiv:1912.09729, Eq. 5, bounds it by c A_t there. The log-ratio itself is not clamped. Where a token_weight has given
-// tokens their own bounds, those hold.
+// arXiv:1912.09729, Eq. 5, bounds it by c A_t there. The log-ratio itself is not clamped. Where a
+// token_weight has given tokens their own bounds, those hold.
 inline Field ClippedSurrogate(const TokenFields& f, double low, double high, double c) {
   const Field r = Exp(f.logp - f.logp_old);
   Field clipped = Clip(r, low, high);

@@ -1,0 +1,106 @@
+#include "train/tree_rows.h"
+
+#include <gtest/gtest.h>
+
+namespace rlvr {
+namespace {
+
+Segment Part(int32_t parent, Author author, std::vector<int32_t> tokens, int32_t sample) {
+  Segment s;
+  s.parent = parent;
+  s.author = author;
+  s.sample = sample;
+  s.tokens = std::move(tokens);
+  if (author == Author::kPolicy) {
+    for (const int32_t t : s.tokens) {
+      s.logp.push_back(static_cast<float>(-t));
+      s.entropy.push_back(static_cast<float>(t) / 4);
+    }
+  }
+  return s;
+}
+
+//   prompt 1 2 - policy 10 11 -+- policy 12           leaf 0, sample 0
+//                              +- policy 13 - tool 90 - policy 14 15   leaf 1, sample 1
+//                              +- expert 16           leaf 2, sample 2
+class TreeRowsTest : public testing::Test {
+ protected:
+  TreeRowsTest() {
+    first_.prompt_index = 7;
+    first_.occurrence = 3;
+    first_.data_source = "a";
+    first_.segments = {
+        Part(-1, Author::kPrompt, {1, 2}, -1),  Part(0, Author::kPolicy, {10, 11}, 0),
+        Part(1, Author::kPolicy, {12}, 0),      Part(1, Author::kPolicy, {13}, 1),
+        Part(3, Author::kEnvironment, {90}, 1), Part(4, Author::kPolicy, {14, 15}, 1),
+        Part(1, Author::kExpert, {16}, 2)};
+    first_.leaves.resize(3);
+    first_.leaves[0].segment = 2;
+    first_.leaves[1].segment = 5;
+    first_.leaves[2].segment = 6;
+    first_.leaves[0].verdict = Verdict::kRight;
+    first_.leaves[1].finish = Finish::kLength;
+    for (size_t l = 0; l < 3; ++l) {
+      first_.leaves[l].score = static_cast<float>(l);
+      first_.leaves[l].reward = static_cast<float>(l) + 0.5f;
+    }
+    first_.leaves[0].answer = first_.leaves[2].answer = "4";
+    second_ = first_;
+    second_.segments.resize(3);
+    second_.leaves.resize(1);
+    second_.data_source = "b";
+    third_ = second_;
+    third_.data_source = "a";
+  }
+  Tree first_, second_, third_;
+};
+
+TEST_F(TreeRowsTest, OneRowPerLeaf) {
+  const Tree* trees[] = {&first_, &second_, &third_};
+  const Rows r = MakeRows(trees);
+  EXPECT_EQ(r.begin, (std::vector<int64_t>{0, 3, 8, 11, 14, 17}));
+  EXPECT_EQ(r.group_begin, (std::vector<int64_t>{0, 3, 4, 5}));
+  EXPECT_EQ(r.prompt, (std::vector<int64_t>{7, 7, 7}));
+  EXPECT_EQ(r.occurrence, (std::vector<int64_t>{3, 3, 3}));
+  EXPECT_EQ(r.task, (std::vector<int32_t>{0, 1, 0}));
+  EXPECT_EQ(r.score, (std::vector<double>{0, 1, 2, 0, 0}));
+  EXPECT_EQ(r.reward, (std::vector<double>{0.5, 1.5, 2.5, 0.5, 0.5}));
+  EXPECT_TRUE(r.right(0) && !r.right(1));
+  EXPECT_EQ(r.truncated, (std::vector<char>{0, 1, 0, 0, 0}));
+  EXPECT_EQ(r.foreign, (std::vector<char>{0, 0, 1, 0, 0}));
+  EXPECT_EQ(r.answer, (std::vector<int32_t>{0, -1, 0, 0, 0}));
+  EXPECT_EQ(r.sample, (std::vector<int32_t>{0, 1, 2, 0, 0}));
+  const auto head = [](const auto& v) { return std::vector<double>(v.begin(), v.begin() + 11); };
+  EXPECT_EQ(head(r.token), (std::vector<double>{10, 11, 12, 10, 11, 13, 14, 15, 10, 11, 16}));
+  // The tool ends a turn, a branch does not.
+  EXPECT_EQ(head(r.turn), (std::vector<double>{0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1}));
+  EXPECT_EQ(head(r.logp_old),
+            (std::vector<double>{-10, -11, -12, -10, -11, -13, -14, -15, -10, -11, 0}));
+  EXPECT_EQ(head(r.entropy_old),
+            (std::vector<double>{2.5, 2.75, 3, 2.5, 2.75, 3.25, 3.5, 3.75, 2.5, 2.75, 0}));
+  EXPECT_EQ(r.adv, std::vector<double>(17, 0));
+  EXPECT_EQ(r.mask, std::vector<double>(17, 1));
+  EXPECT_EQ(r.weight, std::vector<double>(17, 1));
+}
+
+TEST_F(TreeRowsTest, FieldsToRowsAndSumsBack) {
+  const Tree* trees[] = {&first_, &second_};
+  std::vector<SegmentField<float>> fields;
+  for (const Tree* tree : trees) {
+    fields.push_back(MakeSegmentField<float>(*tree));
+    for (size_t s = 0; s < tree->segments.size(); ++s) {
+      for (size_t t = 0; t < tree->segments[s].tokens.size(); ++t)
+        fields.back()[s][t] = static_cast<float>(tree->segments[s].tokens[t]);
+    }
+  }
+  const std::vector<double> rows = LeafRows(trees, fields);
+  EXPECT_EQ(rows, (std::vector<double>{10, 11, 12, 10, 11, 13, 14, 15, 10, 11, 16, 10, 11, 12}));
+  size_t cursor = 0;
+  const SegmentField<double> sums = SumOntoTokens(first_, rows, &cursor);
+  EXPECT_EQ(cursor, 11u);
+  EXPECT_EQ(sums, (SegmentField<double>{{0, 0}, {30, 33}, {12}, {13}, {0}, {14, 15}, {16}}));
+  EXPECT_EQ(SumOntoTokens(second_, rows, &cursor)[1], (std::vector<double>{10, 11}));
+}
+
+}  // namespace
+}  // namespace rlvr
