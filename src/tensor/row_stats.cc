@@ -91,7 +91,19 @@ void Gradient(const float* logits, int64_t n, const RowStats& s, float temperatu
   }
 }
 
-<<<<<<< HEAD
+void Weights(const float* logits, int64_t n, float max, float temperature, float* out) {
+  const hn::CappedTag<float, 16> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float inverse = 1.0f / temperature;
+  const auto vinverse = hn::Set(d, inverse), vmax = hn::Set(d, max);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
+    hn::StoreU(ExpV(d, hn::Sub(z, vmax)), d, out + i);
+  }
+  for (; i < n; ++i) out[i] = ExpF(logits[i] * inverse - max);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace rlvr
 HWY_AFTER_NAMESPACE();
@@ -123,6 +135,13 @@ void RowGradient(std::span<const float> logits, const RowStats& stats, float tem
    dlogits.data());
 }
 
-<<<<<<< HEAD
+void RowWeights(std::span<const float> logits, const RowStats& stats, float temperature,
+                std::span<float> weights) {
+  RLVR_CHECK(logits.size() == weights.size());
+  if (ActiveIsa() == Isa::kScalar) return ref::RowWeights(logits, stats, temperature, weights);
+  RLVR_DISPATCH(Weights)
+  (logits.data(), static_cast<int64_t>(logits.size()), stats.max, temperature, weights.data());
+}
+
 }  // namespace rlvr
 #endif  // HWY_ONCE
