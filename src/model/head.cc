@@ -1,16 +1,48 @@
 #include "model/head.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "base/thread_pool.h"
 #include "model/statistic/entropy.h"
+#include "model/statistic/filtered_logp.h"
+#include "model/statistic/logit.h"
+#include "model/statistic/logit_margin.h"
 #include "model/statistic/logp.h"
 #include "model/statistic/max_prob.h"
+#include "model/statistic/nucleus_entropy.h"
+#include "model/statistic/sum_p2.h"
+#include "model/statistic/sum_p2_logp.h"
+#include "model/statistic/topk_entropy.h"
 #include "tensor/elementwise.h"
 
 namespace rlvr {
 namespace {
+
+// low > high: no parameter.
+struct KindName {
+  Statistic::Kind kind;
+  const char* name;
+  float low = 1, high = 0;
+};
+constexpr KindName kKinds[] = {
+    {Statistic::Kind::kLogp, "logp"},
+    {Statistic::Kind::kEntropy, "entropy"},
+    {Statistic::Kind::kMaxProb, "max_prob"},
+    {Statistic::Kind::kTopkEntropy, "topk_entropy", 1, 1e6f},
+    {Statistic::Kind::kNucleusEntropy, "nucleus_entropy", 0, 1},
+    {Statistic::Kind::kOpenNucleusEntropy, "open_nucleus_entropy", 0, 1},
+    {Statistic::Kind::kFilteredLogp, "filtered_logp", 0, 1},
+    {Statistic::Kind::kSumP2, "sum_p2"},
+    {Statistic::Kind::kSumP2Logp, "sum_p2_logp"},
+    {Statistic::Kind::kLogitMargin, "logit_margin"},
+    {Statistic::Kind::kLogit, "logit"},
+};
 
 // Rows of logits that exist at once: about 64 MB, and whole chunks of the weight gradient's sum
 // where they fit. A function of the model alone, because it decides the order of that sum.
@@ -67,9 +99,9 @@ struct RowEntries {
           values[i][e] = StatisticValue(wanted[i], stats, row, targets[e], temperature);
         if (coefficients[i][e] == 0) continue;
         const StatisticGradient g =
-            StatisticBackward(wanted[i], stats, coefficients[i][e], targets[e]);
-        dense.constant += g.dense.constant;
-        dense.log_slope += g.dense.log_slope;
+            StatisticBackward(wanted[i], stats, row, coefficients[i][e], targets[e], temperature);
+        dense.Add(g.dense);
+        spikes.insert(spikes.end(), g.spikes.begin(), g.spikes.end());
         if (g.spike_token >= 0) spikes.emplace_back(g.spike_token, g.spike);
       }
     }
@@ -81,41 +113,85 @@ struct RowEntries {
 }  // namespace
 
 std::string ToString(const Statistic& statistic) {
-  switch (statistic.kind) {
-    case Statistic::Kind::kLogp:
-      return "logp";
-    case Statistic::Kind::kEntropy:
-      return "entropy";
-    case Statistic::Kind::kMaxProb:
-      return "max_prob";
+  for (const KindName& k : kKinds) {
+    if (k.kind != statistic.kind) continue;
+    return k.low > k.high ? k.name : fmt::format("{}({})", k.name, statistic.parameter);
   }
   return "?";
 }
 
-float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
-                     int32_t token, float temperature) {
-  switch (s.kind) {
-    case Statistic::Kind::kLogp:
-      return LogpStatistic::Value(stats, logits, token, temperature);
-    case Statistic::Kind::kEntropy:
-      return EntropyStatistic::Value(stats, logits, token, temperature);
-    case Statistic::Kind::kMaxProb:
-      return MaxProbStatistic::Value(stats, logits, token, temperature);
+Statistic ParseStatistic(const std::string& name) {
+  const size_t open = name.find('(');
+  const std::string base = name.substr(0, open);
+  for (const KindName& k : kKinds) {
+    if (base != k.name) continue;
+    Statistic s{k.kind};
+    const bool wanted = k.low <= k.high;
+    if (!wanted && open == std::string::npos) return s;
+    const char* end = name.data() + name.size() - 1;
+    if (wanted && open != std::string::npos && *end == ')') {
+      const auto [stop, error] = std::from_chars(name.data() + open + 1, end, s.parameter);
+      const bool whole =
+          s.kind != Statistic::Kind::kTopkEntropy || s.parameter == std::floor(s.parameter);
+      if (error == std::errc() && stop == end && s.parameter >= k.low && s.parameter <= k.high &&
+          whole) {
+        return s;
+      }
+    }
+    throw Error("statistic", fmt::format("'{}' is not written as its kind is", name),
+                wanted ? fmt::format("write {}(x), x from {} to {}", k.name, k.low, k.high)
+                       : fmt::format("write {}", k.name));
   }
-  return 0;
+  std::vector<std::string> names;
+  for (const KindName& k : kKinds) names.emplace_back(k.name);
+  throw Error("statistic", "there is no statistic '" + name + "'", DidYouMean(base, names));
 }
 
-StatisticGradient StatisticBackward(Statistic s, const RowStats& stats, float coefficient,
-                                    int32_t token) {
-  switch (s.kind) {
-    case Statistic::Kind::kLogp:
-      return LogpStatistic::Backward(stats, coefficient, token);
-    case Statistic::Kind::kEntropy:
-      return EntropyStatistic::Backward(stats, coefficient, token);
-    case Statistic::Kind::kMaxProb:
-      return MaxProbStatistic::Backward(stats, coefficient, token);
+namespace {
+// f(struct of the kind): one place that knows which struct belongs to which kind.
+template <class F>
+auto WithStruct(Statistic::Kind kind, const F& f) {
+  using Kind = Statistic::Kind;
+  switch (kind) {
+    case Kind::kLogp:
+      return f(LogpStatistic());
+    case Kind::kEntropy:
+      return f(EntropyStatistic());
+    case Kind::kMaxProb:
+      return f(MaxProbStatistic());
+    case Kind::kTopkEntropy:
+      return f(TopkEntropyStatistic());
+    case Kind::kNucleusEntropy:
+      return f(NucleusEntropyStatistic());
+    case Kind::kOpenNucleusEntropy:
+      return f(OpenNucleusEntropyStatistic());
+    case Kind::kFilteredLogp:
+      return f(FilteredLogpStatistic());
+    case Kind::kSumP2:
+      return f(SumP2Statistic());
+    case Kind::kSumP2Logp:
+      return f(SumP2LogpStatistic());
+    case Kind::kLogitMargin:
+      return f(LogitMarginStatistic());
+    case Kind::kLogit:
+      break;
   }
-  return {};
+  return f(LogitStatistic());
+}
+}  // namespace
+
+float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
+                     int32_t token, float temperature) {
+  const StatisticRow row{stats, logits, token, temperature};
+  return WithStruct(s.kind, [&](auto kind) { return kind.Value(row, s.parameter); });
+}
+
+StatisticGradient StatisticBackward(Statistic s, const RowStats& stats,
+                                    std::span<const float> logits, float coefficient, int32_t token,
+                                    float temperature) {
+  const StatisticRow row{stats, logits, token, temperature};
+  return WithStruct(s.kind,
+                    [&](auto kind) { return kind.Backward(row, s.parameter, coefficient); });
 }
 
 void HeadLogits(const Model& model, View<const float> hidden, View<float> logits) {

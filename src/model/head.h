@@ -4,6 +4,7 @@
 #define RLVR_MODEL_HEAD_H_
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/model.h"
@@ -11,10 +12,24 @@
 
 namespace rlvr {
 
-// A row statistic is a differentiable function of one row of logits (after temperature).
-// model/statistic/*.h has one small struct each.
+// A row statistic is a differentiable function of one row of logits. z = logits / temperature,
+// p = softmax(z), a: the row's token. Sets are chosen by z, ties by the lower id; a set is a
+// constant of the gradient. model/statistic/*.h has one small struct each.
 struct Statistic {
-  enum class Kind : uint8_t { kLogp, kEntropy, kMaxProb };
+  enum class Kind : uint8_t {
+    kLogp,                // log p_a
+    kEntropy,             // H = -sum_i p_i log p_i, nats
+    kMaxProb,             // max_i p_i
+    kTopkEntropy,         // (k) of the k likeliest tokens, and all others as one
+    kNucleusEntropy,      // (P) of the renormalised shortest top list with mass >= P
+    kOpenNucleusEntropy,  // (P) of the renormalised longest top list with mass < P; 0 if empty
+    kFilteredLogp,        // (min_p) log p_a renormalised over {i: p_i >= min_p max p}; kFilteredOut
+    kSumP2,               // sum_i p_i^2
+    kSumP2Logp,           // sum_i p_i^2 log p_i
+    kLogitMargin,         // log sum_i exp(z_i) - mean_i z_i
+    kLogit,               // z_a
+  };
+  static constexpr float kFilteredOut = -1e4f;  // filtered_logp of a token outside the set
   Kind kind = Kind::kLogp;
   float parameter = 0;  // of kinds that have one
   friend bool operator==(const Statistic&, const Statistic&) = default;
@@ -23,19 +38,30 @@ struct Statistic {
 inline constexpr Statistic Statistic::kLogp{Kind::kLogp};
 inline constexpr Statistic Statistic::kEntropy{Kind::kEntropy};
 inline constexpr Statistic Statistic::kMaxProb{Kind::kMaxProb};
-std::string ToString(const Statistic& statistic);  // "logp", "entropy", "max_prob"
+std::string ToString(const Statistic& statistic);   // "logp", "topk_entropy(20)"
+Statistic ParseStatistic(const std::string& name);  // the inverse; Error for anything else
 
-// Value of a statistic at one row for `token`, and its gradient times `coefficient` split into the
-// dense part and at most one single-token term: dlogits[spike_token] += spike / temperature.
+// One row and its token, as the statistics' structs read them.
+struct StatisticRow {
+  const RowStats& stats;
+  std::span<const float> logits;  // [V]
+  int32_t token;
+  float temperature;
+};
+
+// Value of a statistic at one row for `token`, and its gradient times `coefficient`, split into the
+// dense part and single-token terms: dlogits[token] += value / temperature for each spike.
 float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
                      int32_t token, float temperature);
 struct StatisticGradient {
   DenseGradient dense;
   int32_t spike_token = -1;
   float spike = 0;
+  std::vector<std::pair<int32_t, float>> spikes;  // of the kinds over a set of tokens
 };
-StatisticGradient StatisticBackward(Statistic s, const RowStats& stats, float coefficient,
-                                    int32_t token);
+StatisticGradient StatisticBackward(Statistic s, const RowStats& stats,
+                                    std::span<const float> logits, float coefficient, int32_t token,
+                                    float temperature);
 
 // logits [R, V] of rows of hidden [R, D]: for sampling, which reads whole rows of a few tokens.
 void HeadLogits(const Model& model, View<const float> hidden, View<float> logits);

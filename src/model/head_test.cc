@@ -32,7 +32,7 @@ TEST(Statistic, ByHand) {
   const double p[] = {0.5, 0.25, 0.125, 0.125}, H = 1.75 * std::log(2.0);
   for (int32_t i = 0; i < 4; ++i) {
     const auto gradient = [&](Statistic s) {
-      const StatisticGradient g = StatisticBackward(s, stats, 3, 1);
+      const StatisticGradient g = StatisticBackward(s, stats, logits, 3, 1, 1);
       std::vector<float> d(4);
       RowGradient(logits, stats, 1, g.dense, d);
       return d[i] + (g.spike_token == i ? g.spike : 0.0);
@@ -98,7 +98,7 @@ TEST_P(Head, AgreesWithWholeMatrices) {
     for (size_t s = 0; s < 3; ++s) {
       ASSERT_EQ(values[s][e], StatisticValue(kAllStatistics[s], stats, z, targets_[e], 0.8f));
       const StatisticGradient g =
-          StatisticBackward(kAllStatistics[s], stats, coefficients_[s][e], targets_[e]);
+          StatisticBackward(kAllStatistics[s], stats, z, coefficients_[s][e], targets_[e], 0.8f);
       RowGradient(z, stats, 0.8f, g.dense, row);
       if (g.spike_token >= 0) row[g.spike_token] += g.spike / 0.8f;
       for (int64_t i = 0; i < V_; ++i) dlogits[rows_[e] * V_ + i] += row[i];

@@ -194,6 +194,9 @@ TEST(RowStats, SameBitsEverywhere) {
         const RowStats s = ComputeRowStats(z, temperature);
         Floats d(V);
         RowGradient(z, s, temperature, {.constant = 0.3f, .log_slope = -1.7f}, d);
+        Floats all(V);
+        RowGradient(z, s, temperature, {0.3f, -1.7f, 0.9f, 2.3f, -0.4f}, all);
+        d.insert(d.end(), all.begin(), all.end());
         for (float v : {s.max, s.sum, s.lse, s.entropy, static_cast<float>(s.argmax)})
           d.push_back(v);
         Floats weights(V);
@@ -218,6 +221,10 @@ TEST(RowStats, HandWorked) {
   RowGradient(z, s, 1, {.constant = 2, .log_slope = 4}, d);
   EXPECT_NEAR(d[0], 0.5 * (2 - 4 * std::log(2.0)), 1e-6);
   EXPECT_NEAR(d[1], 0.25 * (2 - 8 * std::log(2.0)), 1e-6);
+  // p_i (1 + 2 p_i + (3 + 4 p_i) log p_i) + 5
+  RowGradient(z, s, 1, {1, 3, 2, 4, 5}, d);
+  EXPECT_NEAR(d[0], 0.5 * (1 + 1 - 5 * std::log(2.0)) + 5, 1e-6);
+  EXPECT_NEAR(d[1], 0.25 * (1 + 0.5 - 4 * 2 * std::log(2.0)) + 5, 1e-6);
 }
 
 TEST(AdamW, SameBitsEverywhere) {

@@ -72,17 +72,22 @@ void Gradient(const float* logits, int64_t n, const RowStats& s, float temperatu
   const auto vinverse = hn::Set(d, inverse), vsum = hn::Set(d, inverse_sum);
   const auto vmax = hn::Set(d, s.max), vlse = hn::Set(d, s.lse);
   const auto slope = hn::Set(d, g.log_slope), constant = hn::Set(d, g.constant);
+  const auto prob_log_slope = hn::Set(d, g.prob_log_slope);
+  const auto prob_slope = hn::Set(d, g.prob_slope), uniform = hn::Set(d, g.uniform);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
     const auto p = hn::Mul(ExpV(d, hn::Sub(z, vmax)), vsum);
-    hn::StoreU(hn::Mul(hn::Mul(p, hn::MulAdd(slope, hn::Sub(z, vlse), constant)), vinverse), d,
-               out + i);
+    const auto a = hn::MulAdd(p, prob_slope, constant), b = hn::MulAdd(p, prob_log_slope, slope);
+    const auto falls = hn::MulAdd(p, hn::MulAdd(b, hn::Sub(z, vlse), a), uniform);
+    hn::StoreU(hn::Mul(falls, vinverse), d, out + i);
   }
   for (; i < n; ++i) {
     const float z = logits[i] * inverse;
     const float p = ExpF(z - s.max) * inverse_sum;
-    out[i] = p * std::fma(g.log_slope, z - s.lse, g.constant) * inverse;
+    const float a = std::fma(p, g.prob_slope, g.constant);
+    const float b = std::fma(p, g.prob_log_slope, g.log_slope);
+    out[i] = std::fma(p, std::fma(b, z - s.lse, a), g.uniform) * inverse;
   }
 }
 
@@ -105,6 +110,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace rlvr {
+
+void DenseGradient::Add(const DenseGradient& other) {
+  constant += other.constant;
+  log_slope += other.log_slope;
+  prob_slope += other.prob_slope;
+  prob_log_slope += other.prob_log_slope;
+  uniform += other.uniform;
+}
 
 RowStats ComputeRowStats(std::span<const float> logits, float temperature) {
   RLVR_CHECK(!logits.empty() && temperature > 0) << temperature;

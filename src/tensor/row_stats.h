@@ -24,12 +24,14 @@ inline float RowLogProb(const RowStats& s, float logit, float temperature) {
   return logit * (1.0f / temperature) - s.lse;
 }
 
-// The part of a statistic's gradient that falls on every token of the vocabulary:
-//   dlogits_i = p_i * (constant + log_slope * log p_i) * (1 / temperature)
-// to which the caller adds its few single-token terms. Stored (not added). dlogits may be logits'
+// The part of a statistic's gradient that falls on every token of the vocabulary V:
+//   dlogits_i = (p_i (constant + prob_slope p_i + (log_slope + prob_log_slope p_i) log p_i)
+//                + uniform) * (1 / temperature)
+// to which the caller adds its single-token terms. Stored (not added). dlogits may be logits'
 // buffer.
 struct DenseGradient {
-  float constant = 0, log_slope = 0;
+  float constant = 0, log_slope = 0, prob_slope = 0, prob_log_slope = 0, uniform = 0;
+  void Add(const DenseGradient& other);
 };
 void RowGradient(std::span<const float> logits, const RowStats& stats, float temperature,
                  const DenseGradient& gradient, std::span<float> dlogits);

@@ -34,7 +34,9 @@ void RowGradient(std::span<const float> logits, const RowStats& stats, float tem
   for (size_t i = 0; i < logits.size(); ++i) {
     const float z = logits[i] * inverse;
     const float p = ExpF(z - stats.max) * inverse_sum;
-    dlogits[i] = p * std::fma(gradient.log_slope, z - stats.lse, gradient.constant) * inverse;
+    const float constant = std::fma(p, gradient.prob_slope, gradient.constant);
+    const float slope = std::fma(p, gradient.prob_log_slope, gradient.log_slope);
+    dlogits[i] = std::fma(p, std::fma(slope, z - stats.lse, constant), gradient.uniform) * inverse;
   }
 }
 

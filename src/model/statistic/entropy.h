@@ -5,11 +5,9 @@
 
 namespace rlvr {
 struct EntropyStatistic {
-  static float Value(const RowStats& s, std::span<const float>, int32_t, float) {
-    return s.entropy;
-  }
-  static StatisticGradient Backward(const RowStats& s, float c, int32_t) {
-    return {.dense = {.constant = -c * s.entropy, .log_slope = -c}};
+  static float Value(const StatisticRow& r, float) { return r.stats.entropy; }
+  static StatisticGradient Backward(const StatisticRow& r, float, float c) {
+    return {.dense = {.constant = -c * r.stats.entropy, .log_slope = -c}};
   }
 };
 }  // namespace rlvr

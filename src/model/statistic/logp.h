@@ -5,12 +5,11 @@
 
 namespace rlvr {
 struct LogpStatistic {
-  static float Value(const RowStats& s, std::span<const float> logits, int32_t token,
-                     float temperature) {
-    return RowLogProb(s, logits[token], temperature);
+  static float Value(const StatisticRow& r, float) {
+    return RowLogProb(r.stats, r.logits[r.token], r.temperature);
   }
-  static StatisticGradient Backward(const RowStats&, float c, int32_t token) {
-    return {.dense = {.constant = -c}, .spike_token = token, .spike = c};
+  static StatisticGradient Backward(const StatisticRow& r, float, float c) {
+    return {.dense = {.constant = -c}, .spike_token = r.token, .spike = c};
   }
 };
 }  // namespace rlvr

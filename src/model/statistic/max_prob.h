@@ -5,12 +5,10 @@
 
 namespace rlvr {
 struct MaxProbStatistic {
-  static float Value(const RowStats& s, std::span<const float>, int32_t, float) {
-    return s.max_prob();
-  }
-  static StatisticGradient Backward(const RowStats& s, float c, int32_t) {
-    const float scaled = c * s.max_prob();
-    return {.dense = {.constant = -scaled}, .spike_token = s.argmax, .spike = scaled};
+  static float Value(const StatisticRow& r, float) { return r.stats.max_prob(); }
+  static StatisticGradient Backward(const StatisticRow& r, float, float c) {
+    const float scaled = c * r.stats.max_prob();
+    return {.dense = {.constant = -scaled}, .spike_token = r.stats.argmax, .spike = scaled};
   }
 };
 }  // namespace rlvr

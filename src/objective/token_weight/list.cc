@@ -1,6 +1,13 @@
 // The token weights there are: one line a method, sorted by name.
 #include "objective/loss_stage.h"
+#include "objective/token_weight/clip_b.h"
+#include "objective/token_weight/clip_cov.h"
+#include "objective/token_weight/clip_v.h"
+#include "objective/token_weight/entropy_gate.h"
 #include "objective/token_weight/forking_tokens.h"
+#include "objective/token_weight/hapo.h"
+#include "objective/token_weight/sign_weight.h"
+#include "objective/token_weight/steer.h"
 
 namespace rlvr {
 
@@ -8,7 +15,14 @@ const MethodList<TokenWeight>& TokenWeightList() {
   static const auto list = [] {
     MethodList<TokenWeight> l("token_weight");
     l.AddAll<TokenWeightOf,  //
-             ForkingTokens>();
+             ClipB,          //
+             ClipCov,        //
+             ClipV,          //
+             EntropyGate,    //
+             ForkingTokens,  //
+             Hapo,           //
+             SignWeight,     //
+             Steer>();
     return l;
   }();
   return list;
