@@ -107,15 +107,6 @@ void ForEachController(const ConfigNode& node, const std::string& path,
 
 }  // namespace
 
-bool HasCoefficients(const ConfigNode* node) {
-  if (!node) return false;
-  if (IsSchedule(*node) || IsController(*node)) return true;
-  for (const auto& item : node->items) {
-    if (HasCoefficients(&item)) return true;
-  }
-  return false;
-}
-
 ConfigNode ResolveCoefficients(const ConfigNode& node, const std::string& path, int64_t step,
                                const RunState& state) {
   if (IsSchedule(node) || IsController(node)) {

@@ -19,9 +19,6 @@
 
 namespace rlvr {
 
-// True if the node holds a schedule or a controller anywhere.
-bool HasCoefficients(const ConfigNode* node);
-
 // The node with every such map replaced by its number at this step (1 is the first). path: of the
 // node in the recipe, "regularizer"; with the keys below it names a controller's state. Unknown
 // names and keys throw Error at their line.

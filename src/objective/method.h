@@ -4,6 +4,7 @@
 #define RLVR_OBJECTIVE_METHOD_H_
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -115,13 +116,13 @@ class MethodList {
   // name, and no name comes twice.
   void ForEach(const ConfigNode* node, const std::function<void(const ConfigNode&)>& body) const {
     if (!node || node->kind == ConfigNode::Kind::kNull) return;
-    if (node->kind == ConfigNode::Kind::kMap) return body(*node);
-    if (node->kind != ConfigNode::Kind::kList) {
+    const bool map = node->kind == ConfigNode::Kind::kMap;
+    if (!map && node->kind != ConfigNode::Kind::kList) {
       throw Error(node->place, "'" + stage_ + "' must be a list",
                   fmt::format("write `{}: [{{name: {}}}]`", stage_, entries_.front().info.name));
     }
     std::vector<std::string> seen;
-    for (const auto& item : node->items) {
+    for (const auto& item : map ? std::vector<ConfigNode>{*node} : node->items) {
       const ConfigNode* name = item.Find("name");
       if (!name) {
         throw Error(item.place, "an item of '" + stage_ + "' has no name",

@@ -13,18 +13,39 @@ struct StageDescription {
 // In the order of the data.
 const StageDescription kStages[] = {
     {"select", "Select: which groups train", "Recipe key `select`, a map. Left out: `none`."},
-    {"advantage", "Advantage: rewards of a group to one advantage per response",
-     "Recipe key `advantage`, a map. Left out: `group_normalized`. r are the rewards of the "
-     "group's "
-     "G responses; every token of response i gets A_i."},
+    {"reward_shaping", "Reward shaping: the verifier's score to a reward",
+     "Recipe key `reward_shaping`, a map or a list of maps that run in order; left out: none. "
+     "Before it r_i is the score, with the overlong punishment where the recipe has one."},
+    {"advantage", "Advantage: rewards to an advantage for every token",
+     "Recipe key `advantage`, a map or a list of maps that run in order. Left out: "
+     "`group_normalized`. r are the rewards of the group's G responses; A_i goes to every token of "
+     "response i."},
+    {"token_weight", "Token weights: which tokens the loss sees, and how much of them",
+     "Recipe key `token_weight`, a list of maps that run in order; left out: none. A token that is "
+     "masked out leaves the denominators too; a weight changes no denominator."},
     {"policy_loss", "Policy loss: what one token adds to the objective",
      "Recipe key `policy_loss`, a map. Left out: `decoupled_clip`. r_t = exp(logp_t - logp_old_t). "
      "The objective J is maximised. `clip_ratio_c` c: dual clip, J_t is at least c A_t where A_t < "
-     "0 "
-     "([1912.09729](https://arxiv.org/abs/1912.09729)); inf for none."},
+     "0 ([1912.09729](https://arxiv.org/abs/1912.09729)); inf for none."},
     {"regularizer", "Regularizers: terms beside the policy loss",
      "Recipe key `regularizer`, a list of maps; empty for none. They are aggregated as the policy "
      "loss is."},
+    {"controller", "Coefficients that change over a run",
+     "Any number of the stages from reward shaping to regularizers may be a map instead. A "
+     "schedule "
+     "is a function of the training step (the first is 1); with u = clip((step - begin) / steps, "
+     "0, "
+     "1):\n"
+     "\n"
+     "| coefficient | value |\n"
+     "|---|---|\n"
+     "| `{schedule: linear, from: a, to: b, steps: n}` | a + (b - a) u |\n"
+     "| `{schedule: cosine, from: a, to: b, steps: n}` | a + (b - a) (1 - cos(pi u)) / 2 |\n"
+     "| `{schedule: exponential, from: a, to: b, steps: n}` | a (b / a)^u |\n"
+     "| `{schedule: piecewise, at: [...], values: [...]}` | values[i] from step at[i] on |\n"
+     "\n"
+     "A controller, `{controller: adaptive_kl, target: 0.1}`, reads the metrics of the step that "
+     "has ended and keeps its state in checkpoints:"},
 };
 
 const char kAggregates[] =
@@ -41,7 +62,8 @@ const char kAggregates[] =
     "| `seq_mean_token_sum` | (1 / S) sum_i sum_t m_t J_t | the sum over a response as REINFORCE "
     "has it |\n"
     "| `token_sum_norm` | sum_t m_t J_t / (S `constant`) | Dr. GRPO, "
-    "[2503.20783](https://arxiv.org/abs/2503.20783) |\n";
+    "[2503.20783](https://arxiv.org/abs/2503.20783) |\n"
+    "| `token_sum` | sum_t m_t J_t / `constant` | verl's seq-mean-token-sum-norm |\n";
 
 }  // namespace
 

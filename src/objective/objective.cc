@@ -162,7 +162,7 @@ class ComposedObjective : public Objective {
 BatchStages MakeBatchStages(const MethodList<BatchStage>& list, const ConfigNode* node) {
   BatchStages stages;
   list.ForEach(node, [&](const ConfigNode& item) {
-    stages.Add(item.Find("name") ? item.Find("name")->scalar : "", list.Make(&item, ""));
+    stages.Add(item.Find("name")->scalar, list.Make(&item, ""));
   });
   return stages;
 }

@@ -84,6 +84,22 @@ inline Rows OneRow(const Doubles& adv) {
   return r;
 }
 
+// Three rows in two groups, one of them masked out by overlong filtering.
+inline Rows ThreeRows() {
+  Rows r = MakeTestRows({{3, 2}, {4}});
+  r.adv = RandomDoubles(9, 5);
+  r.logp_old = RandomDoubles(9, 6);
+  r.logp_ref = RandomDoubles(9, 7);
+  r.mask = {1, 1, 1, 0, 0, 1, 1, 1, 1};
+  return r;
+}
+
+// ", aggregate: token_sum, constant: 10": the keys of a policy loss for one mode.
+inline std::string Aggregated(const std::string& mode, int constant = 10) {
+  const bool needs = mode == "token_sum_norm" || mode == "token_sum";
+  return ", aggregate: " + mode + (needs ? ", constant: " + std::to_string(constant) : "");
+}
+
 inline std::unique_ptr<Objective> MakeTestObjective(const std::string& policy_loss,
                                                     const std::string& regularizer = "[]",
                                                     const std::string& token_weight = "[]") {

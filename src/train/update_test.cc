@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "objective/reduce.h"
 #include "train/tiny_model_test.h"
 
 namespace rlvr {
@@ -15,31 +16,33 @@ namespace {
 // logp_ref_t)^2) / sum of mask
 class TestObjective : public Objective {
  public:
-  TestObjective(bool separable, bool reference) : separable_(separable), reference_(reference) {}
-  const std::vector<Statistic>& wanted() const override { return wanted_; }
-  bool needs_reference() const override { return reference_; }
+  TestObjective(bool separable, bool reference) : separable_(separable) {
+    needs_.statistics = {Statistic::kLogp, Statistic::kEntropy};
+    needs_.reference = reference;
+  }
+  const Needs& needs() const override { return needs_; }
   bool separable() const override { return separable_; }
-  ObjectiveResult Evaluate(const ObjectiveBatch& b,
-                           const std::vector<std::vector<double>>& s) const override {
+  ObjectiveResult Evaluate(const Rows& rows, const Totals& totals,
+                           const std::vector<std::vector<double>>& s, RandomKey) const override {
     ObjectiveResult r;
-    r.coefficients.assign(2, std::vector<double>(b.adv.size()));
+    r.coefficients.assign(2, std::vector<double>(rows.adv.size()));
     MetricTerm ratio{.name = "ratio", .sum = 0, .weight = 0, .is_max = false};
-    for (size_t t = 0; t < b.adv.size(); ++t) {
-      const double e = std::exp(s[0][t] - b.logp_old[t]), w = b.mask[t] / b.total_tokens;
-      const double kl = reference_ ? s[0][t] - b.logp_ref[t] : 0;
-      r.objective += w * (e * b.adv[t] + 0.1 * s[1][t] - 0.05 * kl * kl);
-      r.coefficients[0][t] = w * (e * b.adv[t] - 0.1 * kl);
+    for (size_t t = 0; t < rows.adv.size(); ++t) {
+      const double e = std::exp(s[0][t] - rows.logp_old[t]), w = rows.mask[t] / totals.tokens;
+      const double kl = needs_.reference ? s[0][t] - rows.logp_ref[t] : 0;
+      r.objective += w * (e * rows.adv[t] + 0.1 * s[1][t] - 0.05 * kl * kl);
+      r.coefficients[0][t] = w * (e * rows.adv[t] - 0.1 * kl);
       r.coefficients[1][t] = w * 0.1;
-      ratio.sum += e * b.mask[t];
-      ratio.weight += b.mask[t];
+      ratio.sum += e * rows.mask[t];
+      ratio.weight += rows.mask[t];
     }
     r.metrics.push_back(ratio);
     return r;
   }
 
  private:
-  std::vector<Statistic> wanted_ = {Statistic::kLogp, Statistic::kEntropy};
-  bool separable_, reference_;
+  Needs needs_;
+  bool separable_;
 };
 
 // A prompt and three responses, the last two of which branch off a shared beginning.
@@ -70,19 +73,28 @@ class UpdateTest : public testing::Test {
     Random random(RandomKey(3));
     for (int64_t i = 0; i < 5; ++i) trees_.push_back(MakeTree(i, random, config_.vocab_size));
     Record(*TinyModel(config_, ComputeType::kFp32, 1));
-    for (const Tree& tree : trees_) {
-      TrainingGroup g{
-          .tree = &tree, .advantage = {1.0, -0.5, 0.25}, .in_loss = {1, 1, 1}, .logp_ref = {}};
-      if (tree.prompt_index == 2) g.in_loss[0] = 0;
-      groups_.push_back(g);
+    MakeTestRows();
+  }
+  std::vector<const Tree*> Pointers() const {
+    std::vector<const Tree*> pointers;
+    for (const Tree& tree : trees_) pointers.push_back(&tree);
+    return pointers;
+  }
+  // The rows of trees_: advantages 1, -0.5, 0.25; one response is masked out.
+  void MakeTestRows() {
+    rows_ = MakeRows(Pointers());
+    const Column advantage = {1.0, -0.5, 0.25};
+    for (int64_t s = 0; s < rows_.num_rows(); ++s) {
+      for (int64_t t = rows_.begin[s]; t < rows_.begin[s + 1]; ++t) {
+        rows_.adv[t] = advantage[s % 3];
+        rows_.mask[t] = s == 2 * 3 ? 0 : 1;
+      }
     }
   }
   // Writes the statistics of the trees' tokens as sampling does.
   void Record(const Model& model) {
     TreePasses passes(&model, false);
-    std::vector<const Tree*> pointers;
-    for (const Tree& tree : trees_) pointers.push_back(&tree);
-    const auto& packed = passes.Forward(pointers, Author::kPolicy, false);
+    const auto& packed = passes.Forward(Pointers(), kTrained, false);
     constexpr Statistic kWanted[] = {Statistic::kLogp, Statistic::kEntropy};
     const auto values = passes.Score(1.0f, kWanted);
     for (size_t i = 0; i < packed.predictions.size(); ++i) {
@@ -102,11 +114,11 @@ class UpdateTest : public testing::Test {
   Outcome RunUpdate(bool separable, bool on_policy, int64_t micro_batch_tokens, bool recompute,
                     uint64_t seed = 1) {
     auto model = TinyModel(config_, ComputeType::kFp32, seed);
-    const TestObjective objective(separable, !groups_[0].logp_ref.empty());
+    const TestObjective objective(separable, !rows_.logp_ref.empty());
     Updater updater(model.get(), &objective, settings_, 10, 1.0f, micro_batch_tokens, recompute);
     Optimizer optimizer(model->layout());
     Outcome o;
-    o.result = updater.MiniBatch(groups_, on_policy, &optimizer);
+    o.result = updater.MiniBatch(Pointers(), rows_, on_policy, RandomKey(0), &optimizer);
     const int64_t n = model->layout().total;
     o.gradient.Resize(n);
     o.weights.Resize(n);
@@ -118,7 +130,7 @@ class UpdateTest : public testing::Test {
   ModelConfig config_ = TinyConfig(37);
   OptimizerSettings settings_{.lr = 1e-3, .weight_decay = 0.01};
   std::vector<Tree> trees_;
-  std::vector<TrainingGroup> groups_;
+  Rows rows_;
 };
 
 TEST(SplitMicroBatches, NeverSplitsATree) {
@@ -199,9 +211,11 @@ TEST_F(UpdateTest, FiniteDifferences) {
   still.lr = 0;
   Updater updater(model.get(), &objective, still, 10, 1.0f, 60, false);
   TreePasses reference_passes(reference.get(), false);
-  updater.ScoreReference(&reference_passes, groups_);
+  constexpr Statistic kLogp[] = {Statistic::kLogp};
+  const auto trees = Pointers();
+  rows_.logp_ref = LeafRows(trees, ScoreTrees(&reference_passes, trees, kLogp, 1.0f, 60)[0]);
   Optimizer optimizer(model->layout());
-  const UpdateResult at = updater.MiniBatch(groups_, false, &optimizer);
+  const UpdateResult at = updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer);
   const double norm = at.applied.norm;
   const int64_t n = model->layout().total;
   std::vector<float> weights(model->weights(), model->weights() + n),
@@ -214,7 +228,8 @@ TEST_F(UpdateTest, FiniteDifferences) {
       model->weights()[i] = static_cast<float>(weights[j] - sign * kStep * direction[j] / norm);
     }
     model->WeightsChanged(true);
-    difference += sign * updater.MiniBatch(groups_, false, &optimizer).objective;
+    difference +=
+        sign * updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer).objective;
   }
   // Along -gradient J rises by |gradient| a unit.
   EXPECT_NEAR(difference / (2 * kStep), norm, 0.01 * norm);
@@ -225,7 +240,6 @@ TEST_F(UpdateTest, FiniteDifferences) {
 TEST_F(UpdateTest, SharedTokensGetTheSumOfTheirTrajectories) {
   const Outcome shared = RunUpdate(true, true, 1000, false);
   std::vector<Tree> apart;
-  std::vector<TrainingGroup> groups;
   for (const Tree& tree : trees_) {
     Tree copy = tree;
     copy.segments = {tree.segments[0]};
@@ -247,7 +261,7 @@ TEST_F(UpdateTest, SharedTokensGetTheSumOfTheirTrajectories) {
     apart.push_back(std::move(copy));
   }
   trees_ = std::move(apart);
-  for (size_t g = 0; g < groups_.size(); ++g) groups_[g].tree = &trees_[g];
+  MakeTestRows();
   const Outcome rows = RunUpdate(true, true, 1000, false);
   EXPECT_EQ(rows.result.objective, shared.result.objective);
   EXPECT_GT(rows.result.trained_tokens, shared.result.trained_tokens);
