@@ -22,11 +22,11 @@ struct Progression {
   RunState state;        // of methods and controllers
 };
 
-// A model in training beside the policy, such as a critic: in a subfolder of its own.
+// A model that changes beside the policy, such as a critic: in a subfolder of its own.
 struct SecondModel {
   std::string name;  // "critic"
   Model* model = nullptr;
-  Optimizer* optimizer = nullptr;
+  Optimizer* optimizer = nullptr;  // null: not trained itself (a moving reference)
 };
 
 // tokenizer_folder: its tokenizer files are copied into hf/. Keeps the newest `keep` checkpoints.
@@ -36,7 +36,7 @@ void SaveCheckpoint(const std::string& run_folder, const Progression& progressio
                     const std::vector<SecondModel>& others = {});
 
 // Verifies every checksum, then reads. A missing or damaged file throws Error naming it and the
-// newest other checkpoint that is left. Calls WeightsChanged(true) of every model.
+// newest other checkpoint that is left. Calls WeightsChanged of every model.
 Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
                            Optimizer* optimizer, const std::vector<SecondModel>& others = {});
 
