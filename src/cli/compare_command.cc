@@ -69,7 +69,7 @@ void Compare(const CompareArguments& a) {
 void AddCompare(CLI::App& app, Action* action) {
   CLI::App* command = Subcommand(
       app, "compare", "Train recipes side by side on common random numbers; paired intervals",
-      "rlvr compare quickstart variant.yaml --seeds 3 --jobs 2 --set eval.every=4");
+      "rlvr compare quickstart gspo --seeds 3 --jobs 2 --set eval.every=4");
   auto a = std::make_shared<CompareArguments>();
   command
       ->add_option("recipes", a->request.recipes,

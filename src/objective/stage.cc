@@ -20,6 +20,7 @@ void Needs::Add(const Needs& other) {
   AddStatistics(other.behaviour, &behaviour);
   reference = reference || other.reference;
   values = values || other.values;
+  process_reward = process_reward || other.process_reward;
 }
 
 const Field& TokenFields::Get(const Statistic& statistic) const {

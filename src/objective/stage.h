@@ -29,6 +29,7 @@ struct Needs {
   std::vector<Statistic> behaviour;   // of the policy that sampled: one pass before the updates
   bool reference = false;             // Rows::logp_ref
   bool values = false;                // Rows::value, of a critic
+  bool process_reward = false;        // Rows::token_reward, of a process reward model
   void Add(const Needs& other);
 };
 

@@ -92,7 +92,7 @@ Tree MakeTree(const GroupPlan& plan, int64_t index, const CheckSettings& setting
     leaf.reward = leaf.score;
     if (settings.overlong.name == "soft") {
       leaf.reward += static_cast<float>(SoftOverlongPunishment(
-          static_cast<int64_t>(tree.PolicyTokens(leaf).size()), kCheckMaxTokens,
+          static_cast<int64_t>(tree.ResponseTokens(leaf).size()), kCheckMaxTokens,
           kCheckOverlongBuffer, settings.overlong.penalty_factor));
     }
     tree.leaves.push_back(std::move(leaf));

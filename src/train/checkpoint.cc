@@ -70,11 +70,13 @@ void WriteContents(const std::string& folder, const Progression& progression, co
   nlohmann::json trainer = {{"step", progression.step},
                             {"state", progression.state.values},
                             {"position", progression.position},
-                            {"optimizer_step", optimizer.step}};
+                            {"optimizer_step", optimizer.step},
+                            {"moments_from", optimizer.moments_from}};
   for (const SecondModel& other : others) {
     const std::string own = folder + "/" + other.name;
     MakeDirectories(own);
     SaveModel(own, *other.model, DType::kF32);
+    if (other.optimizer == nullptr) continue;
     WriteMoments(own + "/trainer.safetensors", *other.model, *other.optimizer);
     trainer["optimizer_steps"][other.name] = other.optimizer->step;
   }
@@ -186,8 +188,10 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   }
   const auto load = [&](const std::string& weights, const std::string& moments_path, Model* to,
                         Optimizer* moments_to) {
-    if (!fs::exists(moments_path)) Damaged(run_folder, step, moments_path, "is missing");
     LoadWeights(weights, to);
+    to->WeightsChanged(/*for_training=*/moments_to != nullptr);
+    if (moments_to == nullptr) return;
+    if (!fs::exists(moments_path)) Damaged(run_folder, step, moments_path, "is missing");
     const SafetensorsFile moments(moments_path);
     FillZero(&moments_to->m);
     FillZero(&moments_to->v);
@@ -201,7 +205,6 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
         moments.ReadFloats(prefix + p.name, out->data() + p.offset);
       }
     }
-    to->WeightsChanged(/*for_training=*/true);
   };
   load(folder + "/hf", folder + "/trainer.safetensors", model, optimizer);
   for (const SecondModel& other : others) {
@@ -210,8 +213,11 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   }
   const auto trainer = read_json(folder + "/trainer.json");
   optimizer->step = trainer.at("optimizer_step").get<int64_t>();
-  for (const SecondModel& other : others)
+  optimizer->moments_from = trainer.at("moments_from").get<int64_t>();
+  for (const SecondModel& other : others) {
+    if (other.optimizer == nullptr) continue;
     other.optimizer->step = trainer.at("optimizer_steps").at(other.name).get<int64_t>();
+  }
   Progression at;
   for (const auto& name : trainer.value("files", std::vector<std::string>()))
     at.files[name] = ReadFile(folder + "/" + name);

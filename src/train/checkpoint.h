@@ -24,11 +24,11 @@ struct Progression {
   std::map<std::string, std::string> files;  // bytes by name, such as the replay store's
 };
 
-// A model in training beside the policy, such as a critic: in a subfolder of its own.
+// A model that changes beside the policy, such as a critic: in a subfolder of its own.
 struct SecondModel {
   std::string name;  // "critic"
   Model* model = nullptr;
-  Optimizer* optimizer = nullptr;
+  Optimizer* optimizer = nullptr;  // null: not trained itself (a moving reference)
 };
 
 // tokenizer_folder: its tokenizer files are copied into hf/. Keeps the newest `keep` checkpoints.
@@ -38,7 +38,7 @@ void SaveCheckpoint(const std::string& run_folder, const Progression& progressio
                     const std::vector<SecondModel>& others = {});
 
 // Verifies every checksum, then reads. A missing or damaged file throws Error naming it and the
-// newest other checkpoint that is left. Calls WeightsChanged(true) of every model.
+// newest other checkpoint that is left. Calls WeightsChanged of every model.
 Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* model,
                            Optimizer* optimizer, const std::vector<SecondModel>& others = {});
 

@@ -17,20 +17,6 @@ std::unique_ptr<Model> LoadCritic(const std::string& folder, ComputeType compute
   return model;
 }
 
-// Values of the last forward pass's predictions -> a field of each of its trees.
-std::vector<SegmentField<float>> Scatter(const PackedTrees& packed,
-                                         std::span<const Tree* const> trees,
-                                         const std::vector<float>& values) {
-  std::vector<SegmentField<float>> fields;
-  for (const Tree* tree : trees) fields.push_back(MakeSegmentField<float>(*tree));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const Prediction& p = packed.predictions[i];
-    fields[static_cast<size_t>(p.tree)][static_cast<size_t>(p.segment)]
-          [static_cast<size_t>(p.offset)] = values[i];
-  }
-  return fields;
-}
-
 }  // namespace
 
 ValueLoss ClippedValueLoss(double value, double value_old, double target, double cliprange) {
@@ -81,7 +67,8 @@ std::vector<double> Critic::Values(std::span<const Tree* const> trees) {
     const auto micro = trees.subspan(static_cast<size_t>(bounds[m]),
                                      static_cast<size_t>(bounds[m + 1] - bounds[m]));
     const PackedTrees& packed = passes_.Forward(micro, kTrained, false);
-    for (auto& field : Scatter(packed, micro, passes_.Values())) fields.push_back(std::move(field));
+    for (auto& field : ScatterToTrees(packed, micro, passes_.Values()))
+      fields.push_back(std::move(field));
   }
   return LeafRows(trees, fields);
 }
@@ -96,7 +83,7 @@ std::vector<MetricTerm> Critic::MiniBatch(std::span<const Tree* const> trees, co
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
     const auto micro = trees.subspan(begin, end - begin);
     const PackedTrees& packed = passes_.Forward(micro, kTrained, true);
-    const auto fields = Scatter(packed, micro, passes_.Values());
+    const auto fields = ScatterToTrees(packed, micro, passes_.Values());
     std::vector<SegmentField<double>> slopes;
     for (size_t g = begin; g < end; ++g) {
       const auto first = static_cast<size_t>(rows.begin[rows.group_begin[g]]);

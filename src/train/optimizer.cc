@@ -26,6 +26,12 @@ Optimizer::Optimizer(const ParameterLayout& layout) : m(layout.total), v(layout.
   FillZero(&v);
 }
 
+void ResetMoments(Optimizer* optimizer) {
+  FillZero(&optimizer->m);
+  FillZero(&optimizer->v);
+  optimizer->moments_from = optimizer->step;
+}
+
 Gradient::Gradient(const Model& model) : model_(model), body_(model.layout().total) {
   const ModelConfig& config = model.config();
   if (config.tie_word_embeddings && !config.value_head)
@@ -78,9 +84,9 @@ AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
                                .eps = s.eps,
                                .weight_decay = p.decay ? s.weight_decay : 0.0};
     const auto size = static_cast<size_t>(p.size());
-    AdamW(options, optimizer->step, static_cast<float>(scale), {gradient.data() + p.offset, size},
-          {optimizer->m.data() + p.offset, size}, {optimizer->v.data() + p.offset, size},
-          {model->weights() + p.offset, size});
+    AdamW(options, optimizer->step - optimizer->moments_from, static_cast<float>(scale),
+          {gradient.data() + p.offset, size}, {optimizer->m.data() + p.offset, size},
+          {optimizer->v.data() + p.offset, size}, {model->weights() + p.offset, size});
   }
   model->WeightsChanged(/*for_training=*/true);
   return applied;

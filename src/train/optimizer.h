@@ -13,6 +13,8 @@ struct Optimizer {
   explicit Optimizer(const ParameterLayout& layout);
   AlignedBuffer<float> m, v;  // [layout.total]
   int64_t step = 0;
+  int64_t moments_from =
+      0;  // the step at which they were last zeroed: bias correction counts from it
 };
 
 // The gradient of one mini-batch, added up over micro-batches. With tied embeddings the head's part
@@ -42,6 +44,9 @@ struct AppliedGradient {
 AppliedGradient ApplyGradient(const OptimizerSettings& settings, int64_t total_steps,
                               const AlignedBuffer<float>& gradient, Model* model,
                               Optimizer* optimizer);
+
+// The moments of a fresh optimizer; the schedule goes on.
+void ResetMoments(Optimizer* optimizer);
 
 void FillZero(AlignedBuffer<float>* buffer);  // parallel
 

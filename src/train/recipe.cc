@@ -123,6 +123,9 @@ const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
 const std::vector<std::string> kComputes = {"fp32", "bf16"};
 const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
 const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
+const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
+const std::vector<std::string> kProcessReferences = {"reference", "policy"};
+const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -214,11 +217,25 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_uses", r.replay.max_uses, int64_t{0}, kMany);
     p("admit", r.replay.admit, kAdmissions);
   });
+  f.Map("reference", [&](auto& p) {
+    p("model", r.reference.model);
+    p("update", r.reference.update, kReferenceUpdates);
+    p("decay", r.reference.decay, 0.0, 1.0);
+    p("every", r.reference.every, int64_t{1}, kMany);
+    p("reset_optimizer", r.reference.reset_optimizer);
+  });
   f.Map("critic", [&](auto& p) {
     p("model", r.critic.model);
     p("cliprange_value", r.critic.cliprange_value, 0.0, kInfinity);
     p("warmup_steps", r.critic.warmup_steps, int64_t{0}, kMany);
     p.Map("optimizer", [&](auto& q) { VisitOptimizer(r.critic.optimizer, q); });
+  });
+  f.Map("process_reward", [&](auto& p) {
+    p("model", r.process_reward.model);
+    p("reference", r.process_reward.reference, kProcessReferences);
+    p("beta", r.process_reward.beta, 0.0, kInfinity);
+    p("update", r.process_reward.update, kProcessUpdates);
+    p.Map("optimizer", [&](auto& q) { VisitOptimizer(r.process_reward.optimizer, q); });
   });
   f.Map("eval", [&](auto& p) {
     p("prompts", r.eval.prompts, int64_t{0}, kMany);
@@ -249,8 +266,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
   static const std::set<std::string> kRl = {
-      "reward",      "select",      "reward_shaping", "advantage", "token_weight",
-      "policy_loss", "regularizer", "critic",         "expert",    "replay"};
+      "reward",      "select", "reward_shaping", "advantage", "token_weight", "policy_loss",
+      "regularizer", "critic", "expert",         "replay",    "reference",    "process_reward"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -286,10 +303,16 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
     throw Error(PlaceOf(root, "eval"), fmt::format("eval.temperature is {}", r.eval.temperature),
                 "0 is greedy; else it must be in [0.001, 1000]");
   }
-  const auto& optimizer = r.update.optimizer;
-  if (optimizer.beta1 >= 1 || optimizer.beta2 >= 1) {
-    throw Error(PlaceOf(root, "update"), "beta1 and beta2 must be below 1",
+  for (const auto& [section, optimizer] :
+       {std::pair("update", &r.update.optimizer), std::pair("critic", &r.critic.optimizer),
+        std::pair("process_reward", &r.process_reward.optimizer)}) {
+    if (optimizer->beta1 < 1 && optimizer->beta2 < 1) continue;
+    throw Error(PlaceOf(root, section), "beta1 and beta2 must be below 1",
                 "0.9 and 0.999 are usual");
+  }
+  if (r.reference.reset_optimizer && r.reference.update != "copy") {
+    throw Error(PlaceOf(root, "reference"), "reset_optimizer goes with update: copy",
+                "set reference.update=copy, or leave reset_optimizer out");
   }
   if (r.kind != "pretrain" && r.model.empty()) {
     throw Error(root.place, "no model", "give a Hugging Face folder or a name: model=base_tiny");
@@ -355,6 +378,7 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
                               per_round, selector->max_rounds(), r.data.prompts_per_step),
                   "raise gen_prompts or select.max_rounds");
     }
+    Needs needs;
     for (const int64_t step : {int64_t{1}, r.trainer.steps}) {  // both ends of its schedules
       const auto at_step = [&](const char* stage) -> ConfigNode {
         const ConfigNode* node = root.Find(stage);
@@ -363,9 +387,15 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
       const ConfigNode shaping = at_step("reward_shaping"), advantage = at_step("advantage"),
                        weight = at_step("token_weight"), loss = at_step("policy_loss"),
                        regularizer = at_step("regularizer");
-      MakeRewardShaping(&shaping);
-      MakeAdvantage(&advantage);
-      MakeObjective(&weight, &loss, &regularizer);
+      needs.Add(MakeRewardShaping(&shaping).needs());
+      needs.Add(MakeAdvantage(&advantage).needs());
+      needs.Add(MakeObjective(&weight, &loss, &regularizer)->needs());
+    }
+    if (r.reference.update != "none" && !needs.reference &&
+        !(needs.process_reward && r.process_reward.reference == "reference")) {
+      throw Error(PlaceOf(root, "reference"),
+                  "update is " + r.reference.update + ", but no method reads the reference",
+                  "add regularizer: [{name: kl}], or leave reference.update out");
     }
   }
   FieldWriter writer(&r.resolved, &root);

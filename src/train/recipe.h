@@ -38,6 +38,34 @@ struct ReplaySettings {
       "mixed";  // groups with right and wrong answers; right: with any right one; all
 };
 
+// The reference policy, of methods that read logp_ref; not loaded where none does. An update that
+// moves it comes after every `every`-th training step, with theta the policy's weights:
+//   none  it stays
+//   ema   ref <- decay ref + (1 - decay) theta
+//   copy  ref <- theta, as ProRL's resets (arXiv:2505.24864); with reset_optimizer also the
+//   policy's
+//         AdamW moments start anew
+struct ReferenceSettings {
+  std::string model;  // a folder or embedded model; "": the policy's at the start
+  std::string update = "none";
+  double decay = 0.99;
+  int64_t every = 1;
+  bool reset_optimizer = false;
+};
+
+// Of an implicit process reward model (train/process_reward.h), trained where some method needs
+// process rewards (prime). Defaults are PRIME's script's.
+struct ProcessRewardSettings {
+  std::string model;  // a folder or embedded model; "": the policy's at the start
+  std::string reference =
+      "reference";  // log pi_ref: of the reference, or of the `policy` that sampled
+  double beta = 0.05;
+  // after: a batch is scored, then trained on (the paper's Algorithm 1); before: trained on, then
+  // scored; none: it stays as it is loaded.
+  std::string update = "after";
+  OptimizerSettings optimizer = {.lr = 1e-6, .weight_decay = 0, .grad_clip = 10};
+};
+
 struct OverlongSettings {     // reward.overlong; DAPO, arXiv:2503.14476, Sec. 3.4
   std::string name = "none";  // none, filter (mask the truncated sample), soft (Eq. 13)
   int64_t buffer = 0;         // soft: tokens of the ramp, before max_tokens
@@ -80,7 +108,9 @@ struct Recipe {
     int64_t rows = 0;  // added to each group from the prompt's `target`; LUFFY, arXiv:2504.14945
   } expert;
   ReplaySettings replay;
-  CriticSettings critic;  // mini-batches and epochs are those of `update`
+  ReferenceSettings reference;
+  CriticSettings critic;                 // mini-batches and epochs are those of `update`
+  ProcessRewardSettings process_reward;  // mini-batches are those of `update`, one epoch
   struct {
     int64_t prompts = 128;  // of the validation set; 0: all
     int k = 16;

@@ -22,6 +22,8 @@
 #include "train/critic.h"
 #include "train/foreign_rows.h"
 #include "train/metrics.h"
+#include "train/process_reward.h"
+#include "train/reference.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
 #include "train/update.h"
@@ -54,7 +56,7 @@ struct StepBatch {
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
   RolloutStats rollout;
   std::vector<MetricTerm> terms;  // of reward shaping and advantages
-  double seconds_rollout = 0, seconds_reward = 0;
+  double seconds_rollout = 0, seconds_reward = 0, seconds_process_reward = 0;
 };
 
 constexpr const char* kReplayFile = "replay.cbor";
@@ -93,6 +95,8 @@ class Trainer {
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
   void UpdateCritic(StepBatch* batch);
+  void RewardTokens(StepBatch* batch);
+  Needs StageNeeds() const;
   int64_t MiniBatchGroups(int64_t n) const;
   std::vector<SecondModel> OtherModels();
   Metrics Measure(const StepBatch& batch, const UpdateResult& update) const;
@@ -102,7 +106,7 @@ class Trainer {
 
   Recipe recipe_;
   std::string run_folder_;
-  Policy policy_, reference_;
+  Policy policy_;
   std::unique_ptr<PromptSource> prompts_;
   PromptOrder order_;
   std::unique_ptr<Selector> selector_;
@@ -111,8 +115,9 @@ class Trainer {
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
   Optimizer optimizer_;
   std::unique_ptr<Updater> updater_;
-  std::unique_ptr<TreePasses> reference_passes_;
-  std::unique_ptr<Critic> critic_;  // where a method needs values
+  std::unique_ptr<Reference> reference_;  // this one and the next two: where a method needs them
+  std::unique_ptr<Critic> critic_;
+  std::unique_ptr<ProcessReward> process_reward_;
   ReplayStore replay_;
   Progression at_;
   StepBatch batch_;                         // of the last step, for rollouts/
@@ -124,8 +129,8 @@ class Trainer {
 Metrics Trainer::Step() {
   batch_ = Collect(at_.step + 1);  // prompts -> rollout -> reward -> select
   MakeStages();                    // coefficients of this step
-  Credit(&batch_);                 // rewards -> an advantage for every token
   whole_ = false;
+  Credit(&batch_);  // rewards -> an advantage for every token
   Stopwatch watch;
   if (critic_) UpdateCritic(&batch_);
   const double critic_seconds = watch.Lap();
@@ -133,9 +138,11 @@ Metrics Trainer::Step() {
   const double seconds = watch.Lap();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
+  if (reference_) reference_->AfterStep(at_.step, *policy_.model, &optimizer_);
   Metrics metrics = Measure(batch_, update);
   metrics["timing_s/update_actor"] = seconds;
   if (critic_) metrics["timing_s/update_critic"] = critic_seconds;
+  if (process_reward_) metrics["timing_s/process_reward"] = batch_.seconds_process_reward;
   for (const char* stage : kLossAndBatchStages) {
     if (const ConfigNode* node = recipe_.resolved.Find(stage))
       UpdateControllers(*node, stage, metrics, &at_.state);
@@ -301,16 +308,11 @@ void Trainer::Credit(StepBatch* batch) {
     if (recipe_.reward.overlong.name != "filter" || !rows.truncated[s]) continue;
     std::fill(rows.mask.begin() + rows.begin[s], rows.mask.begin() + rows.begin[s + 1], 0.0);
   }
-  Needs needs = objective_->needs();
-  needs.Add(reward_shaping_.needs());
-  needs.Add(advantage_.needs());
+  const Needs needs = StageNeeds();
   const float temperature = recipe_.rollout.options.sampling.score_temperature();
   const int64_t micro = recipe_.update.micro_batch_tokens;
-  if (needs.reference) {
-    constexpr Statistic kWanted[] = {Statistic::kLogp};
-    const auto fields = ScoreTrees(reference_passes_.get(), trees, kWanted, temperature, micro);
-    rows.logp_ref = LeafRows(trees, fields[0]);
-  }
+  if (reference_) rows.logp_ref = reference_->Logp(trees, temperature, micro);
+  if (process_reward_) RewardTokens(batch);
   if (critic_) rows.value = critic_->Values(trees);
   if (!needs.behaviour.empty()) {
     const auto fields = ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
@@ -344,6 +346,27 @@ int64_t Trainer::MiniBatchGroups(int64_t n) const {
   return n == own ? mini : (n + updates - 1) / updates;
 }
 
+// The process reward model's rewards, and its own training on the batch.
+void Trainer::RewardTokens(StepBatch* batch) {
+  Stopwatch watch;
+  const auto trees = Pointers(batch->trees);
+  const auto n = static_cast<int64_t>(trees.size()), mini = MiniBatchGroups(n);
+  Rows& rows = batch->rows;
+  const auto update = [&] {
+    for (int64_t begin = 0; begin < n; begin += mini) {
+      const int64_t end = std::min(n, begin + mini);
+      const auto part =
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      AddTerms(process_reward_->MiniBatch(part, Part(rows, begin, end)), &batch->terms);
+    }
+  };
+  if (recipe_.process_reward.update == "before") update();
+  const std::vector<double> reward = process_reward_->Rewards(trees, rows);
+  for (size_t t = 0; t < reward.size(); ++t) rows.token_reward[t] += reward[t];
+  if (recipe_.process_reward.update == "after") update();
+  batch->seconds_process_reward = watch.Lap();
+}
+
 // The critic learns first, on all mini-batches, as in verl.
 void Trainer::UpdateCritic(StepBatch* batch) {
   const auto trees = Pointers(batch->trees);
@@ -374,8 +397,20 @@ void Trainer::UpdateCritic(StepBatch* batch) {
 }
 
 std::vector<SecondModel> Trainer::OtherModels() {
-  if (!critic_) return {};
-  return {{"critic", critic_->model(), critic_->optimizer()}};
+  std::vector<SecondModel> models;
+  if (reference_ && reference_->moves()) models.push_back({"reference", reference_->model()});
+  if (critic_) models.push_back({"critic", critic_->model(), critic_->optimizer()});
+  if (process_reward_) {
+    models.push_back({"process_reward", process_reward_->model(), process_reward_->optimizer()});
+  }
+  return models;
+}
+
+Needs Trainer::StageNeeds() const {
+  Needs needs = objective_->needs();
+  needs.Add(reward_shaping_.needs());
+  needs.Add(advantage_.needs());
+  return needs;
 }
 
 UpdateResult Trainer::Update(const StepBatch& batch) {
@@ -559,18 +594,16 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       replay_(recipe.replay) {
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
-  const int64_t mini = update.mini_batch_prompts > 0 ? update.mini_batch_prompts : prompts;
-  const int64_t per_step = update.epochs * ((prompts + mini - 1) / mini);
+  const int64_t mini = MiniBatchGroups(prompts), mini_batches = (prompts + mini - 1) / mini;
+  const int64_t per_step = update.epochs * mini_batches;
   MakeStages();
-  Needs needs = objective_->needs();
-  needs.Add(reward_shaping_.needs());
-  needs.Add(advantage_.needs());
+  const Needs needs = StageNeeds();
+  const float temperature = recipe.rollout.options.sampling.score_temperature();
   const int64_t without_policy =
       needs.values ? std::min(recipe.critic.warmup_steps, recipe.trainer.steps) : 0;
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
                                        (recipe.trainer.steps - without_policy) * per_step,
-                                       recipe.rollout.options.sampling.score_temperature(),
-                                       update.micro_batch_tokens, update.recompute);
+                                       temperature, update.micro_batch_tokens, update.recompute);
   if (needs.values) {
     critic_ = std::make_unique<Critic>(
         recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
@@ -581,9 +614,22 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
                   "choose a critic.model with the same tokenizer");
     }
   }
-  if (needs.reference) {
-    reference_ = LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/false);
-    reference_passes_ = std::make_unique<TreePasses>(reference_.model.get(), false);
+  const ProcessRewardSettings& process = recipe.process_reward;
+  if (needs.process_reward) {
+    process_reward_ = std::make_unique<ProcessReward>(
+        process.model.empty() ? recipe.model : process.model, ParseComputeType(recipe.compute),
+        process, recipe.trainer.steps * mini_batches, temperature, update.micro_batch_tokens,
+        update.recompute);
+    if (process_reward_->model()->config().vocab_size != policy_.model->config().vocab_size) {
+      throw Error(process_reward_->folder(),
+                  "the process reward model's vocabulary is not the policy's",
+                  "choose a process_reward.model with the same tokenizer");
+    }
+  }
+  if (needs.reference || (needs.process_reward && process.reference == "reference")) {
+    reference_ = std::make_unique<Reference>(
+        recipe.reference.model.empty() ? recipe.model : recipe.reference.model, recipe.reference,
+        *policy_.model);
   }
 }
 

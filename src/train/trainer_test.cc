@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -213,6 +214,82 @@ TEST_F(TrainerTest, PpoWithACriticSameBytesAndResumed) {
   EXPECT_GT(ReadMetrics(Run("base"), 2).at("actor/grad_norm"), 0);
   EXPECT_GT(ReadMetrics(Run("base"), 1).at("critic/vf_loss"), 0);
   EXPECT_NE(ReadMetrics(Run("base"), 4).at("critic/values/mean"), 0);
+}
+
+// A process reward model in training and a reference that follows the policy.
+TEST_F(TrainerTest, PrimeWithAMovingReferenceSameBytesAndResumed) {
+  const std::vector<std::string> prime = {
+      "advantage={name: prime, norm: none}", "reference={update: ema, decay: 0.5}",
+      "process_reward={beta: 1, update: before, optimizer: {lr: 1.0e-3}}"};
+  auto more = prime;
+  more.emplace_back("threads=1");
+  Train(Make("base", more));
+  more = prime;
+  more.insert(more.end(), {"threads=2", "update.micro_batch_tokens=100000"});
+  Train(Make("two", more));
+  CopyAsKilled(Run("base"), Run("killed"), 2);
+  Resume(Run("killed"));
+  for (const char* other : {"two", "killed"}) {
+    ExpectSameRuns("base", other, 4);
+    for (const char* file :
+         {"/process_reward/model.safetensors", "/process_reward/trainer.safetensors",
+          "/reference/model.safetensors"}) {
+      EXPECT_EQ(ReadFile(CheckpointFolder(Run("base"), 4) + file),
+                ReadFile(CheckpointFolder(Run(other), 4) + file));
+    }
+  }
+  EXPECT_FALSE(fs::exists(CheckpointFolder(Run("base"), 4) + "/reference/trainer.safetensors"));
+  const auto weights = [&](int64_t step, const std::string& which) {
+    return ReadFile(CheckpointFolder(Run("base"), step) + which + "/model.safetensors");
+  };
+  EXPECT_NE(weights(2, "/reference"), weights(4, "/reference"));
+  EXPECT_NE(weights(4, "/reference"), weights(4, "/hf"));
+  EXPECT_NE(weights(2, "/process_reward"), weights(4, "/process_reward"));
+  // Two mini-batches before the scoring: rewards are no longer 0, and wrong responses sank.
+  const Metrics first = ReadMetrics(Run("base"), 1), last = ReadMetrics(Run("base"), 4);
+  EXPECT_GT(first.at("reward_model/grad_norm"), 0);
+  EXPECT_LT(first.at("reward_model/prm_loss"), std::log(2.0));
+  EXPECT_LT(last.at("reward_model/prm_loss"), first.at("reward_model/prm_loss"));
+  EXPECT_GT(first.at("critic/advantages/max"), 0);
+
+  // Another order of the update gives another run; without one the model stays.
+  for (const char* update : {"after", "none"}) {
+    const std::string name = std::string("update_") + update;
+    Train(Make(name, {prime[0], prime[1], "trainer.steps=2", "eval.before=false",
+                      fmt::format("process_reward={{beta: 1, update: {}}}", update)}));
+    EXPECT_EQ(ReadMetrics(Run(name), 1).count("reward_model/prm_loss"),
+              update == std::string("after") ? 1u : 0u);
+  }
+}
+
+// ProRL's resets: the reference becomes the policy and the moments start anew, also when resumed
+// between two resets.
+TEST_F(TrainerTest, ResetReferenceResumed) {
+  Train(Make("base", {"reference={update: copy, every: 3, reset_optimizer: true}",
+                      "trainer.checkpoint_every=1", "eval.every=0"}));
+  for (const int64_t step : {2, 3}) {
+    const std::string name = "killed_" + std::to_string(step);
+    CopyAsKilled(Run("base"), Run(name), step);
+    Resume(Run(name));
+    ExpectSameRuns("base", name, 4);
+  }
+  const auto weights = [&](int64_t step, const std::string& which) {
+    return ReadFile(CheckpointFolder(Run("base"), step) + which + "/model.safetensors");
+  };
+  EXPECT_NE(weights(2, "/reference"), weights(2, "/hf"));
+  EXPECT_EQ(weights(3, "/reference"), weights(3, "/hf"));
+  // The first mini-batch after the reset is at the reference, so step 4's mean KL is below step
+  // 3's.
+  EXPECT_LT(ReadMetrics(Run("base"), 4).at("actor/kl_loss"),
+            ReadMetrics(Run("base"), 3).at("actor/kl_loss"));
+
+  try {  // nobody would read it
+    Make("idle", {"reference={update: ema}", "regularizer=[]"});
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("no method reads the reference"), std::string::npos)
+        << e.what();
+  }
 }
 
 TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {

@@ -21,20 +21,6 @@ SegmentField<float> Recorded(const Tree& tree, Statistic statistic) {
   return field;
 }
 
-// [predictions] of a packed batch -> the fields of its trees.
-std::vector<SegmentField<float>> Scatter(const PackedTrees& packed,
-                                         std::span<const Tree* const> trees,
-                                         const std::vector<float>& values) {
-  std::vector<SegmentField<float>> fields;
-  for (const Tree* tree : trees) fields.push_back(MakeSegmentField<float>(*tree));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const Prediction& p = packed.predictions[i];
-    fields[static_cast<size_t>(p.tree)][static_cast<size_t>(p.segment)]
-          [static_cast<size_t>(p.offset)] = values[i];
-  }
-  return fields;
-}
-
 // Largest |p - p_recorded| over the batch; a logp that differs in any bit throws.
 double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* const> trees,
                            const std::vector<float>& logp) {
@@ -72,6 +58,19 @@ std::vector<int64_t> SplitMicroBatches(std::span<const Tree* const> trees, int64
   }
   if (!trees.empty()) bounds.push_back(static_cast<int64_t>(trees.size()));
   return bounds;
+}
+
+std::vector<SegmentField<float>> ScatterToTrees(const PackedTrees& packed,
+                                                std::span<const Tree* const> trees,
+                                                const std::vector<float>& values) {
+  std::vector<SegmentField<float>> fields;
+  for (const Tree* tree : trees) fields.push_back(MakeSegmentField<float>(*tree));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Prediction& p = packed.predictions[i];
+    fields[static_cast<size_t>(p.tree)][static_cast<size_t>(p.segment)]
+          [static_cast<size_t>(p.offset)] = values[i];
+  }
+  return fields;
 }
 
 TreePasses::TreePasses(const Model* model, bool recompute)
@@ -177,7 +176,8 @@ std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
     const PackedTrees& packed = passes->Forward(micro, kTrained, false);
     const auto values = passes->Score(temperature, wanted);
     for (size_t i = 0; i < wanted.size(); ++i) {
-      for (auto& field : Scatter(packed, micro, values[i])) fields[i].push_back(std::move(field));
+      for (auto& field : ScatterToTrees(packed, micro, values[i]))
+        fields[i].push_back(std::move(field));
     }
   }
   return fields;
@@ -208,7 +208,8 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     const auto [begin, end] = part(m);
     const auto values = passes_.Score(temperature_, wanted);
     for (size_t i = 0; i < wanted.size(); ++i) {
-      for (auto& field : Scatter(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
+      for (auto& field :
+           ScatterToTrees(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
         statistics[i].push_back(std::move(field));
     }
   };

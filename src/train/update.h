@@ -54,6 +54,11 @@ class TreePasses {
   AlignedBuffer<float> hidden_, dhidden_;  // [T, D]
 };
 
+// [predictions] of a packed batch -> a field of each of its trees.
+std::vector<SegmentField<float>> ScatterToTrees(const PackedTrees& packed,
+                                                std::span<const Tree* const> trees,
+                                                const std::vector<float>& values);
+
 // Statistics of every training token of the trees under a model that does not change:
 // [wanted][trees]. For a reference model, or for what a method asks of the policy that sampled.
 std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,

@@ -12,6 +12,7 @@ export RLVR_MODELS=$PWD/models RLVR_RECIPES=$PWD/recipes
 { echo "model: base_tiny"; cat "$here/tiny_rl.yaml"; } >recipes/quickstart.yaml
 cp "$here/tiny_model.yaml" recipes/base_tiny.yaml
 sed 's/steps: 100/steps: 3/' "$here/../../recipes/sft.yaml" >recipes/sft.yaml
+cp "$here/../../recipes/gspo.yaml" recipes/gspo.yaml
 
 commands=$("$rlvr" --help | sed -n '/^Subcommands:/,/^$/s/^  \([a-z_]*\) .*/\1/p')
 [ "$(echo "$commands" | wc -w)" -ge 11 ] || fail "--help lists only: $commands"
