@@ -28,8 +28,8 @@ struct ClipCov {
     double tokens = 0, candidates = 0;
     for (size_t t = 0; t < T; ++t) {
       const double ratio_t = std::exp(f.logp.values()[t] - f.logp_old.values()[t]);
-      const bool clipped = (w->adv[t] > 0 && ratio_t > 1 + eps_high) ||
-                           (w->adv[t] < 0 && ratio_t < 1 - eps_low);
+      const bool clipped =
+          (w->adv[t] > 0 && ratio_t > 1 + eps_high) || (w->adv[t] < 0 && ratio_t < 1 - eps_low);
       candidate[t] = w->mask[t] != 0 && cov[t] > lb && cov[t] < ub && !clipped;
       tokens += w->mask[t];
       candidates += candidate[t];
@@ -38,9 +38,8 @@ struct ClipCov {
     const std::vector<int32_t> group = GroupOfRows(f.rows);
     for (int64_t s = 0; s < f.rows.num_rows(); ++s) {
       const int32_t g = group[s];
-      const RandomKey key = f.key[static_cast<uint64_t>(f.rows.prompt[g])]
-                                 [static_cast<uint64_t>(f.rows.occurrence[g])]
-                                 [static_cast<uint64_t>(f.rows.sample[s])];
+      const RandomKey key = f.key[static_cast<uint64_t>(f.rows.prompt[g])][static_cast<uint64_t>(
+          f.rows.occurrence[g])][static_cast<uint64_t>(f.rows.sample[s])];
       for (int64_t t = f.rows.begin[s]; t < f.rows.begin[s + 1]; ++t)
         order[t] = key.Uniform(static_cast<uint64_t>(t - f.rows.begin[s]));
     }

@@ -20,7 +20,8 @@ inline Column TokenCovariance(const TokenFields& f, const Column& adv, const Col
 
 // max(1, floor(share n)): 0.29 * 100 is 29, not 28 and a rounding error.
 inline int64_t ShareOf(double share, int64_t n) {
-  return std::max<int64_t>(1, static_cast<int64_t>(std::floor(share * static_cast<double>(n) + 1e-9)));
+  return std::max<int64_t>(1,
+                           static_cast<int64_t>(std::floor(share * static_cast<double>(n) + 1e-9)));
 }
 }  // namespace rlvr
 #endif  // RLVR_OBJECTIVE_TOKEN_WEIGHT_COVARIANCE_H_

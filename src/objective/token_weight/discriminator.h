@@ -5,9 +5,9 @@
 #include "objective/loss_stage.h"
 
 namespace rlvr {
-// What Clip_B and Clip_V share, arXiv:2602.03392: S = p (H + log p) says how raising a token's logit
-// by eps changes the entropy, dH = -eps S; a policy gradient step changes it by about
-// -A (S - E S). Masks the unmasked tokens with A_t < 0 and z_t < -mu sigma, sigma the population's
+// What Clip_B and Clip_V share, arXiv:2602.03392: S = p (H + log p) says how raising a token's
+// logit by eps changes the entropy, dH = -eps S; a policy gradient step changes it by about -A (S -
+// E S). Masks the unmasked tokens with A_t < 0 and z_t < -mu sigma, sigma the population's
 // deviation of z over the scope: those whose pushing down would lower the entropy most.
 inline void MaskLowering(const TokenFields& f, const Grouping& by, const Column& z, double mu,
                          TokenWeights* w) {

@@ -3,9 +3,10 @@
 #include "objective/loss_stage.h"
 
 namespace rlvr {
-// Positive and negative reinforcement apart, arXiv:2506.01347, Sec. 4: W-REINFORCE weighs what right
-// responses pull up by lambda = 0.1 and what wrong ones push down by 1; 0 and 1 is NSR, 1 and 0 PSR.
-// The sign read is the advantage's, which with rewards of +1 and -1 and no baseline is the reward's.
+// Positive and negative reinforcement apart, arXiv:2506.01347, Sec. 4: W-REINFORCE weighs what
+// right responses pull up by lambda = 0.1 and what wrong ones push down by 1; 0 and 1 is NSR, 1 and
+// 0 PSR. The sign read is the advantage's, which with rewards of +1 and -1 and no baseline is the
+// reward's.
 struct SignWeight {
   static constexpr MethodInfo kInfo{"sign_weight", "2506.01347",
                                     "w_t = positive if A_t > 0, negative if A_t < 0"};

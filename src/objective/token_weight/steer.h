@@ -14,7 +14,8 @@ namespace rlvr {
 // micro-batch. p and p_old are kept in [1e-8, 1 - 1e-8] and [1e-8, 1], as there.
 struct Steer {
   static constexpr MethodInfo kInfo{
-      "steer", "2510.10150", "w_t = exp(-k |A_t / p_old,t p_t (1 - p_t) (log p_t + H_t)|) >= w_min"};
+      "steer", "2510.10150",
+      "w_t = exp(-k |A_t / p_old,t p_t (1 - p_t) (log p_t + H_t)|) >= w_min"};
   std::string map = "exponential", scope = "batch";
   double w_min = 0.8, w_max = 1.2;  // w_max: of the linear map only
   template <class Visitor>
@@ -39,8 +40,8 @@ struct Steer {
     for (size_t t = 0; t < T; ++t) {
       double weight = (w_min + w_max) / 2;
       if (map == "exponential") {
-        weight = std::clamp(std::exp(std::log(w_min) / std::max(top[t], 0.02) * omega[t]), w_min,
-                            1.0);
+        weight =
+            std::clamp(std::exp(std::log(w_min) / std::max(top[t], 0.02) * omega[t]), w_min, 1.0);
       } else if (top[t] > bottom[t]) {
         weight = w_max - (omega[t] - bottom[t]) * (w_max - w_min) / (top[t] - bottom[t]);
       }
