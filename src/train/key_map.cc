@@ -89,10 +89,10 @@ const KeyMapping kKeys[] = {
      "verl's default is 3.0, TRL's and ours none (inf)"},
     {"actor_rollout_ref.actor.loss_agg_mode", "loss_type", "policy_loss.aggregate",
      "token-mean, dapo, bnpo: token_mean; seq-mean-token-mean, grpo: seq_mean_token_mean; "
-     "seq-mean-token-sum: seq_mean_token_sum; seq-mean-token-sum-norm: token_sum; dr_grpo: "
-     "token_sum_norm"},
-    {"", "", "policy_loss[decoupled_clip].constant",
-     "of seq-mean-token-sum-norm and dr_grpo: rollout.max_tokens"},
+     "seq-mean-token-sum: seq_mean_token_sum; seq-mean-token-sum-norm, dr_grpo: token_sum_norm "
+     "(older verl: token_sum)"},
+    {"actor_rollout_ref.actor.loss_scale_factor", "", "policy_loss.constant",
+     "of token_sum_norm and token_sum; null, and TRL's dr_grpo: rollout.max_tokens"},
 
     // regularizer, reference
     {"actor_rollout_ref.actor.entropy_coeff", "", "regularizer[entropy_bonus].coefficient",
