@@ -34,7 +34,7 @@ using MethodSections = std::map<std::string, std::string>;
 // does, below such a section, a map with another `schedule` or `controller`. The root's `name` is
 // not inherited. Missing files, loops and bad YAML throw Error.
 ConfigNode LoadConfig(const std::string& path, const std::vector<std::string>& overrides,
-                      const MethodSections& methods = {});
+                      const MethodSections& methods);
 ConfigNode ParseConfig(const std::string& text, const std::string& place);
 std::string ToYaml(const ConfigNode& node);
 

@@ -128,7 +128,7 @@ TEST_F(ConfigTest, ListsReplace) {
 
 TEST_F(ConfigTest, UnknownKeyNamesLineAndNearest) {
   const auto path = Write("a.yaml", "update:\n  lr: 1\n  grad_clpi: 2\n");
-  const ConfigNode node = LoadConfig(path, {});
+  const ConfigNode node = LoadConfig(path, {}, {});
   ConfigReader reader(node.Find("update"), "update");
   double lr = 0, clip = 0;
   reader("lr", lr, 0, 10);
@@ -174,25 +174,26 @@ TEST_F(ConfigTest, WholeNumbersAreExact) {
 TEST_F(ConfigTest, AChainOfFilesMayNotLoop) {
   Write("one.yaml", "extends: two.yaml\na: 1\n");
   const auto two = Write("two.yaml", "extends: one.yaml\na: 2\n");
-  const std::string message = MessageOf([&] { LoadConfig(two, {}); });
+  const std::string message = MessageOf([&] { LoadConfig(two, {}, {}); });
   EXPECT_NE(message.find("two.yaml: extends itself through"), std::string::npos) << message;
   EXPECT_NE(message.find("one.yaml"), std::string::npos) << message;
 }
 
 TEST_F(ConfigTest, BrokenFiles) {
   const auto loop = Write("loop.yaml", "extends: loop.yaml\n");
-  EXPECT_NE(MessageOf([&] { LoadConfig(loop, {}); }).find("extends itself"), std::string::npos);
+  EXPECT_NE(MessageOf([&] { LoadConfig(loop, {}, {}); }).find("extends itself"), std::string::npos);
   const auto lost = Write("lost.yaml", "\nextends: nowhere.yaml\n");
-  EXPECT_NE(MessageOf([&] { LoadConfig(lost, {}); }).find("lost.yaml:2: extends 'nowhere.yaml'"),
-            std::string::npos);
+  EXPECT_NE(
+      MessageOf([&] { LoadConfig(lost, {}, {}); }).find("lost.yaml:2: extends 'nowhere.yaml'"),
+      std::string::npos);
   const auto bad = Write("bad.yaml", "a: 1\nb: [1, 2\nc: 3\n");
-  EXPECT_NE(MessageOf([&] { LoadConfig(bad, {}); }).find("is not YAML"), std::string::npos);
+  EXPECT_NE(MessageOf([&] { LoadConfig(bad, {}, {}); }).find("is not YAML"), std::string::npos);
   const auto twice = Write("twice.yaml", "a: 1\na: 2\n");
-  EXPECT_NE(MessageOf([&] { LoadConfig(twice, {}); }).find("twice.yaml:2: 'a' is given twice"),
+  EXPECT_NE(MessageOf([&] { LoadConfig(twice, {}, {}); }).find("twice.yaml:2: 'a' is given twice"),
             std::string::npos);
-  EXPECT_NE(MessageOf([&] { LoadConfig(folder_ + "/none.yaml", {}); }).find("cannot open"),
+  EXPECT_NE(MessageOf([&] { LoadConfig(folder_ + "/none.yaml", {}, {}); }).find("cannot open"),
             std::string::npos);
-  EXPECT_NE(MessageOf([&] { LoadConfig(bad, {"x"}); }).find("bad.yaml"), std::string::npos);
+  EXPECT_NE(MessageOf([&] { LoadConfig(bad, {"x"}, {}); }).find("bad.yaml"), std::string::npos);
 }
 
 }  // namespace
