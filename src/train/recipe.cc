@@ -118,6 +118,50 @@ class MethodFinder {
   std::string where_;
 };
 
+// Every key with its default and range, for docs/recipes.md.
+class KeyLister {
+ public:
+  explicit KeyLister(std::vector<RecipeKey>* out, std::string where = "")
+      : out_(out), where_(std::move(where)) {}
+  template <class Value, class Number>
+  void operator()(const char* key, const Value& value, Number low, Number high) {
+    const bool open = static_cast<double>(high) >= static_cast<double>(kMany) ||
+                      high == std::numeric_limits<Number>::max();
+    Add(key, fmt::format("{}", value),
+        open && static_cast<double>(low) <= -static_cast<double>(kMany) ? "a number"
+        : open ? fmt::format("from {}", low)
+               : fmt::format("{} to {}", low, high));
+  }
+  void operator()(const char* key, const bool& value) {
+    Add(key, value ? "true" : "false", "true, false");
+  }
+  void operator()(const char* key, const std::string& value) { Add(key, value, "text"); }
+  void operator()(const char* key, const std::vector<std::string>&) {
+    Add(key, "[]", "list of texts");
+  }
+  void operator()(const char* key, const std::string& value,
+                  const std::vector<std::string>& choices) {
+    Add(key, value, fmt::format("{}", fmt::join(choices, ", ")));
+  }
+  template <class Body>
+  void Map(const char* key, Body body) {
+    KeyLister inner(out_, where_ + key + ".");
+    body(inner);
+  }
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
+  }
+  void Stage(const char* key, const char* default_name) { Add(key, default_name, "stage"); }
+
+ private:
+  void Add(const char* key, std::string value, std::string range) {
+    out_->push_back({where_ + key, std::move(value), std::move(range)});
+  }
+  std::vector<RecipeKey>* out_;
+  std::string where_;
+};
+
 // A stage's node as given, and the defaults of the parameters that it leaves out.
 ConfigNode WithDefaults(const std::string& stage, ConfigNode node) {
   if (node.kind == ConfigNode::Kind::kList) {
@@ -438,6 +482,15 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   Visit(r, seed, writer);
   DropUnread(r.kind, &r.resolved);
   return r;
+}
+
+std::vector<RecipeKey> RecipeKeys() {
+  std::vector<RecipeKey> keys;
+  Recipe defaults;
+  int64_t seed = 0;
+  KeyLister lister(&keys);
+  Visit(defaults, seed, lister);
+  return keys;
 }
 
 std::string FindRecipe(const std::string& name) {
