@@ -143,6 +143,15 @@ struct Recipe {
 // nearest known key. `path` may be a file or the name of a recipe in recipes/ ("dapo").
 Recipe LoadRecipe(const std::string& path, const std::vector<std::string>& overrides);
 
+// Every key that a recipe may have, in order, from the list that reads recipes.
+struct RecipeKey {
+  std::string path;           // "update.lr"
+  std::string default_value;  // of a stage: the method's name
+  std::string range;          // for people: "from 0", "true, false"; "stage": docs/methods.md
+};
+std::vector<RecipeKey> RecipeKeys();
+std::string RecipesMarkdown();  // docs/recipes.md
+
 // Recipes are looked for in the folder that the environment's RLVR_RECIPES names, in ./recipes, and
 // in the recipes/ that this program was built with. Returns the path; an Error lists near names.
 std::string FindRecipe(const std::string& name);
