@@ -5,6 +5,7 @@
 #include "objective/advantage/group_normalized.h"
 #include "objective/advantage/prime.h"
 #include "objective/advantage/prl.h"
+#include "objective/advantage/spear.h"
 #include "objective/batch_stage.h"
 
 namespace rlvr {
@@ -18,6 +19,7 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<GroupNormalized, BatchStageOf>();
     l.Add<Prime, BatchStageOf>();
     l.Add<Prl, BatchStageOf>();
+    l.Add<Spear, BatchStageOf>();
     return l;
   }();
   return list;
