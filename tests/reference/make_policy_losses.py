@@ -194,6 +194,12 @@ def verl_cases(w, folder, batches):
         w.add("verl gspo", name, b,
               "{name: gspo_token, eps_low: 0.1, eps_high: 0.15, aggregate: seq_mean_token_mean}",
               lambda logp: call("gspo", b, "seq-mean-token-mean", settings(0.1, 0.15), logp))  # fmt: skip
+    w.add("verl geo_mean", "full", batches["full"], "{name: gmpo, eps_low: 0.3, eps_high: 0.4}",
+          lambda logp: call("geo_mean", batches["full"], None, settings(0.3, 0.4), logp))  # fmt: skip
+    w.add("verl sapo", "tokens", batches["tokens"],
+          "{name: sapo, tau_pos: 1, tau_neg: 1.05, aggregate: seq_mean_token_mean}",
+          lambda logp: call("sapo", batches["tokens"], None,
+                            Settings(tau_pos=1.0, tau_neg=1.05, global_batch_info={}), logp))  # fmt: skip
     b = batches["rows"]  # one advantage a response: GSPO and GSPO-token have one gradient
     w.add("verl gspo", "rows", b, "{name: gspo, eps_low: 0.1, eps_high: 0.15, aggregate: seq_mean_token_mean}",
           lambda logp: call("gspo", b, "seq-mean-token-mean", settings(0.1, 0.15), logp))  # fmt: skip
