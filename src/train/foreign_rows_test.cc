@@ -234,6 +234,83 @@ TEST(ReplayStore, DamagedBytesAreNamed) {
   }
 }
 
+// A group of one outcome gets the newest responses of the other one; a mixed group, another prompt's
+// group and one whose opposites were never seen get none.
+TEST(ResponseStore, Opposites) {
+  ResponseStore store({.opposites = 2, .per_prompt = 3});
+  for (int64_t step = 1; step <= 4; ++step) {
+    Tree tree = Mixed(5);
+    tree.segments[1].tokens[0] = static_cast<int32_t>(100 + step);  // right
+    tree.segments[2].tokens[0] = static_cast<int32_t>(200 + step);  // wrong
+    store.Remember(step, tree);
+  }
+  Tree wrong = Group(5, {kWrong, Verdict::kTimedOut});
+  EXPECT_EQ(store.AddOpposites(5, &wrong), 2);
+  ASSERT_EQ(wrong.leaves.size(), 4u);
+  for (size_t i = 0; i < 2; ++i) {
+    const Leaf& leaf = wrong.leaves[2 + i];
+    EXPECT_EQ(leaf.verdict, kRight);
+    EXPECT_EQ(leaf.score, 1);
+    const Segment& s = wrong.segments[static_cast<size_t>(leaf.segment)];
+    EXPECT_EQ(s.author, Author::kReplay);
+    EXPECT_EQ(s.parent, 0);
+    EXPECT_EQ(s.sample, static_cast<int32_t>(2 + i));
+    EXPECT_EQ(s.tokens[0], static_cast<int32_t>(104 - i));
+    EXPECT_EQ(s.logp, Mixed(5).segments[1].logp);
+  }
+  Tree right = Group(5, {kRight});
+  EXPECT_EQ(store.AddOpposites(5, &right), 2);
+  EXPECT_EQ(right.segments[2].tokens[0], 204);
+  Tree mixed = Mixed(5), other = Group(6, {kWrong});
+  EXPECT_EQ(store.AddOpposites(5, &mixed), 0);
+  EXPECT_EQ(store.AddOpposites(5, &other), 0);
+  store.Remember(5, Group(6, {kWrong, Verdict::kBroken}));
+  EXPECT_EQ(store.AddOpposites(6, &other), 0);
+}
+
+// per_prompt bounds what is kept; max_age what is used; replays and experts are not kept again.
+TEST(ResponseStore, BoundsAndAge) {
+  ResponseStore store({.max_age = 2, .opposites = 9, .per_prompt = 3});
+  for (int64_t step = 1; step <= 4; ++step) store.Remember(step, Mixed(5));
+  for (const auto& [step, added] : {std::pair<int64_t, int64_t>{4, 3}, {5, 2}, {6, 1}, {7, 0}}) {
+    Tree tree = Group(5, {kWrong});
+    EXPECT_EQ(store.AddOpposites(step, &tree), added) << step;
+  }
+  Tree replayed = Mixed(7);
+  for (Segment& s : replayed.segments) s.author = Author::kReplay;
+  store.Remember(4, replayed);
+  Tree tree = Group(7, {kWrong});
+  EXPECT_EQ(store.AddOpposites(4, &tree), 0);
+}
+
+// A conversation comes back as the chain that it was.
+TEST(ResponseStore, ChainsAndSaving) {
+  Tree tree = Mixed(5);
+  tree.segments.push_back(
+      {.parent = 1, .author = Author::kEnvironment, .tokens = {50}, .sample = 0});
+  tree.segments.push_back(
+      {.parent = 3, .author = Author::kPolicy, .tokens = {51}, .logp = {-0.3f}, .sample = 0});
+  tree.leaves[0].segment = 4;
+  ResponseStore store({.opposites = 1}), loaded({.opposites = 1});
+  store.Remember(3, tree);
+  store.Remember(3, Mixed(8));
+  loaded.Remember(1, Mixed(9));  // goes away
+  loaded.Load(store.Save(), "test");
+  EXPECT_EQ(loaded.Save(), store.Save());
+  for (const ResponseStore* s : {&store, &loaded}) {
+    Tree wrong = Group(5, {kWrong});
+    ASSERT_EQ(s->AddOpposites(4, &wrong), 1);
+    EXPECT_EQ(wrong.Path(wrong.leaves[1].segment), (std::vector<int32_t>{0, 2, 3, 4}));
+    EXPECT_EQ(wrong.segments[2].author, Author::kReplay);
+    EXPECT_EQ(wrong.segments[3].author, Author::kEnvironment);
+    EXPECT_EQ(wrong.segments[4].author, Author::kReplay);
+    EXPECT_EQ(wrong.segments[4].logp, std::vector<float>{-0.3f});
+    Tree gone = Group(9, {kWrong});
+    EXPECT_EQ(s->AddOpposites(4, &gone), 0);
+  }
+  EXPECT_THROW(loaded.Load("no CBOR", "test"), Error);
+}
+
 TEST(AddExpertRow, IsOneMoreLeaf) {
   const std::vector<std::string> texts = {"7+5=12 Answer: 12"};
   const Tokenizer tokenizer =

@@ -291,6 +291,19 @@ TEST_F(TrainerTest, ReplayAndExpertSameBytesAndResumed) {
   EXPECT_EQ(ReadMetrics(Run("replay"), 1).at("actor/is_weight"), 1);  // nothing is stale yet
   EXPECT_NE(ReadMetrics(Run("replay"), 2).at("actor/is_weight"), 1);
 
+  // The tiny model is never right; the embedded one is at times.
+  compare("opposites", {"model=base_tiny", "compute=bf16",
+                        "data={train: \"gsm_micro:train_size=2\", prompts_per_step: 2}",
+                        "rollout={group_size: 2, max_tokens: 40, temperature: 1, stop: []}",
+                        "replay={opposites: 1}", "policy_loss={name: truncated_is}",
+                        "eval.before=false", "eval.after=false", "eval.every=0"});
+  double recalled = 0;
+  for (const int64_t step : {2, 3, 4})
+    recalled += ReadMetrics(Run("opposites"), step).at("replay/opposites");
+  EXPECT_GT(recalled, 0);
+  EXPECT_EQ(ReadMetrics(Run("opposites"), 1).at("replay/opposites"), 0);
+  EXPECT_EQ(ReadMetrics(Run("opposites"), 4).at("select/kept"), 2);
+
   compare("expert", {"expert={rows: 1}", "advantage={name: group_centered}",
                      "policy_loss={name: luffy}", "rollout.max_tokens=60", "rollout.stop=[]",
                      "reward={correct: 1, wrong: 0, overlong: {name: none}}"});
