@@ -293,6 +293,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_age", r.replay.max_age, int64_t{0}, kMany);
     p("max_uses", r.replay.max_uses, int64_t{0}, kMany);
     p("admit", r.replay.admit, kAdmissions);
+    p("opposites", r.replay.opposites, int64_t{0}, kMany);
+    p("per_prompt", r.replay.per_prompt, int64_t{1}, kMany);
   });
   f.Map("reference", [&](auto& p) {
     p("model", r.reference.model);
