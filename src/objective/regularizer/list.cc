@@ -2,14 +2,16 @@
 #include "objective/loss_stage.h"
 #include "objective/regularizer/entropy_bonus.h"
 #include "objective/regularizer/kl.h"
+#include "objective/regularizer/tea_entropy.h"
 
 namespace rlvr {
 
 const MethodList<Regularizer>& RegularizerList() {
   static const auto list = [] {
     MethodList<Regularizer> l("regularizer");
-    l.AddAll<RegularizerOf,  //
-             EntropyBonus, Kl>();
+    l.Add<EntropyBonus, RegularizerOf>();
+    l.Add<Kl, RegularizerOf>();
+    l.Add<TeaEntropy, RegularizerOf>();
     return l;
   }();
   return list;
