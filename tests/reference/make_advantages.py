@@ -117,6 +117,9 @@ def outputs(b, verl, ucas, riskpo):
         add(f"gae {gamma} {lam}", fields)
         add(f"gae_target {gamma} {lam}", fields[1:])
     if min(b.sizes) > 1:
+        # With a group of one the public code takes the sum of certainties as it is.
+        shaped = ucas.compute_ucas_advantage(b.outcome.clone(), b.certainty, b.logit, b.mask, b.index)
+        add("ucas", shaped)
         for by_std in [True, False]:
             config = Config(norm_adv_by_std_in_grpo=by_std)
             fields = verl.compute_grpo_passk_outcome_advantage(**copy(), config=config)
@@ -135,9 +138,6 @@ def outputs(b, verl, ucas, riskpo):
                     **copy(), bundle_uid=bundle, q_track_down=down, q_track_up=up, config=config
                 )
                 add(f"risk_po {mode} {str(base).lower()} {'tracked' if tracked else 'bundle'} {size}", fields)
-        # With a group of one the public code takes the sum of certainties as it is.
-        shaped = ucas.compute_ucas_advantage(b.outcome.clone(), b.certainty, b.logit, b.mask, b.index)
-        add("ucas", shaped)
     return out
 
 

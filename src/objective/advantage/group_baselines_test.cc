@@ -61,11 +61,10 @@ TEST(ReinforcePlusPlus, MaskedTokensAreNotSeen) {
   ExpectNear(adv, {0.5773503, 0.5773503, -1.1547005}, 1e-6);
 }
 
-// Centred .5 (2 tokens), -.5 | 0 (equal rewards): values .5, .5, -.5, 0: mean .125, deviations .375,
+// Centred .5 (2 tokens), -.5 | 0 (one reward of 0, no baseline): values .5, .5, -.5, 0: mean .125, deviations .375,
 // .375, -.625, -.125; squares .140625 * 2 + .390625 + .015625 = .6875; / 3 = .2291667, root .4787136.
 TEST(ReinforcePlusPlusBaseline, ByHand) {
   Rows rows = MakeTestRows({{2, 1}, {1}});
-  rows.group_begin = {0, 2, 3};
   rows.reward = {1, 0, 0};
   ExpectNear(WithAdvantage("{name: reinforce_plus_plus_baseline}", rows).adv,
              {0.7833495, 0.7833495, -1.3055825, -0.2611165}, 1e-6);

@@ -7,7 +7,7 @@
 namespace rlvr {
 namespace {
 
-StageRun Run(const std::string& params, Rows rows, RunState state = {}) {
+StageRun Applied(const std::string& params, Rows rows, RunState state = {}) {
   const ConfigNode node = ParseConfig("{name: risk_po, eps: 0" + params + "}", "test");
   StageRun run{std::move(rows), std::move(state), {}};
   Apply(MakeAdvantage(&node), &run);
@@ -21,17 +21,17 @@ StageRun Run(const std::string& params, Rows rows, RunState state = {}) {
 // over the std of 0, 2, 3, 5: sqrt(13 / 3) = 2.081666. Then q_d += .1 (.2 - 1 / 4), q_u += .1 (.9 -
 // 3 / 4).
 TEST(RiskPo, TrackedByHand) {
-  const StageRun run = Run(", bundle_size: 1, quantiles: tracked, credit: uniform",
-                           RewardRows({{0, 2, 3, 5}}), {{{"risk_po/quantiles", {1, 4}}}});
+  const StageRun run = Applied(", bundle_size: 1, quantiles: tracked, credit: uniform",
+                               RewardRows({{0, 2, 3, 5}}), {{{"risk_po/quantiles", {1, 4}}}});
   ExpectNear(run.rows.adv, {-2.264670, -0.549011, -0.274506, 0}, 1e-5);
   ExpectNear(run.state.values.at("risk_po/quantiles"), {0.995, 4.015}, 1e-12);
 }
 
 // The first step: quantiles of the papers 0, 2, 3, 5: .6 of the way from 0 to 2, .7 from 3 to 5.
 TEST(RiskPo, TrackingBeginsWithTheFirstBatch) {
-  const StageRun run = Run(", bundle_size: 1, quantiles: tracked", RewardRows({{0, 2, 3, 5}}));
+  const StageRun run = Applied(", bundle_size: 1, quantiles: tracked", RewardRows({{0, 2, 3, 5}}));
   ExpectNear(run.state.values.at("risk_po/quantiles"), {1.2, 4.4}, 1e-12);
-  EXPECT_EQ(run.rows.adv, Run(", bundle_size: 1", RewardRows({{0, 2, 3, 5}})).rows.adv);
+  EXPECT_EQ(run.rows.adv, Applied(", bundle_size: 1", RewardRows({{0, 2, 3, 5}})).rows.adv);
 }
 
 // Papers (1 + 1, 0 + 1) = 2, 1; q_d 1.2, q_u 1.9, std 1 / sqrt(2).
@@ -40,12 +40,12 @@ TEST(RiskPo, TrackingBeginsWithTheFirstBatch) {
 const Doubles kFirst = {1, 0}, kSecond = {1, 1};
 TEST(RiskPo, BundleAndCreditByHand) {
   const Rows rows = RewardRows({kFirst, kSecond});
-  ExpectNear(Run("", rows).rows.adv, {0, -2, 0, -1.4142136}, 1e-6);
-  ExpectNear(Run(", credit: uniform", rows).rows.adv, {0, -1.4142136, 0, -1.4142136}, 1e-6);
+  ExpectNear(Applied("", rows).rows.adv, {0, -2, 0, -1.4142136}, 1e-6);
+  ExpectNear(Applied(", credit: uniform", rows).rows.adv, {0, -1.4142136, 0, -1.4142136}, 1e-6);
   // Excess over the groups' means: -.5 and 0, shares 1 and 0.
-  ExpectNear(Run(", credit: sum_mean", rows).rows.adv, {0, -1.4142136, 0, 0}, 1e-6);
+  ExpectNear(Applied(", credit: sum_mean", rows).rows.adv, {0, -1.4142136, 0, 0}, 1e-6);
   // Without q_d - q_u: 2: .7 / .7 / 2.5 = .4; 1: 1.5 * -1 / 2.5 = -.6; times sqrt(2).
-  ExpectNear(Run(", credit: uniform, natural_baseline: false", rows).rows.adv,
+  ExpectNear(Applied(", credit: uniform, natural_baseline: false", rows).rows.adv,
              {0.5656854, -0.8485281, 0.5656854, -0.8485281}, 1e-6);
 }
 
@@ -55,14 +55,14 @@ TEST(RiskPo, BundleAndCreditByHand) {
 TEST(RiskPo, BundlesDoNotDependOnTheOrderOfTheBatch) {
   Rows rows = RewardRows({kFirst, kFirst, kSecond});
   rows.prompt = {3, 1, 2};
-  ExpectNear(Run(", bundle_size: 2", rows).rows.adv, {0, -2, 0, -2, 0, -1.4142136}, 1e-6);
+  ExpectNear(Applied(", bundle_size: 2", rows).rows.adv, {0, -2, 0, -2, 0, -1.4142136}, 1e-6);
 }
 
 // Three responses against two: papers are 2, the third response gets 0. All papers alike: 0.
 TEST(RiskPo, UnequalGroupsAndEqualPapers) {
-  EXPECT_EQ(Run("", RewardRows({{1, 0, 1}, kSecond})).rows.adv[2], 0);
-  ExpectNear(Run("", RewardRows({{1, 1}, {0, 0}})).rows.adv, {0, 0, 0, 0}, 0);
-  EXPECT_THROW(Run(", a_d: 0.9, a_u: 0.2", RewardRows({kFirst})), Error);
+  EXPECT_EQ(Applied("", RewardRows({{1, 0, 1}, kSecond})).rows.adv[2], 0);
+  ExpectNear(Applied("", RewardRows({{1, 1}, {0, 0}})).rows.adv, {0, 0, 0, 0}, 0);
+  EXPECT_THROW(Applied(", a_d: 0.9, a_u: 0.2", RewardRows({kFirst})), Error);
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ Rows TextRows(const std::vector<std::vector<std::string>>& groups) {
   return rows;
 }
 
-StageRun Run(const std::string& yaml, Rows rows, RunState state = {},
-             const Tokenizer* tokenizer = &Bytes()) {
+StageRun Shaped(const std::string& yaml, Rows rows, RunState state = {},
+                const Tokenizer* tokenizer = &Bytes()) {
   const ConfigNode node = ParseConfig(yaml, "test");
   StageRun run{std::move(rows), std::move(state), {}};
   Apply(MakeRewardShaping(&node), &run, 1, 100, 100, tokenizer);
@@ -55,11 +55,11 @@ TEST(TruncatedReward, ReplacesTheRewardOfCutResponses) {
 TEST(MajorityVote, ByHand) {
   Rows rows = RewardRows({{0, 0, 1, 0}, {0, 1, 1, 0}, {0, 0}, {0, 0, 0}});
   rows.answer = {0, 0, 1, 2, 1, 0, 0, 1, -1, -1, -1, 4, -1};
-  const StageRun run = Run("{name: majority_vote}", rows);
+  const StageRun run = Shaped("{name: majority_vote}", rows);
   ExpectNear(run.rows.reward, {1, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0}, 0);
   EXPECT_NEAR(MetricOf(run.metrics, "reward_shaping/majority_ratio"), 5.0 / 13, 1e-12);
   EXPECT_EQ(MetricOf(run.metrics, "reward_shaping/label_accuracy"), 0);  // always the wrong one
-  ExpectNear(Run("{name: majority_vote, correct: 2, wrong: -1}", RewardRows({{5}})).rows.reward,
+  ExpectNear(Shaped("{name: majority_vote, correct: 2, wrong: -1}", RewardRows({{5}})).rows.reward,
              {-1}, 0);
 }
 
@@ -67,7 +67,7 @@ TEST(MajorityVote, ForeignRowsDoNotVote) {
   Rows rows = RewardRows({{1, 0, 0}});
   rows.answer = {0, 1, 1};
   rows.foreign = {0, 1, 1};
-  const StageRun run = Run("{name: majority_vote}", rows);
+  const StageRun run = Shaped("{name: majority_vote}", rows);
   ExpectNear(run.rows.reward, {1, 0, 0}, 0);
   EXPECT_EQ(MetricOf(run.metrics, "reward_shaping/label_accuracy"), 1);
 }
@@ -101,10 +101,10 @@ TEST(Pear, ByHand) {
   rows.verdict = {Verdict::kRight, Verdict::kWrong, Verdict::kRight, Verdict::kRight,
                   Verdict::kRight};
   rows.entropy_old = {0.5, 0.7, 0.6, 0.2, 0.5, 0.7, 0.6, 0.2, 0.5, 0.7, 0.6, 0.1, 0.1, 0.9, 4, 2};
-  ExpectNear(Run("{name: pear, marker: '|'}", rows).rows.reward, {0.6, -1, 0.4, 1, 0}, 1e-12);
+  ExpectNear(Shaped("{name: pear, marker: '|'}", rows).rows.reward, {0.6, -1, 0.4, 1, 0}, 1e-12);
   // alpha .5: P = .6 - .1; and 3 at the last, still 0.
-  ExpectNear(Run("{name: pear, marker: '|', alpha: 0.5}", rows).rows.reward, {0.5, -1, 0.4, 1, 0},
-             1e-12);
+  ExpectNear(Shaped("{name: pear, marker: '|', alpha: 0.5}", rows).rows.reward,
+             {0.5, -1, 0.4, 1, 0}, 1e-12);
 }
 
 // w .2, a .1, b = d = .5, rho .25.  right: .2; .2 * .2 / .4 = .1; 0.
@@ -122,8 +122,8 @@ TEST(Cde, DecisionToken) {
   rows.verdict[0] = rows.verdict[3] = Verdict::kRight;
   const double bit = std::log(2.0);
   rows.entropy_old = {9, 9, 9, 9, 0.3 * bit, 0, 9, 5 * bit, 9, 9, 9};
-  ExpectNear(Run("{name: cde, marker: '='}", rows).rows.reward, {1.1, -0.8, -1, 1}, 1e-12);
-  EXPECT_THROW(Run("{name: cde, a: 0.5, b: 0.4}", rows), Error);
+  ExpectNear(Shaped("{name: cde, marker: '='}", rows).rows.reward, {1.1, -0.8, -1, 1}, 1e-12);
+  EXPECT_THROW(Shaped("{name: cde, a: 0.5, b: 0.4}", rows), Error);
 }
 
 // alpha .5. easy, right, N* 10: M 1.5; N 15: u 3.5, huber 3.5 - 1 = 2.5, / 3.5 * .5 = .357143.
@@ -153,18 +153,18 @@ TEST(Ares, ByHand) {
   rows.verdict[0] = Verdict::kRight;
   rows.behaviour[ToString(Ares::kEntropy)] = {0, 1, 2, 0, 3, 0, 4, 5};
   const std::string yaml = "{name: ares, triggers: [a], window: 1, percentile: 0}";
-  const StageRun run = Run(yaml, rows);
+  const StageRun run = Shaped(yaml, rows);
   ExpectNear(run.rows.reward, {1, -0.8}, 1e-12);
   ExpectNear(run.state.values.at("ares/tau"), {0.5}, 1e-12);
   ExpectNear(run.state.values.at("ares/alpha"), {0.5, 0.5, 0.5}, 0);
   EXPECT_EQ(MetricOf(run.metrics, "reward_shaping/ares_high_entropy_tokens"), 2);
   // With tau 3.5 from before, N is 0 and 2 ("abaab" at 2 and 3): mean 1; tau moves by a hundredth.
-  const StageRun later = Run(yaml, rows, {{{"ares/tau", {3.5}}, {"ares/alpha", {2, 1, 0}}}});
+  const StageRun later = Shaped(yaml, rows, {{{"ares/tau", {3.5}}, {"ares/alpha", {2, 1, 0}}}});
   EXPECT_EQ(MetricOf(later.metrics, "reward_shaping/ares_high_entropy_tokens"), 1);
   ExpectNear(later.state.values.at("ares/tau"), {3.47}, 1e-12);
   // alpha 1: right D = -1, M 1: 0. wrong: D = 1: .5 * .8.
   ExpectNear(later.rows.reward, {1, -0.6}, 1e-12);
-  EXPECT_THROW(Run(yaml, rows, {}, nullptr), Error);
+  EXPECT_THROW(Shaped(yaml, rows, {}, nullptr), Error);
 }
 
 // Two easy groups of one response, N 1 and 2: mean 1.5, N* = 2 (half to even), alpha .5 + .05 * -.5.
@@ -173,7 +173,7 @@ TEST(Ares, AlphaFollowsTheRoundedTarget) {
   Rows rows = TextRows({{"ab"}, {"aab"}, {"ab"}});
   rows.verdict[0] = rows.verdict[1] = Verdict::kRight;
   rows.behaviour[ToString(Ares::kEntropy)] = {0, 1, 0, 1, 1, 0, 1};
-  const StageRun run = Run("{name: ares, triggers: [A, a], window: 1}", rows);
+  const StageRun run = Shaped("{name: ares, triggers: [A, a], window: 1}", rows);
   ExpectNear(run.state.values.at("ares/alpha"), {0.475, 0.5, 0.5}, 1e-12);
 }
 
