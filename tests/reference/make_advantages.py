@@ -72,6 +72,8 @@ class Batch:
         column = lambda: torch.tensor(rng.normal(size=shape).round(4)) * self.mask
         self.token_reward, self.value = column(), column()
         self.certainty, self.logit = column() + 2 * self.mask, column()
+        self.logp_old = torch.tensor(-rng.exponential(size=shape).round(4)) * self.mask
+        self.sum_p2 = torch.tensor(rng.uniform(0.1, 1, size=shape).round(4)) * self.mask
         self.outcome = torch.zeros(shape)
         for row, length in enumerate(self.lengths):
             self.outcome[row, length - 1] = self.reward[row]
@@ -81,7 +83,7 @@ class Batch:
 
     def inputs(self):
         out = {"sizes": self.sizes, "lengths": self.lengths, "reward": self.reward.tolist()}
-        for name in ["token_reward", "value", "certainty", "logit"]:
+        for name in ["token_reward", "value", "certainty", "logit", "logp_old", "sum_p2"]:
             out[name] = self.flat(getattr(self, name))
         return out
 
@@ -116,6 +118,11 @@ def outputs(b, verl, ucas, riskpo):
         fields = verl.compute_gae_advantage_return(b.outcome + b.token_reward, b.value, b.mask, gamma, lam)
         add(f"gae {gamma} {lam}", fields)
         add(f"gae_target {gamma} {lam}", fields[1:])
+    for zero_tail in [False, True]:
+        fields = verl.compute_optimal_token_baseline_advantage(
+            b.outcome + b.token_reward, b.mask, b.index, b.logp_old, b.sum_p2, handle_zero_tail=zero_tail
+        )
+        add(f"optimal_token_baseline {str(zero_tail).lower()}", fields)
     if min(b.sizes) > 1:
         # With a group of one the public code takes the sum of certainties as it is.
         shaped = ucas.compute_ucas_advantage(b.outcome.clone(), b.certainty, b.logit, b.mask, b.index)

@@ -73,6 +73,21 @@ TEST(ReinforcePlusPlusBaseline, ByHand) {
   ExpectNear(WithAdvantage("{name: reinforce_plus_plus_baseline}", rows).adv, {0, 0, 0, 0, 0}, 0);
 }
 
+// p = .5, .8 and sum p^2 = .5, .68: w = .5, .08, so W = .5, .58; the other p = .6, sum p^2 = .52: W =
+// .32. Rewards 1, 0: B_1 = .5 / .82 = .6097561, B_2 = 1 (alone). A group of one has its return, with
+// token rewards .1 and .2: 2.3, 2.2.
+TEST(OptimalTokenBaseline, ByHand) {
+  Rows rows = MakeTestRows({{2, 1}, {2}});
+  rows.reward = {1, 0, 2};
+  rows.token_reward = {0, 0, 0, 0.1, 0.2};
+  rows.logp_old = {std::log(0.5), std::log(0.8), std::log(0.6), 0, 0};
+  rows.behaviour["sum_p2"] = {0.5, 0.68, 0.52, 1, 1};
+  ExpectNear(WithAdvantage("{name: optimal_token_baseline, eps: 0}", rows).adv,
+             {0.3902439, 0, -0.6097561, 2.3, 2.2}, 1e-6);
+  ExpectNear(WithAdvantage("{name: optimal_token_baseline, eps: 0, zero_tail: true}", rows).adv,
+             {0.3902439, 1, -0.6097561, 2.3, 2.2}, 1e-6);
+}
+
 // N = 4, one right. k = 1: R = 1/4, sigma = sqrt(3/16): right .75 / .4330127 = 1.7320508, wrong
 // (.75 - 1) / .4330127 = -.5773503. k = 2: R = 1 - 3/6, sigma .5: right 1, wrong (.5 - 2/3) / .5.
 // k = 3: R = 1 - 1/4, sigma .4330127: right .25 / .4330127 = .5773503, wrong (.25 - 1/3) / .4330127 =
@@ -125,6 +140,9 @@ TEST(PassAtK, IsTheMeanOverAllSets) {
 }
 
 TEST(PassAtK, Edges) {
+  // A group of two makes no set of three.
+  ExpectNear(WithAdvantage("{name: pass_at_k, k: 3}", RewardRows({{1, 0}, {-1, 1, -1, -1}})).adv,
+             {0, 0, -0.1924501, 0.5773503, -0.1924501, -0.1924501}, 1e-6);
   ExpectNear(WithAdvantage("{name: pass_at_k, k: 2}", RewardRows({{1, 1, 1}, {-1, -1}})).adv,
              {0, 0, 0, 0, 0}, 0);
   // Overlong punishment leaves .4 of a right answer's 1, and 2 wrong of 3: R = 1 - 1/3, sigma

@@ -7,6 +7,7 @@
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
 #include "objective/advantage/opo.h"
+#include "objective/advantage/optimal_token_baseline.h"
 #include "objective/advantage/pass_at_k.h"
 #include "objective/advantage/perplexity_shaping.h"
 #include "objective/advantage/position_shaping.h"
@@ -33,6 +34,7 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
     l.Add<Opo, BatchStageOf>();
+    l.Add<OptimalTokenBaseline, BatchStageOf>();
     l.Add<PassAtK, BatchStageOf>();
     l.Add<PerplexityShaping, BatchStageOf>();
     l.Add<PositionShaping, BatchStageOf>();

@@ -35,6 +35,8 @@ std::vector<Case> Cases() {
     Case c{MakeTestRows(groups), in.at("token_reward").get<Doubles>(), batch.at("outputs")};
     c.rows.reward = in.at("reward").get<Doubles>();
     c.rows.value = in.at("value").get<Doubles>();
+    c.rows.logp_old = in.at("logp_old").get<Doubles>();
+    c.rows.behaviour["sum_p2"] = in.at("sum_p2").get<Doubles>();
     c.rows.behaviour[ToString(Ucas::kCertainty)] = in.at("certainty").get<Doubles>();
     c.rows.behaviour[ToString(Ucas::kLogit)] = in.at("logit").get<Doubles>();
     cases.push_back(std::move(c));
@@ -71,6 +73,9 @@ TEST(AdvantageReference, Verl) {
   ExpectPublic("reinforce_plus_plus_baseline", "{name: reinforce_plus_plus_baseline}");
   ExpectPublic("reinforce_plus_plus 1.0", "{name: reinforce_plus_plus}", true);
   ExpectPublic("reinforce_plus_plus 0.9", "{name: reinforce_plus_plus, gamma: 0.9}", true);
+  ExpectPublic("optimal_token_baseline false", "{name: optimal_token_baseline}", true);
+  ExpectPublic("optimal_token_baseline true", "{name: optimal_token_baseline, zero_tail: true}",
+               true);
   ExpectPublic("best_of_group true", "{name: best_of_group}");
   ExpectPublic("best_of_group false", "{name: best_of_group, divide_by_std: false}");
 }
