@@ -20,6 +20,9 @@ TEST(TaskNormalized, ByHand) {
   const double a = std::sqrt(3.0) / 3;
   ExpectNear(WithAdvantage("{name: task_normalized, eps: 0}", rows).adv,
              {a, -2 * a, a, 2 * a, -a, -a}, 1e-12);
+  // Lite PPO: the tasks do not matter.
+  ExpectNear(WithAdvantage("{name: task_normalized, eps: 0, std_of: batch}", rows).adv,
+             {0.6085806, -1.2171612, 0.6085806, 1.2171612, -0.6085806, -0.6085806}, 1e-6);
 }
 
 // A group of one has no baseline: 2 and 0 of one task, std sqrt(2). A task of one reward: 0. A group
