@@ -2,16 +2,14 @@
 #include "objective/loss_stage.h"
 #include "objective/regularizer/entropy_bonus.h"
 #include "objective/regularizer/kl.h"
-#include "objective/regularizer/tea_entropy.h"
 
 namespace rlvr {
 
 const MethodList<Regularizer>& RegularizerList() {
   static const auto list = [] {
     MethodList<Regularizer> l("regularizer");
-    l.Add<EntropyBonus, RegularizerOf>();
-    l.Add<Kl, RegularizerOf>();
-    l.Add<TeaEntropy, RegularizerOf>();
+    l.AddAll<RegularizerOf,  //
+             EntropyBonus, Kl>();
     return l;
   }();
   return list;
