@@ -6,6 +6,7 @@
 #include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
+#include "objective/advantage/group_sampled.h"
 #include "objective/advantage/opo.h"
 #include "objective/advantage/optimal_token_baseline.h"
 #include "objective/advantage/pass_at_k.h"
@@ -17,6 +18,7 @@
 #include "objective/advantage/reinforce_plus_plus_baseline.h"
 #include "objective/advantage/risk_po.h"
 #include "objective/advantage/rloo.h"
+#include "objective/advantage/spear.h"
 #include "objective/advantage/task_normalized.h"
 #include "objective/advantage/ucas.h"
 #include "objective/batch_stage.h"
@@ -33,6 +35,7 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<Gae, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
+    l.Add<GroupSampled, BatchStageOf>();
     l.Add<Opo, BatchStageOf>();
     l.Add<OptimalTokenBaseline, BatchStageOf>();
     l.Add<PassAtK, BatchStageOf>();
@@ -44,6 +47,7 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<ReinforcePlusPlusBaseline, BatchStageOf>();
     l.Add<RiskPo, BatchStageOf>();
     l.Add<Rloo, BatchStageOf>();
+    l.Add<Spear, BatchStageOf>();
     l.Add<TaskNormalized, BatchStageOf>();
     l.Add<Ucas, BatchStageOf>();
     return l;

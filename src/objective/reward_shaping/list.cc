@@ -7,6 +7,7 @@
 #include "objective/reward_shaping/majority_vote.h"
 #include "objective/reward_shaping/pear.h"
 #include "objective/reward_shaping/random_reward.h"
+#include "objective/reward_shaping/trapo.h"
 #include "objective/reward_shaping/truncated_reward.h"
 
 namespace rlvr {
@@ -21,6 +22,7 @@ const MethodList<BatchStage>& RewardShapingList() {
     l.Add<MajorityVote, BatchStageOf>();
     l.Add<Pear, BatchStageOf>();
     l.Add<RandomReward, BatchStageOf>();
+    l.Add<Trapo, BatchStageOf>();
     l.Add<TruncatedReward, BatchStageOf>();
     return l;
   }();
