@@ -14,15 +14,14 @@ namespace rlvr {
 const MethodList<TokenWeight>& TokenWeightList() {
   static const auto list = [] {
     MethodList<TokenWeight> l("token_weight");
-    l.AddAll<TokenWeightOf,  //
-             ClipB,          //
-             ClipCov,        //
-             ClipV,          //
-             EntropyGate,    //
-             ForkingTokens,  //
-             Hapo,           //
-             SignWeight,     //
-             Steer>();
+    l.Add<ClipB, TokenWeightOf>();
+    l.Add<ClipCov, TokenWeightOf>();
+    l.Add<ClipV, TokenWeightOf>();
+    l.Add<EntropyGate, TokenWeightOf>();
+    l.Add<ForkingTokens, TokenWeightOf>();
+    l.Add<Hapo, TokenWeightOf>();
+    l.Add<SignWeight, TokenWeightOf>();
+    l.Add<Steer, TokenWeightOf>();
     return l;
   }();
   return list;
