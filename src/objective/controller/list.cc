@@ -6,6 +6,7 @@
 #include "objective/controller/epo_phase.h"
 #include "objective/controller/first_value.h"
 #include "objective/controller/running_mean.h"
+#include "objective/controller/safe_kl.h"
 
 namespace rlvr {
 
@@ -26,6 +27,7 @@ const MethodList<Controller>& ControllerList() {
     l.Add<EpoPhase, ControllerOf>();
     l.Add<FirstValue, ControllerOf>();
     l.Add<RunningMean, ControllerOf>();
+    l.Add<SafeKl, ControllerOf>();
     return l;
   }();
   return list;

@@ -72,6 +72,37 @@ TEST(KlCov, MaskedTokensAreNotRanked) {
   EXPECT_NEAR(MetricOf(r, "actor/kl_cov_loss"), 0.2 / 4, 1e-12);
 }
 
+// A = 1 and -1, mean logp -1: cov = .3, -.2, .1 and .1, .1, 0; softmax s = .4123267, .2500888,
+// .3375845 and .344253, .344253, .311493.
+TEST(CovEntropy, HandWorked) {
+  Rows rows = MakeTestRows({{3, 3}});
+  rows.adv = {1, 1, 1, -1, -1, -1};
+  rows.logp_old = {-0.7, -1.2, -0.9, -1.1, -1.1, -1.0};
+  const auto r =
+      Evaluate(*Regularized("{name: cov_entropy}"), rows, {rows.logp_old, {1, 0, 0, 0, 0, 0}});
+  EXPECT_NEAR(r.objective, 4.123267 / 6, 1e-6);
+  ExpectNear(r.coefficients[1],
+             {4.123267 / 6, 2.500888 / 6, 3.375845 / 6, 3.44253 / 6, 3.44253 / 6, 3.114933 / 6},
+             1e-6);
+  // With H_0 = 1: 10 s_0 ([t = 0] - s_t) / 6 through the covariance, and A_t / 6.
+  ExpectNear(r.coefficients[0],
+             {0.4038557 + 1 / 6.0, -0.1718641 + 1 / 6.0, -0.2319918 + 1 / 6.0, -1 / 6.0, -1 / 6.0,
+              -1 / 6.0},
+             1e-6);
+}
+
+// A token alone in its response has all of the softmax: 10, cut to 5, and no gradient through it.
+TEST(CovEntropy, CapAndMask) {
+  Rows rows = MakeTestRows({{2, 2}});
+  rows.adv = {1, 1, -1, -1};
+  rows.logp_old = {-1, -2, -3, -4};
+  rows.mask = {1, 0, 0, 0};
+  const auto r = Evaluate(*Regularized("{name: cov_entropy}"), rows, {rows.logp_old, {2, 9, 9, 9}});
+  EXPECT_NEAR(r.objective, 1 + 10, 1e-12);
+  ExpectNear(r.coefficients[0], {1, 0, 0, 0}, 1e-12);
+  ExpectNear(r.coefficients[1], {5, 0, 0, 0}, 1e-12);
+}
+
 // p = .6, .3, .09, .01, kappa .02: the threshold .012 removes the last; q = p / .99.
 // d = log .99: k3 = 1 / .99 - 1 + log .99 = 5.06742e-5, slope 1 - 1 / .99 = -.0101010.
 Rows LpRegRows() {

@@ -1,5 +1,6 @@
 // The regularizers there are: one line a method, sorted by name.
 #include "objective/loss_stage.h"
+#include "objective/regularizer/cov_entropy.h"
 #include "objective/regularizer/entropy_band.h"
 #include "objective/regularizer/entropy_bonus.h"
 #include "objective/regularizer/epo.h"
@@ -13,6 +14,7 @@ namespace rlvr {
 const MethodList<Regularizer>& RegularizerList() {
   static const auto list = [] {
     MethodList<Regularizer> l("regularizer");
+    l.Add<CovEntropy, RegularizerOf>();
     l.Add<EntropyBand, RegularizerOf>();
     l.Add<EntropyBonus, RegularizerOf>();
     l.Add<Epo, RegularizerOf>();
