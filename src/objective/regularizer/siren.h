@@ -54,10 +54,12 @@ struct Siren {
     }
     if (rows == 0) return f.Constant({0});
     const Field mean = Sum(Where(peak, h, f.Constant({0})) * f.Constant(share)) / rows;
-    f.metrics->push_back({"actor/peak_entropy", mean.values()[0], 1});
+    for (size_t t = 0; t < share.size(); ++t) share[t] *= peak[t] ? h.values()[t] : 0;
+    const double value = OrderFreeSum(share) / rows, difference = value - anchor;
+    f.metrics->push_back({"actor/peak_entropy", value, 1});
     if (anchor < 0) return f.Constant({0});
-    const Field difference = mean - anchor;
-    return difference * difference;
+    // (mean - anchor)^2 with the same bits whatever the order of the batch.
+    return f.Constant({difference * difference}) + 2 * difference * (mean - StopGradient(mean));
   }
 };
 }  // namespace rlvr
