@@ -152,6 +152,15 @@ TEST(ClipCov, OrderOfTheBatchIsFree) {
   }
 }
 
+// alpha .4, kappa 2: A = 1, H = .5: 1 + min(.2, .5); A = -1, H = 2: -1 + min(.8, .5); A = 0: 0.
+TEST(EntropyAdvantage, HandWorked) {
+  const auto r = Evaluate(*Weighted("{name: entropy_advantage}"), OneRow({1, -1, 0, 2}),
+                          {Doubles(4), {0.5, 2, 3, 0}});
+  ExpectNear(r.coefficients[0], {0.3, -0.125, 0, 0.5}, 1e-15);
+  ExpectNear(r.coefficients[1], Doubles(4), 0);
+  EXPECT_NEAR(MetricOf(r, "token_weight/entropy_advantage"), 0.7 / 4, 1e-15);
+}
+
 // Quantile .6 of .1 .2 .3 .7 .9 is .46: tokens 1 and 3. Denominator 5; a regularizer sees all.
 TEST(EntropyGate, HandWorked) {
   Rows rows = OneRow(Doubles(5, 1));

@@ -3,6 +3,7 @@
 #include "objective/token_weight/clip_b.h"
 #include "objective/token_weight/clip_cov.h"
 #include "objective/token_weight/clip_v.h"
+#include "objective/token_weight/entropy_advantage.h"
 #include "objective/token_weight/entropy_gate.h"
 #include "objective/token_weight/forking_tokens.h"
 #include "objective/token_weight/hapo.h"
@@ -17,6 +18,7 @@ const MethodList<TokenWeight>& TokenWeightList() {
     l.Add<ClipB, TokenWeightOf>();
     l.Add<ClipCov, TokenWeightOf>();
     l.Add<ClipV, TokenWeightOf>();
+    l.Add<EntropyAdvantage, TokenWeightOf>();
     l.Add<EntropyGate, TokenWeightOf>();
     l.Add<ForkingTokens, TokenWeightOf>();
     l.Add<Hapo, TokenWeightOf>();
