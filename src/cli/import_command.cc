@@ -32,7 +32,8 @@ void AddImport(CLI::App& app, Action* action) {
       const ImportedRecipe recipe =
           ImportVerl(yaml ? ParseVerlYaml(text, *given) : ParseVerlCommandLine(text));
       fmt::print("{}", recipe.yaml);
-      fmt::print(stderr, "{} keys without a counterpart, {} unknown: named at the recipe's end\n",
+      fmt::print(stderr,
+                 "keys without a counterpart: {}, unknown: {} (named at the recipe's end)\n",
                  recipe.not_here.size(), recipe.unknown.size());
     };
   });

@@ -9,7 +9,6 @@
 #include <set>
 
 #include "base/config.h"
-#include "base/config_difference.h"
 #include "base/error.h"
 #include "objective/objective.h"
 #include "train/key_map.h"
@@ -183,7 +182,8 @@ class Importer {
     std::vector<std::string> given, defaults;
     for (const std::string& key : keys) {
       if (Given(key)) {
-        given.push_back(spelled_.at(key));
+        const std::string& name = spelled_.at(key);
+        if (std::find(given.begin(), given.end(), name) == given.end()) given.push_back(name);
       } else if (kDefaults.count(key) != 0) {
         defaults.push_back(key);
       }
@@ -411,10 +411,9 @@ void Importer::Regularizers() {
   const std::string actor = "actor_rollout_ref.actor.";
   std::vector<std::string> items, from;
   const std::string entropy = actor + "entropy_coeff", coefficient = Get(entropy);
-  if (Number(coefficient).value_or(0) != 0) {
+  from = {entropy, actor + "use_kl_loss"};
+  if (Number(coefficient).value_or(0) != 0)
     items.push_back(fmt::format("{{name: entropy_bonus, coefficient: {}}}", coefficient));
-    from.push_back(entropy);
-  }
   if (True(actor + "use_kl_loss")) {
     static const std::map<std::string, std::string> kKinds = {{"low_var_kl", "k3"}, {"k3", "k3"},
                                                               {"kl", "k1"},         {"k1", "k1"},
@@ -423,8 +422,7 @@ void Importer::Regularizers() {
     const auto kind = kKinds.find(type);
     items.push_back(fmt::format("{{name: kl, beta: {}, kind: {}}}", Get(actor + "kl_loss_coef"),
                                 kind == kKinds.end() ? type : kind->second));
-    for (const char* key : {"use_kl_loss", "kl_loss_coef", "kl_loss_type"})
-      from.push_back(actor + key);
+    for (const char* key : {"kl_loss_coef", "kl_loss_type"}) from.push_back(actor + key);
   } else {
     for (const char* key : {"kl_loss_coef", "kl_loss_type"})
       NotHere(actor + key, "use_kl_loss is false");

@@ -112,7 +112,7 @@ TEST(ImportVerl, DaposRunIsDaposRecipe) {
 
 TEST(ImportVerl, EveryKeyIsInTheRecipeOrNamed) {
   const VerlSettings settings = ParseVerlCommandLine(kDapo);
-  EXPECT_EQ(settings.size(), 52u);
+  EXPECT_EQ(settings.size(), 49u);
   const ImportedRecipe imported = ImportVerl(settings);
   for (const auto& [key, value] : settings) {
     // filter_groups.metric=acc is what selection here means, total_epochs is in a comment.

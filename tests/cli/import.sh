@@ -4,11 +4,11 @@ source "$(dirname "$0")/common.sh"
 make_model
 
 line='python3 -m verl.trainer.main_ppo algorithm.adv_estimator=grpo actor_rollout_ref.model.path=model
-  data.train_files=gsm_micro data.val_files=gsm_micro data.train_batch_size=8 data.max_response_length=24
+  data.train_files=gsm_micro data.val_files=gsm_micro data.train_batch_size=8 data.max_response_length=24 data.max_prompt_length=64
   actor_rollout_ref.rollout.n=4 actor_rollout_ref.actor.ppo_mini_batch_size=4 trainer.total_training_steps=2
   actor_rollout_ref.actor.clip_ratio_high=0.28 trainer.nnodes=4 trainer.my_own_key=7'
 "$rlvr" import verl "$line" >imported.yaml 2>import.err || fail "import: $(cat import.err)"
-[ "$(cat import.err)" = "1 keys without a counterpart, 1 unknown: named at the recipe's end" ] || fail "$(cat import.err)"
+[ "$(cat import.err)" = "keys without a counterpart: 1, unknown: 1 (named at the recipe's end)" ] || fail "$(cat import.err)"
 grep -q 'trainer.nnodes=4  # one process' imported.yaml || fail "trainer.nnodes is not named: $(cat imported.yaml)"
 grep -q 'trainer.my_own_key=7' imported.yaml || fail "an unknown key is not named: $(cat imported.yaml)"
 "$rlvr" train imported.yaml --dry-run >dry.out || fail "dry run"
@@ -19,7 +19,7 @@ printf '%s\n' "$line" >run.sh
 "$rlvr" import verl run.sh 2>/dev/null | cmp - imported.yaml || fail "a file with the command line gives another recipe"
 cat >config.yaml <<'Y'
 algorithm: {adv_estimator: grpo}
-data: {train_batch_size: 8, train_files: gsm_micro}
+data: {train_batch_size: 8, train_files: gsm_micro, max_prompt_length: 64, max_response_length: 24}
 actor_rollout_ref: {model: {path: model}, actor: {ppo_mini_batch_size: '${data.train_batch_size}'}}
 Y
 "$rlvr" import verl config.yaml 2>/dev/null >yaml.yaml
