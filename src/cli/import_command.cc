@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include "base/file.h"
@@ -26,7 +27,8 @@ void AddImport(CLI::App& app, Action* action) {
       ->required();
   command->callback([=] {
     *action = [=] {
-      const bool file = std::filesystem::is_regular_file(*given);
+      std::error_code no_file;  // a command line may be longer than a name can be
+      const bool file = std::filesystem::is_regular_file(*given, no_file);
       const std::string text = file ? ReadFile(*given) : *given;
       const bool yaml = file && (given->ends_with(".yaml") || given->ends_with(".yml"));
       const ImportedRecipe recipe =

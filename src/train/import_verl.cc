@@ -181,16 +181,16 @@ class Importer {
   std::string From(const std::vector<std::string>& keys) const {
     std::vector<std::string> given, defaults;
     for (const std::string& key : keys) {
-      if (Given(key)) {
-        const std::string& name = spelled_.at(key);
-        if (std::find(given.begin(), given.end(), name) == given.end()) given.push_back(name);
-      } else if (kDefaults.count(key) != 0) {
-        defaults.push_back(key);
-      }
+      const bool is_given = Given(key);
+      if (!is_given && kDefaults.count(key) == 0) continue;
+      const std::string& name = is_given ? spelled_.at(key) : key;
+      std::vector<std::string>& names = is_given ? given : defaults;
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
     std::string text = fmt::format("{}", fmt::join(given, ", "));
-    if (given.empty() && !defaults.empty())
-      text = fmt::format("verl's default: {}", fmt::join(defaults, ", "));
+    if (!defaults.empty())
+      text +=
+          fmt::format("{}verl's default: {}", given.empty() ? "" : "; ", fmt::join(defaults, ", "));
     return text;
   }
 
