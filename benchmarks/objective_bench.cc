@@ -190,7 +190,7 @@ int Run(std::vector<std::string> recipes) {
   const double update = MeasureUpdate(policy) / cores;
   fmt::print(
       "one update of base_tiny (bf16, {} threads) on {} tokens: {:.2f} s, {:.0f} tokens/s\n\n",
-      NumThreads(), kTokens, update, kTokens / update);
+      cores, kTokens, update, kTokens / update);
   fmt::print("| recipe | advantages, ms | loss and coefficients, ms | share of the update |\n");
   fmt::print("|---|---|---|---|\n");
   if (recipes.empty()) {
