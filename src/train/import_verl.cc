@@ -573,6 +573,18 @@ ImportedRecipe Importer::Finish() {
     out += fmt::format("\n# {}\n", title);
     for (const std::string& key : keys) out += "#   " + key + "\n";
   };
+  std::vector<std::string> so_anyway;
+  for (const std::string& key : order_) {
+    const std::string &name = spelled_[key], setting = name + "=" + raw_[key];
+    const auto listed = [&](const std::vector<std::string>& keys) {
+      return std::any_of(keys.begin(), keys.end(),
+                         [&](const std::string& k) { return k.starts_with(setting); });
+    };
+    if (out.find(name) == std::string::npos && !listed(result_.not_here) &&
+        !listed(result_.unknown))
+      so_anyway.push_back(setting);
+  }
+  list("So without a key", so_anyway);
   list("Nothing here corresponds to", result_.not_here);
   list("Unknown keys, not imported:", result_.unknown);
   return result_;
