@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -125,6 +126,17 @@ std::string Quoted(const std::string& v) {
     out += c;
   }
   return out + "\"";
+}
+
+// The whole key, not one that begins with it.
+bool Mentions(const std::string& text, const std::string& key) {
+  for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 1)) {
+    const size_t end = at + key.size();
+    if (end == text.size() || (text[end] != '_' && text[end] != '.' &&
+                               std::isalnum(static_cast<unsigned char>(text[end])) == 0))
+      return true;
+  }
+  return false;
 }
 
 class Importer {
@@ -580,8 +592,7 @@ ImportedRecipe Importer::Finish() {
       return std::any_of(keys.begin(), keys.end(),
                          [&](const std::string& k) { return k.starts_with(setting); });
     };
-    if (out.find(name) == std::string::npos && !listed(result_.not_here) &&
-        !listed(result_.unknown))
+    if (!Mentions(out, name) && !listed(result_.not_here) && !listed(result_.unknown))
       so_anyway.push_back(setting);
   }
   list("So without a key", so_anyway);

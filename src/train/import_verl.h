@@ -24,9 +24,9 @@ struct ImportedRecipe {
   std::vector<std::string> unknown;   // keys that the table (key_map.h) does not have, "key=value"
 };
 // What the settings leave out has verl's default where that differs from a recipe's, and a comment
-// that says so. Both lists stand at the recipe's end too, and
-// before them the keys whose values are so here without any. A method that this program lacks keeps
-// verl's name, so that the recipe is refused there and not run as something else.
+// that says so. Both lists stand at the recipe's end too, and before them the keys whose values are
+// so here without any. A method that this program lacks keeps verl's name, so that the recipe is
+// refused there and not run as something else.
 ImportedRecipe ImportVerl(const VerlSettings& settings);
 
 }  // namespace rlvr
