@@ -96,7 +96,13 @@ TEST(Methods, DocumentIsUpToDate) {
 // --- the published recipes
 
 ConfigNode PublishedRecipe(const std::string& name) {
-  return LoadConfig(RLVR_SOURCE_DIR "/recipes/" + name + ".yaml", {});
+  return LoadConfig(RLVR_SOURCE_DIR "/recipes/" + name + ".yaml", {},
+                    {{"select", "none"},
+                     {"reward_shaping", ""},
+                     {"advantage", "group_normalized"},
+                     {"token_weight", ""},
+                     {"policy_loss", "decoupled_clip"},
+                     {"regularizer", ""}});
 }
 
 // Two responses of lengths 1 and 2, ratios 1.5, 1, 1, advantages 1 and -1, d = 0.2 everywhere.

@@ -24,7 +24,10 @@ namespace fs = std::filesystem;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// The two visitors of the one list of keys below: one reads a recipe, the other writes it resolved.
+// The visitors of the one list of keys below. Each has operator() for a key with its value and
+// range, Map for a section, Method for a section that is one method chosen by its `name`, and Stage
+// for a method of src/objective, which reads its own keys; both are given the name by default.
+
 class FieldReader {
  public:
   FieldReader(const ConfigNode* node, const std::string& where)
@@ -38,6 +41,10 @@ class FieldReader {
     FieldReader inner(reader_.Child(key), where_.empty() ? key : where_ + "." + key);
     body(inner);
     inner.Done();
+  }
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
   }
   void Stage(const char* key, const char*) { reader_.Known(key); }
   void Done() const { reader_.Done(); }
@@ -77,12 +84,82 @@ class FieldWriter {
     body(inner);
     out_->Set(key, std::move(map));
   }
-  // default_name: the stage's method where the recipe names none.
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
+  }
   void Stage(const char* key, const char* default_name);
 
  private:
   ConfigNode* out_;
   const ConfigNode* given_;
+};
+
+// Which sections hold a method: of those, a recipe that names another one inherits nothing.
+class MethodFinder {
+ public:
+  explicit MethodFinder(MethodSections* out, std::string where = "")
+      : out_(out), where_(std::move(where)) {}
+  template <class... Arguments>
+  void operator()(const char*, Arguments&&...) {}
+  template <class Body>
+  void Map(const char* key, Body body) {
+    MethodFinder inner(out_, where_ + key + ".");
+    body(inner);
+  }
+  template <class Body>
+  void Method(const char* key, const char* default_name, Body) {
+    Stage(key, default_name);
+  }
+  void Stage(const char* key, const char* default_name) { (*out_)[where_ + key] = default_name; }
+
+ private:
+  MethodSections* out_;
+  std::string where_;
+};
+
+// Every key with its default and range, for docs/recipes.md.
+class KeyLister {
+ public:
+  explicit KeyLister(std::vector<RecipeKey>* out, std::string where = "")
+      : out_(out), where_(std::move(where)) {}
+  template <class Value, class Number>
+  void operator()(const char* key, const Value& value, Number low, Number high) {
+    const bool open = static_cast<double>(high) >= static_cast<double>(kMany) ||
+                      high == std::numeric_limits<Number>::max();
+    Add(key, fmt::format("{}", value),
+        open && static_cast<double>(low) <= -static_cast<double>(kMany) ? "a number"
+        : open ? fmt::format("from {}", low)
+               : fmt::format("{} to {}", low, high));
+  }
+  void operator()(const char* key, const bool& value) {
+    Add(key, value ? "true" : "false", "true, false");
+  }
+  void operator()(const char* key, const std::string& value) { Add(key, value, "text"); }
+  void operator()(const char* key, const std::vector<std::string>&) {
+    Add(key, "[]", "list of texts");
+  }
+  void operator()(const char* key, const std::string& value,
+                  const std::vector<std::string>& choices) {
+    Add(key, value, fmt::format("{}", fmt::join(choices, ", ")));
+  }
+  template <class Body>
+  void Map(const char* key, Body body) {
+    KeyLister inner(out_, where_ + key + ".");
+    body(inner);
+  }
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
+  }
+  void Stage(const char* key, const char* default_name) { Add(key, default_name, "stage"); }
+
+ private:
+  void Add(const char* key, std::string value, std::string range) {
+    out_->push_back({where_ + key, std::move(value), std::move(range)});
+  }
+  std::vector<RecipeKey>* out_;
+  std::string where_;
 };
 
 // A stage's node as given, and the defaults of the parameters that it leaves out.
@@ -189,7 +266,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("name", r.reward.name);
     p("correct", r.reward.correct, -kInfinity, kInfinity);
     p("wrong", r.reward.wrong, -kInfinity, kInfinity);
-    p.Map("overlong", [&](auto& q) {
+    p.Method("overlong", "none", [&](auto& q) {
       q("name", r.reward.overlong.name, kOverlongs);
       q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
@@ -216,6 +293,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_age", r.replay.max_age, int64_t{0}, kMany);
     p("max_uses", r.replay.max_uses, int64_t{0}, kMany);
     p("admit", r.replay.admit, kAdmissions);
+    p("opposites", r.replay.opposites, int64_t{0}, kMany);
+    p("per_prompt", r.replay.per_prompt, int64_t{1}, kMany);
   });
   f.Map("reference", [&](auto& p) {
     p("model", r.reference.model);
@@ -358,10 +437,13 @@ std::string FirstComment(const std::string& path) {
 
 Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
   const std::string path = FindRecipe(path_or_name);
-  const ConfigNode root = LoadConfig(path, overrides);
   Recipe r;
   r.name = fs::path(path).stem().string();
   int64_t seed = 0;
+  MethodSections methods;
+  MethodFinder finder(&methods);
+  Visit(r, seed, finder);
+  const ConfigNode root = LoadConfig(path, overrides, methods);
   FieldReader reader(&root, "");
   Visit(r, seed, reader);
   reader.Done();
@@ -402,6 +484,15 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   Visit(r, seed, writer);
   DropUnread(r.kind, &r.resolved);
   return r;
+}
+
+std::vector<RecipeKey> RecipeKeys() {
+  std::vector<RecipeKey> keys;
+  Recipe defaults;
+  int64_t seed = 0;
+  KeyLister lister(&keys);
+  Visit(defaults, seed, lister);
+  return keys;
 }
 
 std::string FindRecipe(const std::string& name) {

@@ -60,6 +60,7 @@ struct StepBatch {
 };
 
 constexpr const char* kReplayFile = "replay.cbor";
+constexpr const char* kResponsesFile = "responses.cbor";
 
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
@@ -80,6 +81,9 @@ class Trainer {
     at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_, OtherModels());
     if (const auto file = at_.files.find(kReplayFile); file != at_.files.end())
       replay_.Load(file->second, CheckpointFolder(run_folder_, checkpoint) + "/" + kReplayFile);
+    if (const auto file = at_.files.find(kResponsesFile); file != at_.files.end())
+      responses_.Load(file->second,
+                      CheckpointFolder(run_folder_, checkpoint) + "/" + kResponsesFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -119,6 +123,7 @@ class Trainer {
   std::unique_ptr<Critic> critic_;
   std::unique_ptr<ProcessReward> process_reward_;
   ReplayStore replay_;
+  ResponseStore responses_;
   Progression at_;
   StepBatch batch_;                         // of the last step, for rollouts/
   bool whole_ = true;                       // weights and at_ are those of a whole, recorded step
@@ -152,6 +157,7 @@ Metrics Trainer::Step() {
 
 StepBatch Trainer::Collect(int64_t step) {
   StepBatch batch;
+  double opposites = 0;
   const int64_t wanted = recipe_.data.prompts_per_step;
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
@@ -193,6 +199,10 @@ StepBatch Trainer::Collect(int64_t step) {
                      recipe_.rollout.options.max_tokens, &trees[i]);
       }
       Judge(prompts[i], &trees[i]);
+      if (recipe_.replay.opposites > 0) {
+        opposites += static_cast<double>(responses_.AddOpposites(step, &trees[i]));
+        responses_.Remember(step, trees[i]);
+      }
       int64_t right = 0;
       for (const Leaf& leaf : std::span(trees[i].leaves).first(own)) {
         ++batch.verdicts[static_cast<int>(leaf.verdict)];
@@ -209,6 +219,7 @@ StepBatch Trainer::Collect(int64_t step) {
     }
     batch.seconds_reward += watch.Lap();
   }
+  if (recipe_.replay.opposites > 0) batch.terms.push_back({"replay/opposites", opposites, 1});
   AddReplays(step, &batch);
   return batch;
 }
@@ -466,7 +477,10 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
   }
   int64_t kept = 0;
   for (const Tree& tree : batch.trees) {
-    if (tree.segments.back().author == Author::kReplay) continue;
+    const bool own =
+        std::any_of(tree.segments.begin(), tree.segments.end(),
+                    [](const Segment& segment) { return segment.author == Author::kPolicy; });
+    if (!own) continue;  // replayed as a whole
     ++kept;
     const auto length = static_cast<double>(tree.segments[0].tokens.size());
     for (size_t l = 0; l < tree.leaves.size(); ++l) prompt.Add(length);
@@ -542,6 +556,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 
 void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
+  if (recipe_.replay.opposites > 0) at_.files[kResponsesFile] = responses_.Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
@@ -591,7 +606,8 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       order_(prompts_->size(), recipe.seed),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       optimizer_(policy_.model->layout()),
-      replay_(recipe.replay) {
+      replay_(recipe.replay),
+      responses_(recipe.replay) {
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
   const int64_t mini = MiniBatchGroups(prompts), mini_batches = (prompts + mini - 1) / mini;

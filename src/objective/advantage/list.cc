@@ -3,8 +3,10 @@
 #include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
+#include "objective/advantage/group_sampled.h"
 #include "objective/advantage/prime.h"
 #include "objective/advantage/prl.h"
+#include "objective/advantage/spear.h"
 #include "objective/batch_stage.h"
 
 namespace rlvr {
@@ -16,8 +18,10 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<Gae, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
+    l.Add<GroupSampled, BatchStageOf>();
     l.Add<Prime, BatchStageOf>();
     l.Add<Prl, BatchStageOf>();
+    l.Add<Spear, BatchStageOf>();
     return l;
   }();
   return list;

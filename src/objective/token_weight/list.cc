@@ -6,6 +6,7 @@
 #include "objective/token_weight/entropy_gate.h"
 #include "objective/token_weight/forking_tokens.h"
 #include "objective/token_weight/hapo.h"
+#include "objective/token_weight/rejection.h"
 #include "objective/token_weight/sign_weight.h"
 #include "objective/token_weight/steer.h"
 
@@ -21,6 +22,7 @@ const MethodList<TokenWeight>& TokenWeightList() {
              EntropyGate,    //
              ForkingTokens,  //
              Hapo,           //
+             Rejection,      //
              SignWeight,     //
              Steer>();
     return l;
