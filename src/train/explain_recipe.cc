@@ -142,7 +142,7 @@ RecipeSummary Summarize(const std::string& recipe) {
 std::string RecipeTable() {
   using Cell = std::vector<std::string>;  // its lines
   constexpr size_t kWidest = 40;          // of the cells that break into lines
-  const auto broken = [](const std::vector<std::string>& words) {
+  const auto in_lines = [](const std::vector<std::string>& words) {
     Cell lines(1);
     for (const std::string& word : words) {
       std::string& line = lines.back();
@@ -157,13 +157,21 @@ std::string RecipeTable() {
   };
   std::vector<std::vector<Cell>> table = {
       {{"name"}, {"year"}, {"base"}, {"stages it changes"}, {"needs"}, {"status"}}};
+  std::string broken_recipes;
   for (const auto& [name, description] : ListRecipes()) {
-    const RecipeSummary s = Summarize(name);
+    RecipeSummary s;
+    try {
+      s = Summarize(name);
+    } catch (const Error& e) {  // somebody's own: the others are there all the same
+      s.name = name;
+      s.status = "broken";
+      broken_recipes += Wrapped("broken: ", e.what());
+    }
     table.push_back({{s.name},
                      {s.arxiv.empty() ? "-" : "20" + s.arxiv.substr(0, 2)},
                      {s.base.empty() ? "-" : s.base},
-                     broken(s.changes),
-                     broken(s.needs),
+                     in_lines(s.changes),
+                     in_lines(s.needs),
                      {s.status}});
   }
   std::vector<size_t> width(table[0].size(), 0);
@@ -184,7 +192,7 @@ std::string RecipeTable() {
       out += line + "\n";
     }
   }
-  return out;
+  return out + broken_recipes;
 }
 
 std::string ExplainRecipe(const std::string& recipe) {

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "objective/explain.h"
 
 namespace rlvr {
 namespace {
@@ -85,6 +89,36 @@ TEST(ExplainRecipe, TheTableFitsAndHasEveryRecipe) {
   Names want = {"name"};
   for (const auto& [name, what] : ListRecipes()) want.push_back(name);
   EXPECT_EQ(first, want);
+}
+
+TEST(ExplainRecipe, DaposMethodsAreThoseOfItsRecipe) {
+  const Recipe dapo = LoadRecipe("dapo", {"model=base_tiny"});
+  for (const char* stage : {"select", "advantage", "policy_loss"}) {
+    const std::string name = dapo.resolved.Find(stage)->Find("name")->scalar;
+    EXPECT_NE(ExplainMethod(name).find("it is DAPO's own"), std::string::npos) << name;
+  }
+  for (const char* stage : {"reward_shaping", "token_weight", "regularizer"})
+    EXPECT_TRUE(dapo.resolved.Find(stage)->items.empty()) << stage;
+}
+
+TEST(ExplainRecipe, ABrokenRecipeIsARowWithItsReasonBelow) {
+  const std::string folder = testing::TempDir() + "/explain_recipes";
+  std::filesystem::create_directories(folder);
+  WriteFileAtomically(folder + "/mine.yaml",
+                      "# Mine.\nmodel: base_tiny\npolicy_loss: {name: ppo_clop}\n");
+  const char* before = std::getenv("RLVR_RECIPES");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("RLVR_RECIPES", folder.c_str(), 1);
+  const std::string table = RecipeTable();
+  if (before == nullptr) {
+    unsetenv("RLVR_RECIPES");
+  } else {
+    setenv("RLVR_RECIPES", kept.c_str(), 1);
+  }
+  EXPECT_TRUE(std::regex_search(table, std::regex("\nmine .* broken\n"))) << table;
+  EXPECT_TRUE(std::regex_search(table, std::regex("\ndapo .* paper\n"))) << table;
+  EXPECT_NE(table.find("broken: " + folder + "/mine.yaml:3:"), std::string::npos) << table;
+  EXPECT_NE(table.find("'ppo_clop'"), std::string::npos) << table;
 }
 
 TEST(ExplainRecipe, AMethodOrARecipeOrTheNearestName) {
