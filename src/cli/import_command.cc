@@ -23,7 +23,7 @@ void AddImport(CLI::App& app, Action* action) {
   auto given = std::make_shared<std::string>();
   command
       ->add_option("configuration", *given,
-                   "A YAML file, a file with a command line, or a command line in quotes")
+                   "A YAML file, a shell script, or a command line in quotes")
       ->required();
   command->callback([=] {
     *action = [=] {

@@ -9,7 +9,6 @@
 #include <optional>
 #include <set>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "objective/objective.h"
 #include "train/key_map.h"
@@ -601,97 +600,7 @@ ImportedRecipe Importer::Finish() {
   return result_;
 }
 
-// Words of a shell's command line: quotes are taken off, a backslash keeps the next character.
-std::vector<std::string> Words(const std::string& text) {
-  std::vector<std::string> words;
-  std::string word;
-  bool open = false;  // a word has begun
-  char quote = 0;
-  int brackets = 0;  // [a, b] of an unquoted list keeps its spaces
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quote != 0) {
-      if (c == quote) {
-        quote = 0;
-      } else {
-        word += c;
-      }
-    } else if (c == '\\' && i + 1 < text.size()) {
-      ++i;
-      if (text[i] != '\n') word += text[i];
-    } else if ((c == '\'' || c == '"') && brackets == 0) {
-      quote = c;
-      open = true;
-    } else if ((c == ' ' || c == '\n' || c == '\t' || c == '\r') && brackets == 0) {
-      if (open) words.push_back(word);
-      word.clear();
-      open = false;
-    } else {
-      brackets += (c == '[') - (c == ']');
-      word += c;
-      open = true;
-    }
-  }
-  if (quote != 0 || brackets > 0) {
-    throw Error("import verl", "a quote or bracket of the command line is not closed",
-                "give it as the shell takes it");
-  }
-  if (open) words.push_back(word);
-  return words;
-}
-
 }  // namespace
-
-VerlSettings ParseVerlCommandLine(const std::string& text) {
-  VerlSettings settings;
-  for (const std::string& word : Words(text)) {
-    const size_t equals = word.find('=');
-    if (equals == std::string::npos || word[0] == '-') continue;
-    const size_t begin = word.find_first_not_of('+');  // Hydra's + and ++ add keys
-    const std::string key = word.substr(begin, equals - begin);
-    if (key.find('.') == std::string::npos) continue;  // VARIABLE=1 before the program
-    const std::string value = word.substr(equals + 1);
-    if (value.find('$') != std::string::npos) {
-      throw Error(key, "'" + value + "' is a shell's variable",
-                  "give the command line as the shell expands it: `set -x` prints it");
-    }
-    settings.emplace_back(key, value);
-  }
-  if (settings.empty()) {
-    throw Error("import verl", "no setting like data.train_batch_size=512 is there",
-                "give a YAML file, or a command line in quotes");
-  }
-  return settings;
-}
-
-VerlSettings ParseVerlYaml(const std::string& text, const std::string& path) {
-  const ConfigNode root = ParseConfig(text, path);
-  VerlSettings settings;
-  // Lists whole, as on a command line.
-  const auto flatten = [&](const auto& self, const ConfigNode& node,
-                           const std::string& key) -> void {
-    if (node.kind == ConfigNode::Kind::kMap) {
-      for (size_t i = 0; i < node.keys.size(); ++i)
-        self(self, node.items[i], key.empty() ? node.keys[i] : key + "." + node.keys[i]);
-    } else if (node.kind == ConfigNode::Kind::kList) {
-      std::vector<std::string> items;
-      for (const auto& item : node.items) items.push_back(item.scalar);
-      settings.emplace_back(key, fmt::format("[{}]", fmt::join(items, ", ")));
-    } else if (node.kind == ConfigNode::Kind::kScalar) {
-      settings.emplace_back(key, node.scalar);
-    }
-  };
-  flatten(flatten, root, "");
-  for (auto& [key, value] : settings) {
-    for (int depth = 0; depth < 8 && value.starts_with("${") && value.ends_with("}"); ++depth) {
-      const std::string name = value.substr(2, value.size() - 3);
-      const auto other = std::find_if(settings.begin(), settings.end(),
-                                      [&](const auto& s) { return s.first == name; });
-      value = other == settings.end() ? "" : other->second;
-    }
-  }
-  return settings;
-}
 
 ImportedRecipe ImportVerl(const VerlSettings& settings) { return Importer(settings).Run(); }
 

@@ -11,9 +11,8 @@ namespace rlvr {
 // Keys and values of verl's trainer in the order given: {"data.train_batch_size", "512"}.
 using VerlSettings = std::vector<std::pair<std::string, std::string>>;
 
-// The overrides of a command line as a shell has expanded it, quotes and line ends with it; words
-// that are no override (python3 -m ..., --flag) are passed over. A shell variable in a value, or no
-// override at all, is an Error.
+// The overrides of a command line or a shell script (shell_words.h); words that are no override
+// (python3 -m ..., --flag) are passed over. No override at all is an Error.
 VerlSettings ParseVerlCommandLine(const std::string& text);
 // A YAML configuration; null values are as if not given. `${key}` stands for another key's value.
 VerlSettings ParseVerlYaml(const std::string& text, const std::string& path);

@@ -214,7 +214,8 @@ TEST(ParseVerlCommandLine, WordsAsTheShellHasThem) {
       "  a.b='x y' ++c.d=\"z\" 'e.f=[1, 2]' g.h=['p', 'q']");
   EXPECT_EQ(settings,
             (VerlSettings{{"a.b", "x y"}, {"c.d", "z"}, {"e.f", "[1, 2]"}, {"g.h", "['p', 'q']"}}));
-  EXPECT_THROW(ParseVerlCommandLine("a.b=${x}"), Error);
+  EXPECT_EQ(ParseVerlCommandLine("bsz=8\npython3 data.train_batch_size=${bsz} a.b=$((bsz * 2))"),
+            (VerlSettings{{"data.train_batch_size", "8"}, {"a.b", "16"}}));
   EXPECT_THROW(ParseVerlCommandLine("a.b='x"), Error);
   EXPECT_THROW(ParseVerlCommandLine("python3 main.py"), Error);
 }

@@ -15,7 +15,9 @@ grep -q 'trainer.my_own_key=7' imported.yaml || fail "an unknown key is not name
 grep -q 'eps_high: 0.28' dry.out || fail "clip_ratio_high is lost: $(cat dry.out)"
 grep -q 'group_size: 4' dry.out || fail "rollout.n is lost: $(cat dry.out)"
 
-printf '%s\n' "$line" >run.sh
+printf '%s\n' "$line" | tr '\n' ' ' >run.sh
+sed -i '1i # a script\nbsz=$((2 * 4))' run.sh
+sed -i 's/train_batch_size=8/train_batch_size=${bsz}/' run.sh
 "$rlvr" import verl run.sh 2>/dev/null | cmp - imported.yaml || fail "a file with the command line gives another recipe"
 cat >config.yaml <<'Y'
 algorithm: {adv_estimator: grpo}
@@ -24,6 +26,7 @@ actor_rollout_ref: {model: {path: model}, actor: {ppo_mini_batch_size: '${data.t
 Y
 "$rlvr" import verl config.yaml 2>/dev/null >yaml.yaml
 "$rlvr" train yaml.yaml --dry-run | grep -q 'mini_batch_prompts: 8' || fail "YAML: $(cat yaml.yaml)"
-fails_with "shell's variable" "$rlvr" import verl 'data.train_batch_size=${n}'
+unset no_such_variable
+fails_with 'no_such_variable is not set' "$rlvr" import verl 'data.train_batch_size=${no_such_variable}'
 fails_with "no setting" "$rlvr" import verl 'python3 main.py'
 echo "verl's configurations become recipes"
