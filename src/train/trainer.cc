@@ -17,7 +17,7 @@
 #include "eval/policy.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
-#include "rollout/rollout.h"
+#include "rollout/strategy.h"
 #include "train/checkpoint.h"
 #include "train/critic.h"
 #include "train/foreign_rows.h"
@@ -26,6 +26,7 @@
 #include "train/reference.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
+#include "train/token_temperature.h"
 #include "train/update.h"
 #include "verify/verify.h"
 
@@ -64,11 +65,15 @@ constexpr const char* kReplayFile = "replay.cbor";
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
 
-// Advantages of group g's policy tokens: [leaves][n].
-std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g) {
+// Advantages of group g's policy tokens: [leaves][n]; 0 for a prefix that is prompt to its leaf.
+std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g, const Tree& tree) {
   std::vector<std::vector<double>> adv;
-  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s)
-    adv.emplace_back(rows.adv.begin() + rows.begin[s], rows.adv.begin() + rows.begin[s + 1]);
+  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s) {
+    const Leaf& leaf = tree.leaves[static_cast<size_t>(s - rows.group_begin[g])];
+    adv.emplace_back(static_cast<size_t>(leaf.prefix), 0.0);
+    adv.back().insert(adv.back().end(), rows.adv.begin() + rows.begin[s],
+                      rows.adv.begin() + rows.begin[s + 1]);
+  }
   return adv;
 }
 
@@ -89,8 +94,13 @@ class Trainer {
  private:
   StepBatch Collect(int64_t step);
   void AddReplays(int64_t step, StepBatch* batch);
+  std::vector<Tree> Sample(const std::vector<Prompt>& prompts, std::vector<RolloutRequest> requests,
+                           RolloutStats* stats = nullptr,
+                           const std::function<void(int64_t, int64_t)>& progress = {});
   RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
+  const Verifier& VerifierOf(const Prompt& prompt);
   void Judge(const Prompt& prompt, Tree* tree);
+  void FitTemperature();
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
@@ -136,6 +146,7 @@ Metrics Trainer::Step() {
   const double critic_seconds = watch.Lap();
   const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
+  FitTemperature();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
   if (reference_) reference_->AfterStep(at_.step, *policy_.model, &optimizer_);
@@ -178,8 +189,7 @@ StepBatch Trainer::Collect(int64_t step) {
       if (on_rollout_)
         on_rollout_(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
     };
-    std::vector<Tree> trees = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
-                                      std::move(requests), &stats, progress);
+    std::vector<Tree> trees = Sample(prompts, std::move(requests), &stats, progress);
     batch.rollout.sampled_tokens += stats.sampled_tokens;
     batch.rollout.prompt_tokens += stats.prompt_tokens;
     batch.seconds_rollout += watch.Lap();
@@ -262,18 +272,52 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
   return request;
 }
 
-void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+// The trees of these requests, by the recipe's strategy and at the temperature of this step.
+std::vector<Tree> Trainer::Sample(const std::vector<Prompt>& prompts,
+                                  std::vector<RolloutRequest> requests, RolloutStats* stats,
+                                  const std::function<void(int64_t, int64_t)>& progress) {
+  RolloutOptions options = recipe_.rollout.options;
+  if (recipe_.rollout.token_temperature.name != "none")
+    options.sampling.token_temperature = LoadTokenTemperature(at_.state);
+  const LeafJudge judge = [&](int64_t request, const Tree& tree, const Leaf& leaf) {
+    const Prompt& prompt = prompts[static_cast<size_t>(request)];
+    const Judgement j = VerifierOf(prompt).Judge(
+        policy_.tokenizer->Decode(tree.ResponseTokens(leaf), true), prompt.ground_truth);
+    return LeafJudgement{j.verdict == Verdict::kRight, !j.answer.empty()};
+  };
+  return Rollout(*policy_.model, *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
+                 std::move(requests), stats, progress);
+}
+
+// What the next step's sampling is told of this step's entropies.
+void Trainer::FitTemperature() {
+  const TokenTemperatureSettings& settings = recipe_.rollout.token_temperature;
+  if (settings.name == "none") return;
+  const Rows& rows = batch_.rows;
+  std::vector<double> entropy;
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    for (int64_t t = rows.begin[s]; t < rows.begin[s + 1] && !rows.foreign[s]; ++t)
+      entropy.push_back(rows.entropy_old[t]);
+  }
+  SaveTokenTemperature(FitTokenTemperature(settings, entropy), &at_.state);
+}
+
+const Verifier& Trainer::VerifierOf(const Prompt& prompt) {
   const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
                                                          : recipe_.reward.name;
   auto& verifier = verifiers_[name];
   if (!verifier) verifier = MakeVerifier(name);
-  JudgeTree(*policy_.tokenizer, prompt, *verifier, recipe_.reward.correct, recipe_.reward.wrong,
-            tree);
+  return *verifier;
+}
+
+void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+  JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
+            recipe_.reward.wrong, tree);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
     if (overlong.name != "soft") continue;
-    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size());
+    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size()) - leaf.prefix;
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
@@ -530,7 +574,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
   if (t.rollouts_every > 0 && step % t.rollouts_every == 0) {
     std::vector<RecordedGroup> groups;
     for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
-      groups.push_back({&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g)});
+      groups.push_back(
+          {&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g, batch_.trees[g])});
     }
     WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
                       *policy_.tokenizer, groups);
@@ -641,8 +686,7 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
     Prompt prompt;
     std::vector<RolloutRequest> requests;
     requests.push_back(Request(step, at_.position + i, &prompt));
-    Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
-                        std::move(requests))[0];
+    Tree tree = Sample({prompt}, std::move(requests))[0];
     Judge(prompt, &tree);
     Tree one = tree;
     one.segments.clear();
@@ -658,7 +702,7 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
       return one;
     }
     throw Error(run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
-                fmt::format("samples are 0 to {}", recipe_.rollout.group_size - 1));
+                "rollouts/ names those of the step");
   }
   throw Error(run_folder_, fmt::format("step {} did not draw prompt {}", step, prompt_index),
               fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));

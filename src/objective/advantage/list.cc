@@ -1,5 +1,6 @@
 // The advantages there are: one line a method, sorted by name.
 #include "objective/advantage/copo_global.h"
+#include "objective/advantage/deepsearch.h"
 #include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
@@ -13,6 +14,7 @@ const MethodList<BatchStage>& AdvantageList() {
   static const auto list = [] {
     MethodList<BatchStage> l("advantage");
     l.Add<CopoGlobal, BatchStageOf>();
+    l.Add<DeepSearch, BatchStageOf>();
     l.Add<Gae, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
