@@ -222,6 +222,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
     p.Map("strategy", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
+    p.Map("sampling_context", [&](auto& q) {
+      q("before", r.rollout.sampling_context.before);
+      q("after", r.rollout.sampling_context.after);
+    });
     p.Map("token_temperature", [&](auto& q) {
       TokenTemperatureSettings& t = r.rollout.token_temperature;
       q("name", t.name, kTokenTemperatures);

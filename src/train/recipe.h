@@ -93,6 +93,9 @@ struct Recipe {
     RolloutOptions options;
     StrategySettings strategy;
     TokenTemperatureSettings token_temperature;
+    struct {
+      std::string before, after;  // the prompt's last message: only while sampling
+    } sampling_context;
     int64_t gen_prompts = 0;  // sampled in one round; 0: prompts_per_step
   } rollout;
   struct {

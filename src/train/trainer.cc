@@ -77,6 +77,12 @@ std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g, cons
   return adv;
 }
 
+std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
+  std::vector<const Tree*> pointers;
+  for (const Tree& tree : trees) pointers.push_back(&tree);
+  return pointers;
+}
+
 // What one run holds in memory. Step() does one step and writes nothing; Run() writes.
 class Trainer {
  public:
@@ -101,6 +107,7 @@ class Trainer {
   const Verifier& VerifierOf(const Prompt& prompt);
   void Judge(const Prompt& prompt, Tree* tree);
   void FitTemperature();
+  void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
@@ -257,8 +264,13 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
   request.tree.prompt_index = row;
   request.tree.occurrence = order_.OccurrenceAt(position);
   request.tree.data_source = prompt->data_source;
+  Prompt sampled = *prompt;
+  if (!sampled.messages.empty()) {
+    std::string& text = sampled.messages.back().second;
+    text = recipe_.rollout.sampling_context.before + text + recipe_.rollout.sampling_context.after;
+  }
   Segment root;
-  root.tokens = EncodePrompt(*policy_.tokenizer, *prompt);
+  root.tokens = EncodePrompt(*policy_.tokenizer, sampled);
   if (static_cast<int64_t>(root.tokens.size()) > recipe_.data.max_prompt_tokens) {
     throw Error(fmt::format("{}: prompt {}", recipe_.data.train, row),
                 fmt::format("has {} tokens, data.max_prompt_tokens is {}", root.tokens.size(),
@@ -285,8 +297,31 @@ std::vector<Tree> Trainer::Sample(const std::vector<Prompt>& prompts,
         policy_.tokenizer->Decode(tree.ResponseTokens(leaf), true), prompt.ground_truth);
     return LeafJudgement{j.verdict == Verdict::kRight, !j.answer.empty()};
   };
-  return Rollout(*policy_.model, *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
-                 std::move(requests), stats, progress);
+  std::vector<Tree> trees =
+      Rollout(*policy_.model, *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
+              std::move(requests), stats, progress);
+  const auto& context = recipe_.rollout.sampling_context;
+  if (!context.before.empty() || !context.after.empty()) Rescore(prompts, &trees);
+  return trees;
+}
+
+// Puts the prompt itself in the place of the one with the sampling context. What counts as recorded
+// is what the policy that sampled gives the tokens there; what they were drawn with is kept beside.
+void Trainer::Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees) {
+  for (size_t i = 0; i < trees->size(); ++i)
+    (*trees)[i].segments[0].tokens = EncodePrompt(*policy_.tokenizer, prompts[i]);
+  const Statistic wanted[] = {Statistic::kLogp, Statistic::kEntropy};
+  const auto fields = ScoreTrees(updater_->passes(), Pointers(*trees), wanted,
+                                 recipe_.rollout.options.sampling.score_temperature(),
+                                 recipe_.update.micro_batch_tokens);
+  for (size_t i = 0; i < trees->size(); ++i) {
+    for (size_t s = 1; s < (*trees)[i].segments.size(); ++s) {
+      Segment& segment = (*trees)[i].segments[s];
+      if (segment.sampler_logp.empty()) segment.sampler_logp = segment.logp;
+      segment.logp = fields[0][i][s];
+      segment.entropy = fields[1][i][s];
+    }
+  }
 }
 
 // What the next step's sampling is told of this step's entropies.
@@ -321,12 +356,6 @@ void Trainer::Judge(const Prompt& prompt, Tree* tree) {
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
-}
-
-std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
-  std::vector<const Tree*> pointers;
-  for (const Tree& tree : trees) pointers.push_back(&tree);
-  return pointers;
 }
 
 // Schedules and controllers give the stages new numbers at every step.
