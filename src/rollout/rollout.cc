@@ -89,7 +89,10 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
     std::vector<Expansion> round;
     std::vector<size_t> owner;  // of each segment to come
     for (size_t i = 0; i < requests.size(); ++i) {
-      for (Expansion e : growths[i]->Next(&requests[i].tree, grown[i])) {
+      if (!growths[i]) continue;
+      const auto next = growths[i]->Next(&requests[i].tree, grown[i]);
+      if (next.empty()) growths[i] = nullptr;  // its tree is whole
+      for (Expansion e : next) {
         e.request = static_cast<int64_t>(i);
         owner.insert(owner.end(), static_cast<size_t>(e.num_samples), i);
         round.push_back(e);

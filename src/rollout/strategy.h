@@ -76,8 +76,8 @@ class Growth {
  public:
   virtual ~Growth() = default;
   // What to sample next (`request` is the caller's to fill). grown: the segments that came of the
-  // last answer, in its order. Empty: the tree is whole, its leaves are the group's trajectories in
-  // the order of their samples, and no segment is left that no leaf needs.
+  // last answer, in its order. Empty: the tree is whole, its leaves are the group's trajectories,
+  // and no segment is left that no leaf needs. It is not asked again.
   virtual std::vector<Expansion> Next(Tree* tree, std::span<const Grown> grown) = 0;
 };
 std::unique_ptr<Growth> MakeGrowth(const StrategySettings& settings, GrowthContext context);
