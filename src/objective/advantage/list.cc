@@ -4,6 +4,7 @@
 #include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
+#include "objective/advantage/hapo.h"
 #include "objective/advantage/prime.h"
 #include "objective/advantage/prl.h"
 #include "objective/batch_stage.h"
@@ -18,6 +19,7 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<Gae, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
+    l.Add<HapoAdvantage, BatchStageOf>();
     l.Add<Prime, BatchStageOf>();
     l.Add<Prl, BatchStageOf>();
     return l;
