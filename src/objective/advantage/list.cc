@@ -2,11 +2,13 @@
 #include "objective/advantage/aepo.h"
 #include "objective/advantage/best_of_group.h"
 #include "objective/advantage/copo_global.h"
+#include "objective/advantage/deepsearch.h"
 #include "objective/advantage/empg.h"
 #include "objective/advantage/gae.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
 #include "objective/advantage/group_sampled.h"
+#include "objective/advantage/hapo.h"
 #include "objective/advantage/opo.h"
 #include "objective/advantage/optimal_token_baseline.h"
 #include "objective/advantage/pass_at_k.h"
@@ -31,11 +33,13 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<Aepo, BatchStageOf>();
     l.Add<BestOfGroup, BatchStageOf>();
     l.Add<CopoGlobal, BatchStageOf>();
+    l.Add<DeepSearch, BatchStageOf>();
     l.Add<Empg, BatchStageOf>();
     l.Add<Gae, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
     l.Add<GroupSampled, BatchStageOf>();
+    l.Add<HapoAdvantage, BatchStageOf>();
     l.Add<Opo, BatchStageOf>();
     l.Add<OptimalTokenBaseline, BatchStageOf>();
     l.Add<PassAtK, BatchStageOf>();
