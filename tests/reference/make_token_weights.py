@@ -30,6 +30,7 @@ import numpy as np
 import torch
 
 torch.set_default_dtype(torch.float64)
+torch.float = torch.float64  # STEER asks for it by name
 root, target = sys.argv[1], sys.argv[2]
 
 
@@ -95,7 +96,7 @@ def load_all():
     actor = "verl/workers/actor/dp_actor.py"
     code = types.SimpleNamespace()
     for tree in ["verl", "steer", "lp_reg", "hapo", "forking", "skywork"]:
-        setattr(code, tree, load(tree, f"{tree}/{core}", tree))
+        setattr(code, tree, load(tree, f"{tree}/{core}", f"public_{tree}"))
     code.lp_reg_actor = load("lp_reg", f"lp_reg/{actor}", "lp_reg_actor").DataParallelPPOActor
     code.siren = load("siren/verl", f"siren/verl/{actor}", "siren_actor")
     code.epo = load("epo", f"epo/{actor}", "epo_actor").DataParallelPPOActor
@@ -128,7 +129,7 @@ class Batch:
         self.q = torch.where(normal() > -0.8, self.logp + 0.3 * normal(), torch.tensor(-1e4))
         self.expected = 0.3 * normal()
         self.adv = normal()
-        self.reward = torch.tensor(rng.integers(0, 2, rows).astype(float))
+        self.reward = torch.tensor(rng.normal(size=rows).round(4))
         self.index = np.repeat(np.arange(len(sizes)), sizes)
 
     def flat(self, column):
@@ -219,8 +220,6 @@ def outputs(b, code):
             else:
                 exps, _ = module.ClipVAdvantageFn(mu=mu, max_frac=share)(exps)
             A, mask = exps.batch["advantages"], exps.batch["response_mask"]
-            if (b.mask * (A == 0)).sum() > 0:
-                continue  # a group of equal rewards: see clip_v.h
             out["adv_grpo"] = b.flat(A)
             out[f"{name} {mu} {share}"] = {"logp": b.flat(A * mask / mask.sum())}
 
@@ -243,7 +242,7 @@ def outputs(b, code):
 def distribution(rng, code, size, scale):
     """Statistics of one row of logits and their gradients."""
     logits = torch.tensor((scale * rng.normal(size=size)).round(3))
-    token = int(rng.integers(size))
+    token = int(logits.argsort()[-2])
     out = {"logits": logits.tolist(), "token": token}
 
     def add(name, function):
