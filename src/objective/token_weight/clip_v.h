@@ -7,7 +7,8 @@ namespace rlvr {
 // the vocabulary under the policy that sampled,
 //   z_t = S_t - E_pi S,  E_pi S = sum_i p_i p_i (H + log p_i) = H sum p^2 + sum p^2 log p
 // and sigma, as in the released code, is z's deviation about its mean while the bound is about 0.
-// max_share caps the masked tokens; mu and max_share are the code's defaults. The code's mask also
+// max_share caps the masked tokens; mu and max_share are the code's defaults. The code reads E_pi S
+// from a column that nothing published fills: it is the text's here. The code's mask also
 // takes tokens with A_t = 0 where the cap does not bind; those only change a denominator, here they
 // stay.
 struct ClipV {
