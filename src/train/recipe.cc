@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -15,6 +16,8 @@
 #include "objective/aggregate.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
+#include "train/curriculum.h"
+#include "verify/reward_term.h"
 
 namespace rlvr {
 namespace {
@@ -126,6 +129,9 @@ const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
 const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
+const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
+                                               "prob", "mean_prob", "jepo"};
+const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -172,6 +178,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
   });
+  f.Stage("curriculum", "uniform");
   f.Map("rollout", [&](auto& p) {
     RolloutOptions& o = r.rollout.options;
     p("group_size", r.rollout.group_size, 1, 1 << 20);
@@ -194,6 +201,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
     });
+    p.Stage("terms", "");
   });
   f.Stage("select", "none");
   f.Stage("reward_shaping", "");
@@ -230,6 +238,14 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("warmup_steps", r.critic.warmup_steps, int64_t{0}, kMany);
     p.Map("optimizer", [&](auto& q) { VisitOptimizer(r.critic.optimizer, q); });
   });
+  f.Map("likelihood_reward", [&](auto& p) {
+    LikelihoodRewardSettings& l = r.likelihood_reward;
+    p("kind", l.kind, kLikelihoods);
+    p("answer", l.answer, kLikelihoodAnswers);
+    p("marker", l.marker);
+    p("coefficient", l.coefficient, -kInfinity, kInfinity);
+    p("gradient", l.gradient, 0.0, kInfinity);
+  });
   f.Map("process_reward", [&](auto& p) {
     p("model", r.process_reward.model);
     p("reference", r.process_reward.reference, kProcessReferences);
@@ -240,6 +256,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
   f.Map("eval", [&](auto& p) {
     p("prompts", r.eval.prompts, int64_t{0}, kMany);
     p("k", r.eval.k, 1, 1 << 20);
+    p("ks", r.eval.ks);
     p("every", r.eval.every, int64_t{0}, kMany);
     p("before", r.eval.before);
     p("after", r.eval.after);
@@ -266,8 +283,9 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
   static const std::set<std::string> kRl = {
-      "reward",      "select", "reward_shaping", "advantage", "token_weight", "policy_loss",
-      "regularizer", "critic", "expert",         "replay",    "reference",    "process_reward"};
+      "reward",      "select",         "reward_shaping", "advantage",        "token_weight",
+      "policy_loss", "regularizer",    "critic",         "expert",           "replay",
+      "reference",   "process_reward", "curriculum",     "likelihood_reward"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -302,6 +320,14 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (r.eval.temperature != 0 && r.eval.temperature < 1e-3) {
     throw Error(PlaceOf(root, "eval"), fmt::format("eval.temperature is {}", r.eval.temperature),
                 "0 is greedy; else it must be in [0.001, 1000]");
+  }
+  for (const std::string& k : r.eval.ks) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(k.data(), k.data() + k.size(), number);
+    if (error != std::errc() || end != k.data() + k.size() || number < 1 || number > r.eval.k) {
+      throw Error(PlaceOf(root, "eval"), fmt::format("eval.ks has '{}'", k),
+                  fmt::format("numbers from 1 to eval.k = {}: ks: [1, 2, 4]", r.eval.k));
+    }
   }
   for (const auto& [section, optimizer] :
        {std::pair("update", &r.update.optimizer), std::pair("critic", &r.critic.optimizer),
@@ -387,6 +413,10 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
       const ConfigNode shaping = at_step("reward_shaping"), advantage = at_step("advantage"),
                        weight = at_step("token_weight"), loss = at_step("policy_loss"),
                        regularizer = at_step("regularizer");
+      if (const ConfigNode* terms = RewardTermsNode(root)) {
+        const ConfigNode resolved = ResolveCoefficients(*terms, "reward.terms", step, {});
+        MakeRewardTerms(&resolved);
+      }
       needs.Add(MakeRewardShaping(&shaping).needs());
       needs.Add(MakeAdvantage(&advantage).needs());
       needs.Add(MakeObjective(&weight, &loss, &regularizer)->needs());
@@ -400,8 +430,21 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
+  r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
+  r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
   DropUnread(r.kind, &r.resolved);
   return r;
+}
+
+const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {
+  const ConfigNode* reward = recipe.Find("reward");
+  return reward == nullptr ? nullptr : reward->Find("terms");
+}
+
+std::vector<int> EvalKs(const Recipe& recipe) {
+  std::vector<int> ks;
+  for (const std::string& k : recipe.eval.ks) ks.push_back(std::stoi(k));
+  return ks;
 }
 
 std::string FindRecipe(const std::string& name) {

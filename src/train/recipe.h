@@ -66,6 +66,16 @@ struct ProcessRewardSettings {
   OptimizerSettings optimizer = {.lr = 1e-6, .weight_decay = 0, .grad_clip = 10};
 };
 
+// A reward from the likelihood of the reference answer (train/likelihood_reward.h), added to the
+// verifier's.
+struct LikelihoodRewardSettings {
+  std::string kind = "none";            // none, logp, mean_logp, prob, mean_prob, jepo
+  std::string answer = "ground_truth";  // or the prompt's target: what follows its last marker
+  std::string marker = "Answer:";       // ends the reasoning
+  double coefficient = 1;
+  double gradient = 1;  // of the second gradient term, on the answer's tokens; 0: left out
+};
+
 struct OverlongSettings {     // reward.overlong; DAPO, arXiv:2503.14476, Sec. 3.4
   std::string name = "none";  // none, filter (mask the truncated sample), soft (Eq. 13)
   int64_t buffer = 0;         // soft: tokens of the ramp, before max_tokens
@@ -109,12 +119,14 @@ struct Recipe {
   } expert;
   ReplaySettings replay;
   ReferenceSettings reference;
-  CriticSettings critic;                 // mini-batches and epochs are those of `update`
+  CriticSettings critic;  // mini-batches and epochs are those of `update`
+  LikelihoodRewardSettings likelihood_reward;
   ProcessRewardSettings process_reward;  // mini-batches are those of `update`, one epoch
   struct {
     int64_t prompts = 128;  // of the validation set; 0: all
     int k = 16;
-    int64_t every = 0;  // steps; 0: never between
+    std::vector<std::string> ks;  // of pass@k and maj@k; none: 1, 2, 4, ... up to k
+    int64_t every = 0;            // steps; 0: never between
     bool before = true, after = true;
     double temperature = 1.0, top_p = 1.0;
   } eval;
@@ -135,13 +147,19 @@ struct Recipe {
   } supervised;
 
   // Every key and value, as the run's folder records it. The stages' own nodes (select, advantage,
-  // policy_loss, regularizer) are read from it.
+  // policy_loss, regularizer, ...), curriculum and reward.terms are read from it.
   ConfigNode resolved;
 };
 
 // Reads, merges, checks; an unknown key or a value out of range is an Error at its line with the
 // nearest known key. `path` may be a file or the name of a recipe in recipes/ ("dapo").
 Recipe LoadRecipe(const std::string& path, const std::vector<std::string>& overrides);
+
+// reward.terms of a whole recipe, null if it has none.
+const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
+
+// The numbers of eval.ks.
+std::vector<int> EvalKs(const Recipe& recipe);
 
 // Recipes are looked for in the folder that the environment's RLVR_RECIPES names, in ./recipes, and
 // in the recipes/ that this program was built with. Returns the path; an Error lists near names.

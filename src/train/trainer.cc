@@ -20,13 +20,16 @@
 #include "rollout/rollout.h"
 #include "train/checkpoint.h"
 #include "train/critic.h"
+#include "train/curriculum.h"
 #include "train/foreign_rows.h"
+#include "train/likelihood_reward.h"
 #include "train/metrics.h"
 #include "train/process_reward.h"
 #include "train/reference.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
 #include "train/update.h"
+#include "verify/reward_term.h"
 #include "verify/verify.h"
 
 namespace rlvr {
@@ -52,6 +55,11 @@ struct StepBatch {
   std::vector<Tree> trees;      // likewise, in the order of the prompts
   Rows rows;                    // likewise: one row a trajectory
   int64_t rounds = 0, sampled_groups = 0;
+  int64_t position = 0;  // in the order of the prompts, after the last one sampled
+  struct Sampled {
+    int64_t row = 0, samples = 0, right = 0;
+  };
+  std::vector<Sampled> outcomes;          // of every sampled group, kept or not
   int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
   RolloutStats rollout;
@@ -60,6 +68,7 @@ struct StepBatch {
 };
 
 constexpr const char* kReplayFile = "replay.cbor";
+constexpr const char* kPromptsFile = "prompts.cbor";
 
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
@@ -80,6 +89,9 @@ class Trainer {
     at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_, OtherModels());
     if (const auto file = at_.files.find(kReplayFile); file != at_.files.end())
       replay_.Load(file->second, CheckpointFolder(run_folder_, checkpoint) + "/" + kReplayFile);
+    if (const auto file = at_.files.find(kPromptsFile); file != at_.files.end())
+      curriculum_.Load(file->second,
+                       CheckpointFolder(run_folder_, checkpoint) + "/" + kPromptsFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -89,8 +101,9 @@ class Trainer {
  private:
   StepBatch Collect(int64_t step);
   void AddReplays(int64_t step, StepBatch* batch);
-  RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
-  void Judge(const Prompt& prompt, Tree* tree);
+  RolloutRequest Request(int64_t step, Curriculum::Draw draw, Prompt* prompt);
+  void MakeTerms(int64_t step);
+  void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
@@ -108,16 +121,18 @@ class Trainer {
   std::string run_folder_;
   Policy policy_;
   std::unique_ptr<PromptSource> prompts_;
-  PromptOrder order_;
+  Curriculum curriculum_;
   std::unique_ptr<Selector> selector_;
   BatchStages reward_shaping_, advantage_;
   std::unique_ptr<Objective> objective_;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
+  std::vector<WeightedTerm> reward_terms_;  // of this step
   Optimizer optimizer_;
   std::unique_ptr<Updater> updater_;
   std::unique_ptr<Reference> reference_;  // this one and the next two: where a method needs them
   std::unique_ptr<Critic> critic_;
   std::unique_ptr<ProcessReward> process_reward_;
+  std::unique_ptr<LikelihoodReward> likelihood_;
   ReplayStore replay_;
   Progression at_;
   StepBatch batch_;                         // of the last step, for rollouts/
@@ -137,7 +152,9 @@ Metrics Trainer::Step() {
   const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
   at_.step += 1;
-  at_.position += batch_.sampled_groups;
+  at_.position = batch_.position;
+  for (const auto& o : batch_.outcomes)
+    curriculum_.state().Observe(o.row, at_.step, o.samples, o.right);
   if (reference_) reference_->AfterStep(at_.step, *policy_.model, &optimizer_);
   Metrics metrics = Measure(batch_, update);
   metrics["timing_s/update_actor"] = seconds;
@@ -147,11 +164,15 @@ Metrics Trainer::Step() {
     if (const ConfigNode* node = recipe_.resolved.Find(stage))
       UpdateControllers(*node, stage, metrics, &at_.state);
   }
+  UpdateControllers(*RewardTermsNode(recipe_.resolved), "reward.terms", metrics, &at_.state);
   return metrics;
 }
 
 StepBatch Trainer::Collect(int64_t step) {
   StepBatch batch;
+  batch.position = at_.position;
+  curriculum_.BeginStep(step);
+  MakeTerms(step);
   const int64_t wanted = recipe_.data.prompts_per_step;
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
@@ -171,7 +192,7 @@ StepBatch Trainer::Collect(int64_t step) {
     std::vector<RolloutRequest> requests;
     for (int64_t i = 0; i < per_round; ++i) {
       requests.push_back(
-          Request(step, at_.position + batch.sampled_groups + i, &prompts[static_cast<size_t>(i)]));
+          Request(step, curriculum_.Next(&batch.position), &prompts[static_cast<size_t>(i)]));
     }
     RolloutStats stats;
     const auto progress = [&](int64_t done, int64_t total) {
@@ -192,13 +213,14 @@ StepBatch Trainer::Collect(int64_t step) {
         AddExpertRow(*policy_.tokenizer, prompts[i], eos.empty() ? -1 : eos.front(),
                      recipe_.rollout.options.max_tokens, &trees[i]);
       }
-      Judge(prompts[i], &trees[i]);
+      Judge(prompts[i], &trees[i], &batch.terms);
       int64_t right = 0;
       for (const Leaf& leaf : std::span(trees[i].leaves).first(own)) {
         ++batch.verdicts[static_cast<int>(leaf.verdict)];
         ++batch.sampled;
         right += leaf.verdict == Verdict::kRight;
       }
+      batch.outcomes.push_back({trees[i].prompt_index, static_cast<int64_t>(own), right});
       batch.solve_none += right == 0;
       batch.solve_all += right == static_cast<int64_t>(own);
       // In the order of the prompts, whichever group was sampled first; a surplus is dropped.
@@ -240,12 +262,12 @@ void Trainer::AddReplays(int64_t step, StepBatch* batch) {
   batch->terms.push_back({"replay/stored", static_cast<double>(replay_.size()), 1});
 }
 
-RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) {
-  const int64_t row = order_.At(position);
+RolloutRequest Trainer::Request(int64_t step, Curriculum::Draw draw, Prompt* prompt) {
+  const int64_t row = draw.row;
   *prompt = prompts_->Get(row);
   RolloutRequest request;
   request.tree.prompt_index = row;
-  request.tree.occurrence = order_.OccurrenceAt(position);
+  request.tree.occurrence = draw.occurrence;
   request.tree.data_source = prompt->data_source;
   Segment root;
   root.tokens = EncodePrompt(*policy_.tokenizer, *prompt);
@@ -256,13 +278,20 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
                 "raise it, or remove the row");
   }
   request.tree.segments.push_back(std::move(root));
-  request.num_samples = recipe_.rollout.group_size;
+  request.num_samples = curriculum_.GroupSize(recipe_.rollout.group_size);
   request.key = StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(
       step)][static_cast<uint64_t>(row)][static_cast<uint64_t>(request.tree.occurrence)];
   return request;
 }
 
-void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+// Their coefficients may be schedules.
+void Trainer::MakeTerms(int64_t step) {
+  const ConfigNode* node = RewardTermsNode(recipe_.resolved);
+  const ConfigNode terms = ResolveCoefficients(*node, "reward.terms", step, at_.state);
+  reward_terms_ = MakeRewardTerms(&terms);
+}
+
+void Trainer::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
   const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
                                                          : recipe_.reward.name;
   auto& verifier = verifiers_[name];
@@ -272,8 +301,25 @@ void Trainer::Judge(const Prompt& prompt, Tree* tree) {
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
+    const std::vector<int32_t> response = tree->ResponseTokens(leaf);
+    const auto length = static_cast<int64_t>(response.size());
+    if (!reward_terms_.empty()) {
+      const std::string text = policy_.tokenizer->Decode(response, true);
+      const JudgedResponse judged{
+          .text = text,
+          .num_tokens = length,
+          .max_tokens = recipe_.rollout.options.max_tokens,
+          .right = leaf.verdict == Verdict::kRight,
+          .truncated = leaf.finish == Finish::kLength,
+          .extra_info = prompt.extra_info,
+          .place = fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index)};
+      for (const WeightedTerm& t : reward_terms_) {
+        const double value = (*t.term)(judged);
+        leaf.reward += static_cast<float>(t.coefficient * value);
+        AddTerms({{"reward/" + t.name, value, 1}}, metrics);
+      }
+    }
     if (overlong.name != "soft") continue;
-    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size());
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
@@ -308,6 +354,8 @@ void Trainer::Credit(StepBatch* batch) {
     if (recipe_.reward.overlong.name != "filter" || !rows.truncated[s]) continue;
     std::fill(rows.mask.begin() + rows.begin[s], rows.mask.begin() + rows.begin[s + 1], 0.0);
   }
+  if (likelihood_)
+    AddTerms(likelihood_->Reward(updater_->passes(), batch->prompts, trees, &rows), &batch->terms);
   const Needs needs = StageNeeds();
   const float temperature = recipe_.rollout.options.sampling.score_temperature();
   const int64_t micro = recipe_.update.micro_batch_tokens;
@@ -430,8 +478,14 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
       const RandomKey key = StreamKey(
           recipe_.seed, Stream::kObjective)[0][static_cast<uint64_t>(optimizer_.step + 1)];
-      UpdateResult result =
-          updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key, &optimizer_);
+      Updater::GradientTerm more;
+      if (likelihood_) {
+        more = [&](TreePasses* passes, Gradient* gradient) {
+          likelihood_->AddGradient(passes, begin, end, gradient);
+        };
+      }
+      UpdateResult result = updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key,
+                                                &optimizer_, more);
       norm += result.applied.norm;
       count += 1;
       sum.applied.lr = result.applied.lr;
@@ -502,6 +556,7 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
       static_cast<double>(batch.solve_none) / static_cast<double>(batch.sampled_groups);
   m["batch/solve_all"] =
       static_cast<double>(batch.solve_all) / static_cast<double>(batch.sampled_groups);
+  curriculum_.Measure(&m);
   m["timing_s/gen"] = batch.seconds_rollout;
   m["timing_s/reward"] = batch.seconds_reward;
   m["perf/sampled_tokens_per_s"] =
@@ -542,6 +597,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 
 void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
+  at_.files[kPromptsFile] = curriculum_.Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
@@ -588,7 +644,7 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       run_folder_(std::move(run_folder)),
       policy_(LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/true)),
       prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
-      order_(prompts_->size(), recipe.seed),
+      curriculum_(recipe.resolved.Find("curriculum"), *prompts_, recipe.seed),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       optimizer_(policy_.model->layout()),
       replay_(recipe.replay) {
@@ -604,6 +660,12 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
                                        (recipe.trainer.steps - without_policy) * per_step,
                                        temperature, update.micro_batch_tokens, update.recompute);
+  if (recipe.likelihood_reward.kind != "none") {
+    const auto& eos = policy_.model->config().eos_token_ids;
+    likelihood_ = std::make_unique<LikelihoodReward>(
+        recipe.likelihood_reward, policy_.tokenizer.get(), eos.empty() ? -1 : eos.front(),
+        temperature, update.micro_batch_tokens);
+  }
   if (needs.values) {
     critic_ = std::make_unique<Critic>(
         recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
@@ -636,14 +698,19 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
 Tree Trainer::Replay(int64_t prompt_index, int sample) {
   const int64_t step = at_.step + 1;
   const auto sampled = static_cast<int64_t>(ReadMetrics(run_folder_, step)["select/sampled"]);
+  curriculum_.BeginStep(step);
+  MakeTerms(step);
+  int64_t position = at_.position;
   for (int64_t i = 0; i < sampled; ++i) {
-    if (order_.At(at_.position + i) != prompt_index) continue;
+    const Curriculum::Draw draw = curriculum_.Next(&position);
+    if (draw.row != prompt_index) continue;
     Prompt prompt;
     std::vector<RolloutRequest> requests;
-    requests.push_back(Request(step, at_.position + i, &prompt));
+    requests.push_back(Request(step, draw, &prompt));
     Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
                         std::move(requests))[0];
-    Judge(prompt, &tree);
+    std::vector<MetricTerm> metrics;
+    Judge(prompt, &tree, &metrics);
     Tree one = tree;
     one.segments.clear();
     one.leaves.clear();
@@ -657,8 +724,9 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
       one.leaves.back().segment = static_cast<int32_t>(one.segments.size()) - 1;
       return one;
     }
-    throw Error(run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
-                fmt::format("samples are 0 to {}", recipe_.rollout.group_size - 1));
+    throw Error(
+        run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
+        fmt::format("samples are 0 to {}", curriculum_.GroupSize(recipe_.rollout.group_size) - 1));
   }
   throw Error(run_folder_, fmt::format("step {} did not draw prompt {}", step, prompt_index),
               fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));

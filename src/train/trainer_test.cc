@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -290,6 +291,47 @@ TEST_F(TrainerTest, ResetReferenceResumed) {
     EXPECT_NE(std::string(e.what()).find("no method reads the reference"), std::string::npos)
         << e.what();
   }
+}
+
+// What is known of the prompts is part of the state: the same prompts resumed, and a sample again.
+TEST_F(TrainerTest, CurriculaResume) {
+  for (const std::string curriculum :
+       {"{name: drive, uniform_steps: 1, phases: 2, phase_steps: 2, keep: 0.5, hard_group_size: 6}",
+        "{name: pass_rate_band, rest: 2}", "{name: easy_to_hard, start: 0.1, steps: 4}"}) {
+    const std::string name = curriculum.substr(7, curriculum.find(',') - 7);
+    Train(Make(name, {"curriculum=" + curriculum, "data.train=gsm_micro:max_steps=2,train_size=9",
+                      "trainer.checkpoint_every=1", "eval.before=false", "eval.every=0",
+                      "eval.after=false", "trainer.rollout_groups=9"}));
+    for (const int64_t step : {1, 2}) {
+      const std::string killed = name + std::to_string(step);
+      CopyAsKilled(Run(name), Run(killed), step);
+      Resume(Run(killed));
+      ExpectSameRuns(name, killed, 4);
+      EXPECT_EQ(ReadFile(CheckpointFolder(Run(name), 4) + "/prompts.cbor"),
+                ReadFile(CheckpointFolder(Run(killed), 4) + "/prompts.cbor"));
+    }
+    std::ifstream rollouts(Run(name) + "/rollouts/step_000004.jsonl");
+    std::string line;
+    std::getline(rollouts, line);
+    const auto recorded = nlohmann::json::parse(line);
+    EXPECT_EQ(ReplaySample(Run(name), 4, recorded["prompt_index"], 0).segments[1].tokens,
+              recorded["token_ids"].get<std::vector<int32_t>>());
+  }
+  // Four prompts of step 1, then two of these in groups of six, then one.
+  EXPECT_EQ(ReadMetrics(Run("drive"), 1).at("prompt_state/seen"), 4);
+  EXPECT_EQ(ReadMetrics(Run("drive"), 2).at("curriculum/pool"), 2);
+  EXPECT_EQ(ReadMetrics(Run("drive"), 4).at("curriculum/pool"), 1);
+  EXPECT_EQ(ReadMetrics(Run("drive"), 4).at("prompt_state/seen"), 4);
+  std::ifstream rollouts(Run("drive") + "/rollouts/step_000004.jsonl");
+  int lines = 0;
+  std::set<int64_t> rows;
+  for (std::string line; std::getline(rollouts, line); ++lines)
+    rows.insert(nlohmann::json::parse(line)["prompt_index"].get<int64_t>());
+  EXPECT_EQ(lines, 4 * 6);
+  EXPECT_EQ(rows.size(), 1u);
+  // The random model solves nothing: what was sampled rests, and the second step has others.
+  EXPECT_EQ(ReadMetrics(Run("pass_rate_band"), 2).at("prompt_state/seen"), 8);
+  EXPECT_EQ(ReadMetrics(Run("pass_rate_band"), 2).at("curriculum/resting"), 8);
 }
 
 TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {
