@@ -270,6 +270,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("rollouts_every", r.trainer.rollouts_every, int64_t{0}, kMany);
     p("rollout_groups", r.trainer.rollout_groups, int64_t{0}, kMany);
   });
+  f.Stage("stages", "");
   f.Map("supervised", [&](auto& p) {
     p("tokens_per_step", r.supervised.tokens_per_step, int64_t{1}, kMany);
     p("text", r.supervised.text);
@@ -282,10 +283,14 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
-  static const std::set<std::string> kRl = {
-      "reward",      "select",         "reward_shaping", "advantage",        "token_weight",
-      "policy_loss", "regularizer",    "critic",         "expert",           "replay",
-      "reference",   "process_reward", "curriculum",     "likelihood_reward"};
+  static const std::set<std::string> kRl = {"reward",         "select",
+                                            "reward_shaping", "advantage",
+                                            "token_weight",   "policy_loss",
+                                            "regularizer",    "critic",
+                                            "expert",         "replay",
+                                            "reference",      "process_reward",
+                                            "curriculum",     "likelihood_reward",
+                                            "stages"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -382,11 +387,12 @@ std::string FirstComment(const std::string& path) {
 
 }  // namespace
 
-Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
-  const std::string path = FindRecipe(path_or_name);
-  const ConfigNode root = LoadConfig(path, overrides);
+namespace {
+
+// A recipe without its stages.
+Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Recipe r;
-  r.name = fs::path(path).stem().string();
+  r.name = name;
   int64_t seed = 0;
   FieldReader reader(&root, "");
   Visit(r, seed, reader);
@@ -432,8 +438,78 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   Visit(r, seed, writer);
   r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
   r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
-  DropUnread(r.kind, &r.resolved);
+  const ConfigNode* stages = root.Find("stages");
+  if (stages == nullptr || stages->items.empty()) DropUnread(r.kind, &r.resolved);
   return r;
+}
+
+// What a stage may not change: it belongs to the run.
+const std::set<std::string> kOfTheRun = {"name",  "output",  "seed",         "threads",
+                                         "model", "compute", "architecture", "stages"};
+
+// One item of `stages`: its keys on top of the whole recipe.
+Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,
+                 const ConfigNode& item, int64_t index, const Recipe& whole, int64_t first_step) {
+  const std::string place =
+      fmt::format("{}: stage {}", item.place.empty() ? path : item.place, index + 1);
+  int64_t steps = 0;
+  if (item.kind != ConfigNode::Kind::kMap)
+    throw Error(place, "is no map of keys", "write - {steps: 50, rollout: {max_tokens: 64}}");
+  for (size_t i = 0; i < item.keys.size(); ++i) {
+    const std::string& key = item.keys[i];
+    if (kOfTheRun.count(key))
+      throw Error(place, "'" + key + "' belongs to the whole run", "set it outside of stages");
+    if (key == "steps") {
+      ConfigNode only;
+      only.kind = ConfigNode::Kind::kMap;
+      only.Set(key, item.items[i]);
+      ConfigReader reader(&only, "stages");
+      reader("steps", steps, int64_t{1}, kMany);
+    } else {
+      overrides.push_back(key + "=" + ToYaml(item.items[i]));
+    }
+  }
+  if (steps == 0) throw Error(place, "has no steps", "write - {steps: 50, ...}");
+  overrides.push_back(fmt::format("trainer.steps={}", first_step + steps));
+  overrides.emplace_back("stages=[]");
+  Recipe stage;
+  try {
+    stage = ReadRecipe(LoadConfig(path, overrides), whole.name);
+  } catch (const Error& e) {
+    throw Error(place, e.what(), "a stage's keys are the recipe's");
+  }
+  if (stage.kind != "rl" && !(stage.kind == "sft" && index == 0)) {
+    throw Error(place, "a stage of kind " + stage.kind,
+                "stages are of kind rl; the first one may be sft");
+  }
+  stage.first_step = first_step;
+  return stage;
+}
+
+}  // namespace
+
+Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
+  const std::string path = FindRecipe(path_or_name);
+  const std::string name = fs::path(path).stem().string();
+  ConfigNode root = LoadConfig(path, overrides);
+  Recipe whole = ReadRecipe(root, name);
+  const ConfigNode* stages = root.Find("stages");
+  if (stages == nullptr || stages->items.empty()) return whole;
+  if (whole.kind != "rl")
+    throw Error(PlaceOf(root, "stages"), "a recipe of kind " + whole.kind + " has no stages",
+                "the recipe's kind is rl; its first stage may be sft");
+  int64_t steps = 0;
+  std::vector<Recipe> made;
+  for (size_t i = 0; i < stages->items.size(); ++i) {
+    made.push_back(
+        LoadStage(path, overrides, stages->items[i], static_cast<int64_t>(i), whole, steps));
+    steps = made.back().trainer.steps;
+  }
+  auto all = overrides;
+  all.push_back(fmt::format("trainer.steps={}", steps));
+  whole = ReadRecipe(LoadConfig(path, all), name);
+  whole.stages = std::move(made);
+  return whole;
 }
 
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {

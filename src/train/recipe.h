@@ -146,6 +146,11 @@ struct Recipe {
     int64_t tokenizer_texts = 2000;  // pretrain: the tokenizer is trained on so many samples
   } supervised;
 
+  // Training in stages, each as a recipe of its own: this one, overridden; model and first_step are
+  // where the stage before ends. trainer.steps counts over the whole run. None: the recipe itself.
+  std::vector<Recipe> stages;
+  int64_t first_step = 0;  // of a stage: training steps before it
+
   // Every key and value, as the run's folder records it. The stages' own nodes (select, advantage,
   // policy_loss, regularizer, ...), curriculum and reward.terms are read from it.
   ConfigNode resolved;

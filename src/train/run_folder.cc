@@ -166,6 +166,21 @@ std::string StartRunFolder(const Recipe& recipe) {
   return folder;
 }
 
+std::string StageModel(const std::string& run_folder, int64_t step) {
+  const std::string folder = run_folder + "/stages/" + StepName(step), part = folder + ".part";
+  if (fs::exists(folder)) return folder;
+  MakeDirectories(run_folder + "/stages");
+  fs::remove_all(part);
+  try {
+    fs::copy(run_folder + "/checkpoints/" + StepName(step) + "/hf", part,
+             fs::copy_options::recursive);
+    fs::rename(part, folder);
+  } catch (const fs::filesystem_error& e) {
+    throw Error(folder, e.what(), "the next stage starts from this copy of the checkpoint");
+  }
+  return folder;
+}
+
 Recipe LoadRunRecipe(const std::string& run_folder) {
   if (!fs::exists(run_folder + "/run.json") || !fs::exists(run_folder + "/recipe.yaml")) {
     throw Error(run_folder, "not a run's folder (run.json or recipe.yaml is missing)",

@@ -468,7 +468,7 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
   updater_->SetObjective(objective_.get());
   UpdateResult sum;
   sum.terms = batch.terms;
-  if (critic_ && at_.step < recipe_.critic.warmup_steps) return sum;
+  if (critic_ && at_.step - recipe_.first_step < recipe_.critic.warmup_steps) return sum;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
@@ -644,10 +644,14 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       run_folder_(std::move(run_folder)),
       policy_(LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/true)),
       prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
-      curriculum_(recipe.resolved.Find("curriculum"), *prompts_, recipe.seed),
+      // Another order in each stage.
+      curriculum_(recipe.resolved.Find("curriculum"), *prompts_,
+                  recipe.seed + static_cast<uint64_t>(recipe.first_step)),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       optimizer_(policy_.model->layout()),
       replay_(recipe.replay) {
+  at_.step = recipe.first_step;
+  const int64_t steps = recipe.trainer.steps - recipe.first_step;
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
   const int64_t mini = MiniBatchGroups(prompts), mini_batches = (prompts + mini - 1) / mini;
@@ -655,11 +659,10 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   MakeStages();
   const Needs needs = StageNeeds();
   const float temperature = recipe.rollout.options.sampling.score_temperature();
-  const int64_t without_policy =
-      needs.values ? std::min(recipe.critic.warmup_steps, recipe.trainer.steps) : 0;
+  const int64_t without_policy = needs.values ? std::min(recipe.critic.warmup_steps, steps) : 0;
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
-                                       (recipe.trainer.steps - without_policy) * per_step,
-                                       temperature, update.micro_batch_tokens, update.recompute);
+                                       (steps - without_policy) * per_step, temperature,
+                                       update.micro_batch_tokens, update.recompute);
   if (recipe.likelihood_reward.kind != "none") {
     const auto& eos = policy_.model->config().eos_token_ids;
     likelihood_ = std::make_unique<LikelihoodReward>(
@@ -667,10 +670,10 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
         temperature, update.micro_batch_tokens);
   }
   if (needs.values) {
-    critic_ = std::make_unique<Critic>(
-        recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
-        ParseComputeType(recipe.compute), recipe.critic, recipe.trainer.steps * per_step,
-        update.micro_batch_tokens, update.recompute);
+    critic_ =
+        std::make_unique<Critic>(recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
+                                 ParseComputeType(recipe.compute), recipe.critic, steps * per_step,
+                                 update.micro_batch_tokens, update.recompute);
     if (critic_->model()->config().vocab_size != policy_.model->config().vocab_size) {
       throw Error(critic_->folder(), "the critic's vocabulary is not the policy's",
                   "choose a critic.model with the same tokenizer");
@@ -680,8 +683,7 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   if (needs.process_reward) {
     process_reward_ = std::make_unique<ProcessReward>(
         process.model.empty() ? recipe.model : process.model, ParseComputeType(recipe.compute),
-        process, recipe.trainer.steps * mini_batches, temperature, update.micro_batch_tokens,
-        update.recompute);
+        process, steps * mini_batches, temperature, update.micro_batch_tokens, update.recompute);
     if (process_reward_->model()->config().vocab_size != policy_.model->config().vocab_size) {
       throw Error(process_reward_->folder(),
                   "the process reward model's vocabulary is not the policy's",
@@ -732,14 +734,45 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
               fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));
 }
 
+// The stages that are not done yet, one after the other, each as a run of its own from the model that
+// the one before ended with.
+void RunStages(const Recipe& recipe, const std::string& run_folder) {
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    Recipe stage = recipe.stages[i];
+    const int64_t latest = LatestCheckpoint(run_folder);
+    if (latest >= stage.trainer.steps && i + 1 < recipe.stages.size()) continue;
+    if (stage.first_step > 0) stage.model = StageModel(run_folder, stage.first_step);
+    if (stage.kind != "rl") {
+      ResumeSupervised(run_folder, stage);
+      continue;
+    }
+    Trainer trainer(stage, run_folder);
+    if (latest > stage.first_step) trainer.Restore(latest);
+    trainer.Run();
+  }
+}
+
+// The stage that makes this step; without stages the recipe itself.
+Recipe StageOf(const Recipe& recipe, const std::string& run_folder, int64_t step) {
+  for (Recipe stage : recipe.stages) {
+    if (step > stage.trainer.steps) continue;
+    if (stage.first_step > 0) stage.model = StageModel(run_folder, stage.first_step);
+    return stage;
+  }
+  return recipe;
+}
+
 }  // namespace
 
 void Train(const Recipe& recipe) {
   if (recipe.kind != "rl")
     throw Error(recipe.name, "a recipe of kind " + recipe.kind, "run it with rlvr " + recipe.kind);
   SetNumThreads(recipe.threads);
-  Trainer trainer(recipe,
-                  RunFolder(recipe));  // before the folder: a wrong model leaves nothing behind
+  if (!recipe.stages.empty()) {
+    FindModelFolder(recipe.model);  // before the folder: a wrong model leaves nothing behind
+    return RunStages(recipe, StartRunFolder(recipe));
+  }
+  Trainer trainer(recipe, RunFolder(recipe));  // likewise
   StartRunFolder(recipe);
   trainer.Run();
 }
@@ -750,22 +783,24 @@ void Resume(const std::string& run_folder, const ResumeOptions& options) {
   if (options.threads > 0) recipe.threads = options.threads;
   SetNumThreads(recipe.threads);
   if (recipe.kind != "rl") return ResumeSupervised(run_folder, recipe);
+  if (!recipe.stages.empty()) return RunStages(recipe, run_folder);
   Trainer trainer(recipe, run_folder);
   if (const int64_t latest = LatestCheckpoint(run_folder); latest >= 0) trainer.Restore(latest);
   trainer.Run();
 }
 
 Tree ReplaySample(const std::string& run_folder, int64_t step, int64_t prompt_index, int sample) {
-  const Recipe recipe = LoadRunRecipe(run_folder);
+  const Recipe whole = LoadRunRecipe(run_folder);
+  CheckIsa(run_folder, whole, /*other_isa=*/false);
+  ReadMetrics(run_folder, step);  // an Error if the run has not come so far
+  SetNumThreads(whole.threads);
+  const Recipe recipe = StageOf(whole, run_folder, step);
   if (recipe.kind != "rl")
     throw Error(run_folder, "a run of kind " + recipe.kind, "only rl runs have samples");
-  CheckIsa(run_folder, recipe, /*other_isa=*/false);
-  ReadMetrics(run_folder, step);  // an Error if the run has not come so far
-  SetNumThreads(recipe.threads);
   Trainer trainer(recipe, run_folder);
   int64_t from = -1;
   for (const int64_t checkpoint : ListCheckpoints(run_folder)) {
-    if (checkpoint < step) from = checkpoint;
+    if (checkpoint > recipe.first_step && checkpoint < step) from = checkpoint;
   }
   if (from >= 0) trainer.Restore(from);
   Progress progress("replay", step - 1 - trainer.step());
