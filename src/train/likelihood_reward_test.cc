@@ -216,8 +216,8 @@ TEST_F(LikelihoodTest, SecondTermsGradient) {
       const double numeric = (up - down) / (2.0 * double{h});
       // Probabilities of whole answers are near 1e-7 here.
       const double scale = kind == "prob" ? std::abs(loss()) : 1;
-      EXPECT_GT(std::abs(numeric), 1e-5 * scale) << kind;
-      EXPECT_NEAR(analytic[i], numeric, 5e-3 * std::abs(numeric) + 5e-6 * scale) << kind << i;
+      EXPECT_GT(std::abs(numeric), 1e-3 * scale) << kind;
+      EXPECT_NEAR(analytic[i], numeric, 1e-2 * std::abs(numeric) + 1e-4 * scale) << kind << i;
     }
     loss();
   }

@@ -402,7 +402,8 @@ TEST_F(TrainerTest, LikelihoodAndTermsResume) {
       "likelihood_reward={kind: logp, coefficient: 0.1}",
       "reward={correct: 0, wrong: 0, overlong: {name: none}, terms: [{name: format, coefficient: "
       "{schedule: linear, from: 1, to: 0, steps: 4}}, {name: rubric}, {name: repetition, n: 1}]}",
-      "data.train=gsm_micro:rubric=true", "advantage={name: group_centered}", "eval.every=0"};
+      "data.train=gsm_micro:max_steps=2,rubric=true", "advantage={name: group_centered}",
+      "eval.every=0"};
   auto split = more;
   split.insert(split.end(), {"threads=2", "update.micro_batch_tokens=100000"});
   Train(Make("base", more));
