@@ -21,6 +21,7 @@ endif()
 set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-cpp PkgConfig::XXHASH)
 set(rlvr_tensor_libs PkgConfig::HWY)
 set(rlvr_text_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+set(rlvr_verify_libs PkgConfig::PCRE2)
 set(rlvr_train_libs protobuf::libprotobuf PkgConfig::ISAL)
 set(rlvr_cli_libs CLI11::CLI11)
 
