@@ -73,8 +73,11 @@ const KeyMapping kKeys[] = {
     // token_weight, policy_loss
     {"actor_rollout_ref.actor.policy_loss.loss_mode", "importance_sampling_level",
      "policy_loss.name",
-     "vanilla, token: decoupled_clip; gspo, sequence: gspo; gpg: gpg; cispo: cispo; clip_cov: "
-     "decoupled_clip with token_weight clip_cov"},
+     "vanilla, token: decoupled_clip; gspo, sequence: gspo; gpg: gpg; cispo: cispo; geo_mean: "
+     "gmpo; "
+     "sapo: sapo; clip_cov: decoupled_clip with token_weight clip_cov"},
+    {"", "sapo_temperature_pos", "policy_loss[sapo].tau_pos", ""},
+    {"", "sapo_temperature_neg", "policy_loss[sapo].tau_neg", ""},
     {"actor_rollout_ref.actor.policy_loss.clip_cov_ratio", "", "token_weight[clip_cov].ratio", ""},
     {"actor_rollout_ref.actor.policy_loss.clip_cov_lb", "", "token_weight[clip_cov].lb", ""},
     {"actor_rollout_ref.actor.policy_loss.clip_cov_ub", "", "token_weight[clip_cov].ub", ""},

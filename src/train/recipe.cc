@@ -341,6 +341,18 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
   });
 }
 
+const MethodSections& RecipeMethods() {
+  static const auto* methods = [] {
+    auto* found = new MethodSections;
+    Recipe defaults;
+    int64_t seed = 0;
+    MethodFinder finder(found);
+    Visit(defaults, seed, finder);
+    return found;
+  }();
+  return *methods;
+}
+
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
@@ -437,13 +449,10 @@ std::string FirstComment(const std::string& path) {
 
 Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
   const std::string path = FindRecipe(path_or_name);
+  const ConfigNode root = LoadConfig(path, overrides, RecipeMethods());
   Recipe r;
   r.name = fs::path(path).stem().string();
   int64_t seed = 0;
-  MethodSections methods;
-  MethodFinder finder(&methods);
-  Visit(r, seed, finder);
-  const ConfigNode root = LoadConfig(path, overrides, methods);
   FieldReader reader(&root, "");
   Visit(r, seed, reader);
   reader.Done();
