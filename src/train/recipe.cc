@@ -203,6 +203,13 @@ const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
 const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
+const std::vector<std::string> kStrategies = {"independent", "branch", "tree"};
+const std::vector<std::string> kBranchAt = {"entropy", "random", "even"};
+const std::vector<std::string> kPrefixes = {"once", "per_trajectory"};
+const std::vector<std::string> kBacktracks = {"frontier", "uct"};
+const std::vector<std::string> kDepthBonuses = {"sqrt", "log", "linear"};
+const std::vector<std::string> kTokenTemperatures = {"none", "hapo"};
+const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -216,6 +223,36 @@ void VisitOptimizer(OptimizerSettings& o, Fields& p) {
   p("warmup_steps", o.warmup_steps, int64_t{0}, kMany);
   p("schedule", o.schedule, kSchedules);
   p("min_lr_ratio", o.min_lr_ratio, 0.0, 1.0);
+}
+
+// The parameters of the named strategy only, so that another's are unknown keys.
+template <class Fields>
+void VisitStrategy(StrategySettings& s, Fields& p) {
+  p("name", s.name, kStrategies);
+  if (s.name == "branch") {
+    BranchSettings& b = s.branch;
+    p("at", b.at, kBranchAt);
+    p("first", b.first, 1, 1 << 20);
+    p("branches", b.branches, 1, 1 << 20);
+    p("cuts", b.cuts, 1, 1 << 20);
+    if (b.at != "even") p("top_k", b.top_k, 1, 1 << 20);
+    p("prefix", b.prefix, kPrefixes);
+  } else if (s.name == "tree") {
+    SearchSettings& t = s.tree;
+    p("max_depth", t.max_depth, 1, 1 << 20);
+    p("width", t.width, 1, 1 << 20);
+    p("lambda", t.lambda, 0.0, kInfinity);
+    p("backtrack", t.backtrack, kBacktracks);
+    p("depth_bonus", t.depth_bonus, kDepthBonuses);
+    p("uncertainty", t.uncertainty);
+    p("lambda1", t.lambda1, 0.0, kInfinity);
+    p("lambda2", t.lambda2, 0.0, kInfinity);
+    p("lambda3", t.lambda3, 0.0, kInfinity);
+    p("lambda4", t.lambda4, 0.0, kInfinity);
+    p("min_weight", t.min_weight, 0.0, 1.0);
+    p("incomplete_value", t.incomplete_value, -1.0, 0.0);
+    p("deterministic", t.deterministic);
+  }
 }
 
 // Every key of a recipe with its range: the one list that serves reading and writing.
@@ -261,6 +298,19 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
+    p.Map("strategy", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
+    p.Map("sampling_context", [&](auto& q) {
+      q("before", r.rollout.sampling_context.before);
+      q("after", r.rollout.sampling_context.after);
+    });
+    p.Map("token_temperature", [&](auto& q) {
+      TokenTemperatureSettings& t = r.rollout.token_temperature;
+      q("name", t.name, kTokenTemperatures);
+      if (t.name == "none") return;
+      q("tau", t.tau, 0.0, 0.999);
+      q("q", t.q, 0.0, 1.0);
+      q("negative", t.negative, kNegatives);
+    });
   });
   f.Map("reward", [&](auto& p) {
     p("name", r.reward.name);
@@ -381,6 +431,10 @@ std::string PlaceOf(const ConfigNode& root, const std::string& key) {
 void CheckTogether(const Recipe& r, const ConfigNode& root) {
   const auto& overlong = r.reward.overlong;
   const int64_t max_tokens = r.rollout.options.max_tokens;
+  if (r.kind == "rl") {
+    ValidateStrategy(PlaceOf(root, "rollout"), r.rollout.strategy, r.rollout.group_size,
+                     max_tokens);
+  }
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),
                 fmt::format("the soft punishment needs 1 to rollout.max_tokens = {}", max_tokens));

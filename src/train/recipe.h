@@ -9,7 +9,8 @@
 
 #include "base/config.h"
 #include "model/config.h"
-#include "rollout/rollout.h"
+#include "rollout/strategy.h"
+#include "train/token_temperature.h"
 
 namespace rlvr {
 
@@ -96,6 +97,11 @@ struct Recipe {
   struct {
     int group_size = 16;
     RolloutOptions options;
+    StrategySettings strategy;
+    TokenTemperatureSettings token_temperature;
+    struct {
+      std::string before, after;  // the prompt's last message: only while sampling
+    } sampling_context;
     int64_t gen_prompts = 0;  // sampled in one round; 0: prompts_per_step
   } rollout;
   struct {

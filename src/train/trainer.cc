@@ -17,7 +17,7 @@
 #include "eval/policy.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
-#include "rollout/rollout.h"
+#include "rollout/strategy.h"
 #include "train/checkpoint.h"
 #include "train/critic.h"
 #include "train/foreign_rows.h"
@@ -26,6 +26,7 @@
 #include "train/reference.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
+#include "train/token_temperature.h"
 #include "train/update.h"
 #include "verify/verify.h"
 
@@ -65,12 +66,22 @@ constexpr const char* kResponsesFile = "responses.cbor";
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
 
-// Advantages of group g's policy tokens: [leaves][n].
-std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g) {
+// Advantages of group g's policy tokens: [leaves][n]; 0 for a prefix that is prompt to its leaf.
+std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g, const Tree& tree) {
   std::vector<std::vector<double>> adv;
-  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s)
-    adv.emplace_back(rows.adv.begin() + rows.begin[s], rows.adv.begin() + rows.begin[s + 1]);
+  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s) {
+    const Leaf& leaf = tree.leaves[static_cast<size_t>(s - rows.group_begin[g])];
+    adv.emplace_back(static_cast<size_t>(leaf.prefix), 0.0);
+    adv.back().insert(adv.back().end(), rows.adv.begin() + rows.begin[s],
+                      rows.adv.begin() + rows.begin[s + 1]);
+  }
   return adv;
+}
+
+std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
+  std::vector<const Tree*> pointers;
+  for (const Tree& tree : trees) pointers.push_back(&tree);
+  return pointers;
 }
 
 // What one run holds in memory. Step() does one step and writes nothing; Run() writes.
@@ -93,8 +104,14 @@ class Trainer {
  private:
   StepBatch Collect(int64_t step);
   void AddReplays(int64_t step, StepBatch* batch);
+  std::vector<Tree> Sample(const std::vector<Prompt>& prompts, std::vector<RolloutRequest> requests,
+                           RolloutStats* stats = nullptr,
+                           const std::function<void(int64_t, int64_t)>& progress = {});
   RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
+  const Verifier& VerifierOf(const Prompt& prompt);
   void Judge(const Prompt& prompt, Tree* tree);
+  void FitTemperature();
+  void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
@@ -141,6 +158,7 @@ Metrics Trainer::Step() {
   const double critic_seconds = watch.Lap();
   const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
+  FitTemperature();
   at_.step += 1;
   at_.position += batch_.sampled_groups;
   if (reference_) reference_->AfterStep(at_.step, *policy_.model, &optimizer_);
@@ -184,8 +202,7 @@ StepBatch Trainer::Collect(int64_t step) {
       if (on_rollout_)
         on_rollout_(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
     };
-    std::vector<Tree> trees = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
-                                      std::move(requests), &stats, progress);
+    std::vector<Tree> trees = Sample(prompts, std::move(requests), &stats, progress);
     batch.rollout.sampled_tokens += stats.sampled_tokens;
     batch.rollout.prompt_tokens += stats.prompt_tokens;
     batch.seconds_rollout += watch.Lap();
@@ -258,8 +275,13 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
   request.tree.prompt_index = row;
   request.tree.occurrence = order_.OccurrenceAt(position);
   request.tree.data_source = prompt->data_source;
+  Prompt sampled = *prompt;
+  if (!sampled.messages.empty()) {
+    std::string& text = sampled.messages.back().second;
+    text = recipe_.rollout.sampling_context.before + text + recipe_.rollout.sampling_context.after;
+  }
   Segment root;
-  root.tokens = EncodePrompt(*policy_.tokenizer, *prompt);
+  root.tokens = EncodePrompt(*policy_.tokenizer, sampled);
   if (static_cast<int64_t>(root.tokens.size()) > recipe_.data.max_prompt_tokens) {
     throw Error(fmt::format("{}: prompt {}", recipe_.data.train, row),
                 fmt::format("has {} tokens, data.max_prompt_tokens is {}", root.tokens.size(),
@@ -273,27 +295,78 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
   return request;
 }
 
-void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+// The trees of these requests, by the recipe's strategy and at the temperature of this step.
+std::vector<Tree> Trainer::Sample(const std::vector<Prompt>& prompts,
+                                  std::vector<RolloutRequest> requests, RolloutStats* stats,
+                                  const std::function<void(int64_t, int64_t)>& progress) {
+  RolloutOptions options = recipe_.rollout.options;
+  if (recipe_.rollout.token_temperature.name != "none")
+    options.sampling.token_temperature = LoadTokenTemperature(at_.state);
+  const LeafJudge judge = [&](int64_t request, const Tree& tree, const Leaf& leaf) {
+    const Prompt& prompt = prompts[static_cast<size_t>(request)];
+    const Judgement j = VerifierOf(prompt).Judge(
+        policy_.tokenizer->Decode(tree.ResponseTokens(leaf), true), prompt.ground_truth);
+    return LeafJudgement{j.verdict == Verdict::kRight, !j.answer.empty()};
+  };
+  std::vector<Tree> trees =
+      Rollout(*policy_.model, *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
+              std::move(requests), stats, progress);
+  const auto& context = recipe_.rollout.sampling_context;
+  if (!context.before.empty() || !context.after.empty()) Rescore(prompts, &trees);
+  return trees;
+}
+
+// Puts the prompt itself in the place of the one with the sampling context. What counts as recorded
+// is what the policy that sampled gives the tokens there; what they were drawn with is kept beside.
+void Trainer::Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees) {
+  for (size_t i = 0; i < trees->size(); ++i)
+    (*trees)[i].segments[0].tokens = EncodePrompt(*policy_.tokenizer, prompts[i]);
+  const Statistic wanted[] = {Statistic::kLogp, Statistic::kEntropy};
+  const auto fields = ScoreTrees(updater_->passes(), Pointers(*trees), wanted,
+                                 recipe_.rollout.options.sampling.score_temperature(),
+                                 recipe_.update.micro_batch_tokens);
+  for (size_t i = 0; i < trees->size(); ++i) {
+    for (size_t s = 1; s < (*trees)[i].segments.size(); ++s) {
+      Segment& segment = (*trees)[i].segments[s];
+      if (segment.sampler_logp.empty()) segment.sampler_logp = segment.logp;
+      segment.logp = fields[0][i][s];
+      segment.entropy = fields[1][i][s];
+    }
+  }
+}
+
+// What the next step's sampling is told of this step's entropies.
+void Trainer::FitTemperature() {
+  const TokenTemperatureSettings& settings = recipe_.rollout.token_temperature;
+  if (settings.name == "none") return;
+  const Rows& rows = batch_.rows;
+  std::vector<double> entropy;
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    for (int64_t t = rows.begin[s]; t < rows.begin[s + 1] && !rows.foreign[s]; ++t)
+      entropy.push_back(rows.entropy_old[t]);
+  }
+  SaveTokenTemperature(FitTokenTemperature(settings, entropy), &at_.state);
+}
+
+const Verifier& Trainer::VerifierOf(const Prompt& prompt) {
   const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
                                                          : recipe_.reward.name;
   auto& verifier = verifiers_[name];
   if (!verifier) verifier = MakeVerifier(name);
-  JudgeTree(*policy_.tokenizer, prompt, *verifier, recipe_.reward.correct, recipe_.reward.wrong,
-            tree);
+  return *verifier;
+}
+
+void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+  JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
+            recipe_.reward.wrong, tree);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
     if (overlong.name != "soft") continue;
-    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size());
+    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size()) - leaf.prefix;
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
-}
-
-std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
-  std::vector<const Tree*> pointers;
-  for (const Tree& tree : trees) pointers.push_back(&tree);
-  return pointers;
 }
 
 // Schedules and controllers give the stages new numbers at every step.
@@ -544,7 +617,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
   if (t.rollouts_every > 0 && step % t.rollouts_every == 0) {
     std::vector<RecordedGroup> groups;
     for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
-      groups.push_back({&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g)});
+      groups.push_back(
+          {&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g, batch_.trees[g])});
     }
     WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
                       *policy_.tokenizer, groups);
@@ -657,8 +731,7 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
     Prompt prompt;
     std::vector<RolloutRequest> requests;
     requests.push_back(Request(step, at_.position + i, &prompt));
-    Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
-                        std::move(requests))[0];
+    Tree tree = Sample({prompt}, std::move(requests))[0];
     Judge(prompt, &tree);
     Tree one = tree;
     one.segments.clear();
@@ -674,7 +747,7 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
       return one;
     }
     throw Error(run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
-                fmt::format("samples are 0 to {}", recipe_.rollout.group_size - 1));
+                "rollouts/ names those of the step");
   }
   throw Error(run_folder_, fmt::format("step {} did not draw prompt {}", step, prompt_index),
               fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));
