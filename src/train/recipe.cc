@@ -298,12 +298,12 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
-    p.Map("strategy", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
+    p.Method("strategy", "independent", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
     p.Map("sampling_context", [&](auto& q) {
       q("before", r.rollout.sampling_context.before);
       q("after", r.rollout.sampling_context.after);
     });
-    p.Map("token_temperature", [&](auto& q) {
+    p.Method("token_temperature", "none", [&](auto& q) {
       TokenTemperatureSettings& t = r.rollout.token_temperature;
       q("name", t.name, kTokenTemperatures);
       if (t.name == "none") return;

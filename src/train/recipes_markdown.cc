@@ -125,6 +125,13 @@ const std::map<std::string, std::string>& Meanings() {
       {"rollout.max_sequences", "decoded together; memory and speed only"},
       {"rollout.prefill_tokens", "in one prefill call; memory and speed only"},
       {"rollout.gen_prompts", "prompts sampled in one round; 0: `data.prompts_per_step`"},
+      {"rollout.strategy.name", "how a group is sampled; parameters: `docs/rollouts.md`"},
+      {"rollout.sampling_context.before",
+       "text before the prompt's last message, in sampling only"},
+      {"rollout.sampling_context.after", "text after the prompt's last message, in sampling only"},
+      {"rollout.token_temperature.name",
+       "a temperature for each token; parameters: "
+       "`docs/rollouts.md`"},
       {"reward.name", "a verifier; auto: by the prompt's `data_source`"},
       {"reward.correct", "score of a right answer"},
       {"reward.wrong", "score of any other"},
