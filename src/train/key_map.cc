@@ -64,7 +64,9 @@ const KeyMapping kKeys[] = {
     {"algorithm.filter_groups.max_num_gen_batches", "", "select[dynamic_sampling].max_rounds",
      "verl's 0 is no limit: give a large number"},
     {"algorithm.filter_groups.metric", "", "", "groups are kept by right and wrong answers (acc)"},
-    {"algorithm.adv_estimator", "", "advantage.name", "grpo: group_normalized; gae: gae"},
+    {"algorithm.adv_estimator", "", "advantage.name",
+     "grpo: group_normalized; gae, rloo, opo, reinforce_plus_plus, reinforce_plus_plus_baseline: "
+     "the same names"},
     {"algorithm.norm_adv_by_std_in_grpo", "scale_rewards", "advantage.name",
      "True, group: group_normalized; False, none: group_centered"},
     {"algorithm.gamma", "", "advantage[gae].gamma", ""},
