@@ -260,6 +260,7 @@ def trl_cases(w, folder, batches):
             self.loss_type, self.importance_sampling_level, self.beta = loss_type, level, beta
             self.epsilon_low, self.epsilon_high, self.max_completion_length = 0.2, eps_high, 9
             self.args.delta, self.args.use_bias_correction_kl = delta, False
+            self.args.sapo_temperature_pos, self.args.sapo_temperature_neg = 0.8, 1.3
             self.aux_loss_enabled = self._entropy_bonus_enabled = self.use_vllm = False
             self.top_entropy_quantile, self.off_policy_mask_threshold = 1.0, None
             self.current_gradient_accumulation_steps, self.accelerator.num_processes = 1, 1
@@ -296,6 +297,8 @@ def trl_cases(w, folder, batches):
           regularizer="[{name: kl, kind: k3, beta: 0.04}]")  # fmt: skip
     w.add("TRL cispo", "full", b, "{name: cispo, eps_low: 1, eps_high: 0.5, aggregate: token_mean}",
           loss_of(b, "cispo", eps_high=1.5))  # fmt: skip
+    w.add("TRL sapo", "full", b, "{name: sapo, tau_pos: 0.8, tau_neg: 1.3, aggregate: seq_mean_token_mean}",
+          loss_of(b, "sapo"))  # fmt: skip
     w.add("TRL grpo of sequences", "full", b,
           "{name: gspo, eps_low: 0.2, eps_high: 0.28, aggregate: seq_mean_token_mean}",
           loss_of(b, "grpo", level="sequence"))  # fmt: skip
