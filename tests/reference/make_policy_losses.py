@@ -13,6 +13,7 @@ need are replaced by empty ones before theirs are loaded.
 import argparse
 import ast
 import collections
+import contextlib
 import importlib.util
 import json
 import pathlib
@@ -207,10 +208,11 @@ def verl_cases(w, folder, batches):
           lambda logp: core.compute_policy_loss_reinforce(
               b["logp_old"], logp, b["adv"], b["mask"], config=settings(0.2, 0.2))[0])  # fmt: skip
 
+    b = batches["full"]  # verl counts rewards of rows without a token, we do not
     rewards = torch.zeros_like(b["mask"])
     rewards[:, 0] = torch.tensor(b["reward"], dtype=torch.float64)
     scaled, _ = core.compute_gpg_outcome_advantage(rewards, torch.ones_like(b["mask"]), b["index"])
-    centred = dict(b, adv=w_centred(b))
+    centred = dict(b, adv=group_centred(b))
     w.add_batch("centred", centred)
     w.add("verl gpg", "centred", centred, "{name: gpg, alpha_by: scores, aggregate: token_mean}",
           lambda logp: call("gpg", dict(b, adv=scaled), "token-mean", settings(0.2, 0.2), logp))  # fmt: skip
@@ -238,7 +240,7 @@ def verl_cases(w, folder, batches):
               token_weight=f"[{{name: rejection, level: {level}, kind: {kind}, low: {low}, high: {high}}}]")  # fmt: skip
 
 
-def w_centred(batch):
+def group_centred(batch):
     reward = torch.tensor(batch["reward"], dtype=torch.float64)
     adv = torch.zeros_like(reward)
     for i in set(batch["index"].tolist()):
@@ -365,9 +367,10 @@ def main():
         "stale": w.add_batch("stale", make_batch(4, groups, holes=[(0, 1)], stale=0.4, spread=0.3)),
         "expert": w.add_batch("expert", make_batch(5, groups, expert_rows=[2, 4])),
     }
-    verl_cases(w, a.verl, batches)
-    trl_cases(w, a.trl, batches)
-    expert_cases(w, batches, a.luffy, a.rl_plus, a.calib_rl)
+    with contextlib.redirect_stdout(sys.stderr):  # some of them print
+        verl_cases(w, a.verl, batches)
+        trl_cases(w, a.trl, batches)
+        expert_cases(w, batches, a.luffy, a.rl_plus, a.calib_rl)
     for c in w.cases:
         if not any(g != 0 for g in c["gradient"]):
             raise SystemExit(f"{c['source']}: no gradient, nothing would be tested")
