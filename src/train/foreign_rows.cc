@@ -17,7 +17,7 @@ Json ToJson(const Segment& s) {
   return {{"parent", s.parent},   {"author", static_cast<int>(s.author)},
           {"tokens", s.tokens},   {"logp", s.logp},
           {"entropy", s.entropy}, {"sampler_logp", s.sampler_logp},
-          {"sample", s.sample}};
+          {"sample", s.sample},   {"value", s.value}};
 }
 
 Segment SegmentOf(const Json& j) {
@@ -29,6 +29,7 @@ Segment SegmentOf(const Json& j) {
   s.entropy = j.at("entropy").get<std::vector<float>>();
   s.sampler_logp = j.at("sampler_logp").get<std::vector<float>>();
   s.sample = j.at("sample").get<int32_t>();
+  s.value = j.value("value", 0.0f);
   return s;
 }
 
@@ -38,7 +39,8 @@ Json ToJson(const Leaf& l) {
           {"verdict", static_cast<int>(l.verdict)},
           {"answer", l.answer},
           {"score", l.score},
-          {"reward", l.reward}};
+          {"reward", l.reward},
+          {"prefix", l.prefix}};
 }
 
 Leaf LeafOf(const Json& j) {
@@ -49,6 +51,7 @@ Leaf LeafOf(const Json& j) {
   l.answer = j.at("answer").get<std::string>();
   l.score = j.at("score").get<float>();
   l.reward = j.at("reward").get<float>();
+  l.prefix = j.value("prefix", int64_t{0});
   return l;
 }
 
@@ -81,11 +84,14 @@ ReplayedGroup GroupOf(const Json& j) {
   return g;
 }
 
+size_t NumRight(const Tree& tree) {
+  return static_cast<size_t>(
+      std::count_if(tree.leaves.begin(), tree.leaves.end(),
+                    [](const Leaf& l) { return l.verdict == Verdict::kRight; }));
+}
+
 bool Admitted(const std::string& rule, const Tree& tree) {
-  const auto right =
-      static_cast<size_t>(std::count_if(tree.leaves.begin(), tree.leaves.end(), [](const Leaf& l) {
-        return l.verdict == Verdict::kRight;
-      }));
+  const size_t right = NumRight(tree);
   if (rule == "all") return true;
   if (rule == "right") return right > 0;
   return right > 0 && right < tree.leaves.size();
@@ -103,7 +109,8 @@ void AddExpertRow(const Tokenizer& tokenizer, const Prompt& prompt, int32_t eos,
   Segment segment;
   segment.parent = 0;
   segment.author = Author::kExpert;
-  segment.sample = static_cast<int32_t>(tree->leaves.size());
+  for (const Segment& s : tree->segments) segment.sample = std::max(segment.sample, s.sample);
+  ++segment.sample;
   segment.tokens = tokenizer.Encode(prompt.target, /*parse_special=*/false);
   if (eos >= 0) segment.tokens.push_back(eos);
   if (static_cast<int64_t>(segment.tokens.size()) > max_tokens) {
@@ -159,6 +166,76 @@ void ReplayStore::Load(const std::string& bytes, const std::string& path) {
     groups_.clear();
     for (const Json& g : Json::from_cbor(bytes)) groups_.push_back(GroupOf(g));
   } catch (const Json::exception& e) {
+    throw Error(path, std::string("is damaged: ") + e.what(), "use an older checkpoint");
+  }
+}
+
+int64_t ResponseStore::AddOpposites(int64_t step, Tree* tree) const {
+  const size_t right = NumRight(*tree);
+  if (right > 0 && right < tree->leaves.size()) return 0;
+  const auto stored = by_prompt_.find(tree->prompt_index);
+  if (stored == by_prompt_.end()) return 0;
+  const std::deque<Response>& opposite = stored->second[right == 0];
+  int64_t added = 0;
+  for (auto it = opposite.rbegin(); it != opposite.rend() && added < settings_.opposites; ++it) {
+    if (settings_.max_age > 0 && step - it->step > settings_.max_age) break;  // and so all before
+    const auto sample = static_cast<int32_t>(tree->leaves.size());
+    for (size_t i = 0; i < it->segments.size(); ++i) {
+      Segment segment = it->segments[i];
+      segment.parent = i == 0 ? 0 : static_cast<int32_t>(tree->segments.size()) - 1;
+      segment.sample = sample;
+      if (segment.author == Author::kPolicy) segment.author = Author::kReplay;
+      tree->segments.push_back(std::move(segment));
+    }
+    tree->leaves.push_back(it->leaf);
+    tree->leaves.back().segment = static_cast<int32_t>(tree->segments.size()) - 1;
+    ++added;
+  }
+  return added;
+}
+
+void ResponseStore::Remember(int64_t step, const Tree& tree) {
+  for (const Leaf& leaf : tree.leaves) {
+    if (tree.segments[static_cast<size_t>(leaf.segment)].author != Author::kPolicy) continue;
+    if (leaf.verdict != Verdict::kRight && leaf.verdict != Verdict::kWrong) continue;
+    Response response{step, {}, leaf};
+    for (const int32_t s : tree.Path(leaf.segment)) {
+      if (s > 0) response.segments.push_back(tree.segments[static_cast<size_t>(s)]);
+    }
+    auto& kept = by_prompt_[tree.prompt_index][leaf.verdict == Verdict::kRight];
+    kept.push_back(std::move(response));
+    if (static_cast<int64_t>(kept.size()) > settings_.per_prompt) kept.pop_front();
+  }
+}
+
+std::string ResponseStore::Save() const {
+  Json all = Json::array();
+  for (const auto& [prompt, outcomes] : by_prompt_) {
+    for (size_t right = 0; right < 2; ++right) {
+      for (const Response& r : outcomes[right]) {
+        Json segments = Json::array();
+        for (const Segment& s : r.segments) segments.push_back(ToJson(s));
+        all.push_back({{"prompt_index", prompt},
+                       {"right", right},
+                       {"step", r.step},
+                       {"segments", segments},
+                       {"leaf", ToJson(r.leaf)}});
+      }
+    }
+  }
+  const auto bytes = Json::to_cbor(all);
+  return {bytes.begin(), bytes.end()};
+}
+
+void ResponseStore::Load(const std::string& bytes, const std::string& path) {
+  try {
+    by_prompt_.clear();
+    for (const Json& j : Json::from_cbor(bytes)) {
+      Response r{j.at("step").get<int64_t>(), {}, LeafOf(j.at("leaf"))};
+      for (const Json& s : j.at("segments")) r.segments.push_back(SegmentOf(s));
+      by_prompt_[j.at("prompt_index").get<int64_t>()].at(j.at("right").get<size_t>()).push_back(r);
+    }
+  } catch (const std::exception& e) {
     throw Error(path, std::string("is damaged: ") + e.what(), "use an older checkpoint");
   }
 }

@@ -1,9 +1,11 @@
-// Rows that this step's policy did not sample: an expert's response beside the policy's own, and
-// groups of earlier steps.
+// Rows that this step's policy did not sample: an expert's response beside the policy's own, groups
+// of earlier steps, and single responses of earlier steps to the same prompt.
 #ifndef RLVR_TRAIN_FOREIGN_ROWS_H_
 #define RLVR_TRAIN_FOREIGN_ROWS_H_
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,31 @@ class ReplayStore {
  private:
   ReplaySettings settings_;
   std::deque<ReplayedGroup> groups_;
+};
+
+// The latest right and wrong responses to each prompt.
+class ResponseStore {
+ public:
+  explicit ResponseStore(const ReplaySettings& settings) : settings_(settings) {}
+
+  // Where all leaves of a judged group are right, or none is: adds up to settings.opposites stored
+  // responses to its prompt with the other verdict, the newest first, as leaves of kReplay. Returns
+  // how many.
+  int64_t AddOpposites(int64_t step, Tree* tree) const;
+  // Stores what the policy itself said in a judged group.
+  void Remember(int64_t step, const Tree& tree);
+
+  std::string Save() const;                                      // bytes for a checkpoint
+  void Load(const std::string& bytes, const std::string& path);  // Error naming path if damaged
+
+ private:
+  struct Response {
+    int64_t step = 0;
+    std::vector<Segment> segments;  // a chain below the root
+    Leaf leaf;
+  };
+  ReplaySettings settings_;
+  std::map<int64_t, std::array<std::deque<Response>, 2>> by_prompt_;  // wrong, right; oldest first
 };
 
 }  // namespace rlvr

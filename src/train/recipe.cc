@@ -27,7 +27,10 @@ namespace fs = std::filesystem;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// The two visitors of the one list of keys below: one reads a recipe, the other writes it resolved.
+// The visitors of the one list of keys below. Each has operator() for a key with its value and
+// range, Map for a section, Method for a section that is one method chosen by its `name`, and Stage
+// for a method of src/objective, which reads its own keys; both are given the name by default.
+
 class FieldReader {
  public:
   FieldReader(const ConfigNode* node, const std::string& where)
@@ -41,6 +44,10 @@ class FieldReader {
     FieldReader inner(reader_.Child(key), where_.empty() ? key : where_ + "." + key);
     body(inner);
     inner.Done();
+  }
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
   }
   void Stage(const char* key, const char*) { reader_.Known(key); }
   void Done() const { reader_.Done(); }
@@ -80,12 +87,82 @@ class FieldWriter {
     body(inner);
     out_->Set(key, std::move(map));
   }
-  // default_name: the stage's method where the recipe names none.
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
+  }
   void Stage(const char* key, const char* default_name);
 
  private:
   ConfigNode* out_;
   const ConfigNode* given_;
+};
+
+// Which sections hold a method: of those, a recipe that names another one inherits nothing.
+class MethodFinder {
+ public:
+  explicit MethodFinder(MethodSections* out, std::string where = "")
+      : out_(out), where_(std::move(where)) {}
+  template <class... Arguments>
+  void operator()(const char*, Arguments&&...) {}
+  template <class Body>
+  void Map(const char* key, Body body) {
+    MethodFinder inner(out_, where_ + key + ".");
+    body(inner);
+  }
+  template <class Body>
+  void Method(const char* key, const char* default_name, Body) {
+    Stage(key, default_name);
+  }
+  void Stage(const char* key, const char* default_name) { (*out_)[where_ + key] = default_name; }
+
+ private:
+  MethodSections* out_;
+  std::string where_;
+};
+
+// Every key with its default and range, for docs/recipes.md.
+class KeyLister {
+ public:
+  explicit KeyLister(std::vector<RecipeKey>* out, std::string where = "")
+      : out_(out), where_(std::move(where)) {}
+  template <class Value, class Number>
+  void operator()(const char* key, const Value& value, Number low, Number high) {
+    const bool open = static_cast<double>(high) >= static_cast<double>(kMany) ||
+                      high == std::numeric_limits<Number>::max();
+    Add(key, fmt::format("{}", value),
+        open && static_cast<double>(low) <= -static_cast<double>(kMany) ? "a number"
+        : open ? fmt::format("from {}", low)
+               : fmt::format("{} to {}", low, high));
+  }
+  void operator()(const char* key, const bool& value) {
+    Add(key, value ? "true" : "false", "true, false");
+  }
+  void operator()(const char* key, const std::string& value) { Add(key, value, "text"); }
+  void operator()(const char* key, const std::vector<std::string>&) {
+    Add(key, "[]", "list of texts");
+  }
+  void operator()(const char* key, const std::string& value,
+                  const std::vector<std::string>& choices) {
+    Add(key, value, fmt::format("{}", fmt::join(choices, ", ")));
+  }
+  template <class Body>
+  void Map(const char* key, Body body) {
+    KeyLister inner(out_, where_ + key + ".");
+    body(inner);
+  }
+  template <class Body>
+  void Method(const char* key, const char*, Body body) {
+    Map(key, body);
+  }
+  void Stage(const char* key, const char* default_name) { Add(key, default_name, "stage"); }
+
+ private:
+  void Add(const char* key, std::string value, std::string range) {
+    out_->push_back({where_ + key, std::move(value), std::move(range)});
+  }
+  std::vector<RecipeKey>* out_;
+  std::string where_;
 };
 
 // A stage's node as given, and the defaults of the parameters that it leaves out.
@@ -132,6 +209,13 @@ const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
+const std::vector<std::string> kStrategies = {"independent", "branch", "tree"};
+const std::vector<std::string> kBranchAt = {"entropy", "random", "even"};
+const std::vector<std::string> kPrefixes = {"once", "per_trajectory"};
+const std::vector<std::string> kBacktracks = {"frontier", "uct"};
+const std::vector<std::string> kDepthBonuses = {"sqrt", "log", "linear"};
+const std::vector<std::string> kTokenTemperatures = {"none", "hapo"};
+const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -145,6 +229,36 @@ void VisitOptimizer(OptimizerSettings& o, Fields& p) {
   p("warmup_steps", o.warmup_steps, int64_t{0}, kMany);
   p("schedule", o.schedule, kSchedules);
   p("min_lr_ratio", o.min_lr_ratio, 0.0, 1.0);
+}
+
+// The parameters of the named strategy only, so that another's are unknown keys.
+template <class Fields>
+void VisitStrategy(StrategySettings& s, Fields& p) {
+  p("name", s.name, kStrategies);
+  if (s.name == "branch") {
+    BranchSettings& b = s.branch;
+    p("at", b.at, kBranchAt);
+    p("first", b.first, 1, 1 << 20);
+    p("branches", b.branches, 1, 1 << 20);
+    p("cuts", b.cuts, 1, 1 << 20);
+    if (b.at != "even") p("top_k", b.top_k, 1, 1 << 20);
+    p("prefix", b.prefix, kPrefixes);
+  } else if (s.name == "tree") {
+    SearchSettings& t = s.tree;
+    p("max_depth", t.max_depth, 1, 1 << 20);
+    p("width", t.width, 1, 1 << 20);
+    p("lambda", t.lambda, 0.0, kInfinity);
+    p("backtrack", t.backtrack, kBacktracks);
+    p("depth_bonus", t.depth_bonus, kDepthBonuses);
+    p("uncertainty", t.uncertainty);
+    p("lambda1", t.lambda1, 0.0, kInfinity);
+    p("lambda2", t.lambda2, 0.0, kInfinity);
+    p("lambda3", t.lambda3, 0.0, kInfinity);
+    p("lambda4", t.lambda4, 0.0, kInfinity);
+    p("min_weight", t.min_weight, 0.0, 1.0);
+    p("incomplete_value", t.incomplete_value, -1.0, 0.0);
+    p("deterministic", t.deterministic);
+  }
 }
 
 // Every key of a recipe with its range: the one list that serves reading and writing.
@@ -191,12 +305,25 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
+    p.Map("strategy", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
+    p.Map("sampling_context", [&](auto& q) {
+      q("before", r.rollout.sampling_context.before);
+      q("after", r.rollout.sampling_context.after);
+    });
+    p.Map("token_temperature", [&](auto& q) {
+      TokenTemperatureSettings& t = r.rollout.token_temperature;
+      q("name", t.name, kTokenTemperatures);
+      if (t.name == "none") return;
+      q("tau", t.tau, 0.0, 0.999);
+      q("q", t.q, 0.0, 1.0);
+      q("negative", t.negative, kNegatives);
+    });
   });
   f.Map("reward", [&](auto& p) {
     p("name", r.reward.name);
     p("correct", r.reward.correct, -kInfinity, kInfinity);
     p("wrong", r.reward.wrong, -kInfinity, kInfinity);
-    p.Map("overlong", [&](auto& q) {
+    p.Method("overlong", "none", [&](auto& q) {
       q("name", r.reward.overlong.name, kOverlongs);
       q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
@@ -224,6 +351,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_age", r.replay.max_age, int64_t{0}, kMany);
     p("max_uses", r.replay.max_uses, int64_t{0}, kMany);
     p("admit", r.replay.admit, kAdmissions);
+    p("opposites", r.replay.opposites, int64_t{0}, kMany);
+    p("per_prompt", r.replay.per_prompt, int64_t{1}, kMany);
   });
   f.Map("reference", [&](auto& p) {
     p("model", r.reference.model);
@@ -313,6 +442,10 @@ std::string PlaceOf(const ConfigNode& root, const std::string& key) {
 void CheckTogether(const Recipe& r, const ConfigNode& root) {
   const auto& overlong = r.reward.overlong;
   const int64_t max_tokens = r.rollout.options.max_tokens;
+  if (r.kind == "rl") {
+    ValidateStrategy(PlaceOf(root, "rollout"), r.rollout.strategy, r.rollout.group_size,
+                     max_tokens);
+  }
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),
                 fmt::format("the soft punishment needs 1 to rollout.max_tokens = {}", max_tokens));
@@ -388,6 +521,15 @@ std::string FirstComment(const std::string& path) {
 }  // namespace
 
 namespace {
+
+MethodSections FindMethods() {
+  MethodSections methods;
+  Recipe defaults;
+  int64_t seed = 0;
+  MethodFinder finder(&methods);
+  Visit(defaults, seed, finder);
+  return methods;
+}
 
 // A recipe without its stages.
 Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
@@ -474,7 +616,7 @@ Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,
   overrides.emplace_back("stages=[]");
   Recipe stage;
   try {
-    stage = ReadRecipe(LoadConfig(path, overrides), whole.name);
+    stage = ReadRecipe(LoadConfig(path, overrides, FindMethods()), whole.name);
   } catch (const Error& e) {
     throw Error(place, e.what(), "a stage's keys are the recipe's");
   }
@@ -491,7 +633,7 @@ Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,
 Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
   const std::string path = FindRecipe(path_or_name);
   const std::string name = fs::path(path).stem().string();
-  ConfigNode root = LoadConfig(path, overrides);
+  ConfigNode root = LoadConfig(path, overrides, FindMethods());
   Recipe whole = ReadRecipe(root, name);
   const ConfigNode* stages = root.Find("stages");
   if (stages == nullptr || stages->items.empty()) return whole;
@@ -507,7 +649,7 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   }
   auto all = overrides;
   all.push_back(fmt::format("trainer.steps={}", steps));
-  whole = ReadRecipe(LoadConfig(path, all), name);
+  whole = ReadRecipe(LoadConfig(path, all, FindMethods()), name);
   whole.stages = std::move(made);
   return whole;
 }
@@ -521,6 +663,15 @@ std::vector<int> EvalKs(const Recipe& recipe) {
   std::vector<int> ks;
   for (const std::string& k : recipe.eval.ks) ks.push_back(std::stoi(k));
   return ks;
+}
+
+std::vector<RecipeKey> RecipeKeys() {
+  std::vector<RecipeKey> keys;
+  Recipe defaults;
+  int64_t seed = 0;
+  KeyLister lister(&keys);
+  Visit(defaults, seed, lister);
+  return keys;
 }
 
 std::string FindRecipe(const std::string& name) {

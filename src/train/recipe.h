@@ -9,7 +9,8 @@
 
 #include "base/config.h"
 #include "model/config.h"
-#include "rollout/rollout.h"
+#include "rollout/strategy.h"
+#include "train/token_temperature.h"
 
 namespace rlvr {
 
@@ -28,7 +29,8 @@ struct CriticSettings {          // of a value model, trained where some method 
   OptimizerSettings optimizer = {.lr = 1e-5, .weight_decay = 0.01};
 };
 
-// Groups of earlier steps train again, whole and with their recorded log-probs.
+// What earlier steps sampled trains again, with its recorded log-probs: whole groups, and single
+// responses beside new ones of the same prompt.
 struct ReplaySettings {
   int64_t groups = 0;      // added to each batch; 0: no replay
   int64_t capacity = 256;  // groups kept; the oldest go first
@@ -36,6 +38,11 @@ struct ReplaySettings {
   int64_t max_uses = 1;    // a group leaves the store after so many; 0: any
   std::string admit =
       "mixed";  // groups with right and wrong answers; right: with any right one; all
+  // R^3's cross-context replay, arXiv:2601.19620: a group whose responses are all right, or none is,
+  // gets so many of its prompt's earlier ones with the other verdict; per_prompt of each are kept.
+  // max_age holds for them too.
+  int64_t opposites = 0;
+  int64_t per_prompt = 4;
 };
 
 // The reference policy, of methods that read logp_ref; not loaded where none does. An update that
@@ -100,6 +107,11 @@ struct Recipe {
   struct {
     int group_size = 16;
     RolloutOptions options;
+    StrategySettings strategy;
+    TokenTemperatureSettings token_temperature;
+    struct {
+      std::string before, after;  // the prompt's last message: only while sampling
+    } sampling_context;
     int64_t gen_prompts = 0;  // sampled in one round; 0: prompts_per_step
   } rollout;
   struct {
@@ -165,6 +177,15 @@ const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
 
 // The numbers of eval.ks.
 std::vector<int> EvalKs(const Recipe& recipe);
+
+// Every key that a recipe may have, in order, from the list that reads recipes.
+struct RecipeKey {
+  std::string path;           // "update.lr"
+  std::string default_value;  // of a stage: the method's name
+  std::string range;          // for people: "from 0", "true, false"; "stage": docs/methods.md
+};
+std::vector<RecipeKey> RecipeKeys();
+std::string RecipesMarkdown();  // docs/recipes.md
 
 // Recipes are looked for in the folder that the environment's RLVR_RECIPES names, in ./recipes, and
 // in the recipes/ that this program was built with. Returns the path; an Error lists near names.

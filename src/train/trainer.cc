@@ -17,7 +17,7 @@
 #include "eval/policy.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
-#include "rollout/rollout.h"
+#include "rollout/strategy.h"
 #include "train/checkpoint.h"
 #include "train/critic.h"
 #include "train/curriculum.h"
@@ -28,6 +28,7 @@
 #include "train/reference.h"
 #include "train/run_folder.h"
 #include "train/supervised.h"
+#include "train/token_temperature.h"
 #include "train/update.h"
 #include "verify/reward_term.h"
 #include "verify/verify.h"
@@ -69,16 +70,27 @@ struct StepBatch {
 
 constexpr const char* kReplayFile = "replay.cbor";
 constexpr const char* kPromptsFile = "prompts.cbor";
+constexpr const char* kResponsesFile = "responses.cbor";
 
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
 
-// Advantages of group g's policy tokens: [leaves][n].
-std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g) {
+// Advantages of group g's policy tokens: [leaves][n]; 0 for a prefix that is prompt to its leaf.
+std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g, const Tree& tree) {
   std::vector<std::vector<double>> adv;
-  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s)
-    adv.emplace_back(rows.adv.begin() + rows.begin[s], rows.adv.begin() + rows.begin[s + 1]);
+  for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s) {
+    const Leaf& leaf = tree.leaves[static_cast<size_t>(s - rows.group_begin[g])];
+    adv.emplace_back(static_cast<size_t>(leaf.prefix), 0.0);
+    adv.back().insert(adv.back().end(), rows.adv.begin() + rows.begin[s],
+                      rows.adv.begin() + rows.begin[s + 1]);
+  }
   return adv;
+}
+
+std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
+  std::vector<const Tree*> pointers;
+  for (const Tree& tree : trees) pointers.push_back(&tree);
+  return pointers;
 }
 
 // What one run holds in memory. Step() does one step and writes nothing; Run() writes.
@@ -92,6 +104,9 @@ class Trainer {
     if (const auto file = at_.files.find(kPromptsFile); file != at_.files.end())
       curriculum_.Load(file->second,
                        CheckpointFolder(run_folder_, checkpoint) + "/" + kPromptsFile);
+    if (const auto file = at_.files.find(kResponsesFile); file != at_.files.end())
+      responses_.Load(file->second,
+                      CheckpointFolder(run_folder_, checkpoint) + "/" + kResponsesFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -101,9 +116,15 @@ class Trainer {
  private:
   StepBatch Collect(int64_t step);
   void AddReplays(int64_t step, StepBatch* batch);
+  std::vector<Tree> Sample(const std::vector<Prompt>& prompts, std::vector<RolloutRequest> requests,
+                           RolloutStats* stats = nullptr,
+                           const std::function<void(int64_t, int64_t)>& progress = {});
   RolloutRequest Request(int64_t step, Curriculum::Draw draw, Prompt* prompt);
+  const Verifier& VerifierOf(const Prompt& prompt);
   void MakeTerms(int64_t step);
   void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
+  void FitTemperature();
+  void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeStages();
   void Credit(StepBatch* batch);
   UpdateResult Update(const StepBatch& batch);
@@ -134,6 +155,7 @@ class Trainer {
   std::unique_ptr<ProcessReward> process_reward_;
   std::unique_ptr<LikelihoodReward> likelihood_;
   ReplayStore replay_;
+  ResponseStore responses_;
   Progression at_;
   StepBatch batch_;                         // of the last step, for rollouts/
   bool whole_ = true;                       // weights and at_ are those of a whole, recorded step
@@ -151,6 +173,7 @@ Metrics Trainer::Step() {
   const double critic_seconds = watch.Lap();
   const UpdateResult update = Update(batch_);  // objective -> coefficients -> gradients -> weights
   const double seconds = watch.Lap();
+  FitTemperature();
   at_.step += 1;
   at_.position = batch_.position;
   for (const auto& o : batch_.outcomes)
@@ -173,6 +196,7 @@ StepBatch Trainer::Collect(int64_t step) {
   batch.position = at_.position;
   curriculum_.BeginStep(step);
   MakeTerms(step);
+  double opposites = 0;
   const int64_t wanted = recipe_.data.prompts_per_step;
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
@@ -199,8 +223,7 @@ StepBatch Trainer::Collect(int64_t step) {
       if (on_rollout_)
         on_rollout_(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
     };
-    std::vector<Tree> trees = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
-                                      std::move(requests), &stats, progress);
+    std::vector<Tree> trees = Sample(prompts, std::move(requests), &stats, progress);
     batch.rollout.sampled_tokens += stats.sampled_tokens;
     batch.rollout.prompt_tokens += stats.prompt_tokens;
     batch.seconds_rollout += watch.Lap();
@@ -214,6 +237,10 @@ StepBatch Trainer::Collect(int64_t step) {
                      recipe_.rollout.options.max_tokens, &trees[i]);
       }
       Judge(prompts[i], &trees[i], &batch.terms);
+      if (recipe_.replay.opposites > 0) {
+        opposites += static_cast<double>(responses_.AddOpposites(step, &trees[i]));
+        responses_.Remember(step, trees[i]);
+      }
       int64_t right = 0;
       for (const Leaf& leaf : std::span(trees[i].leaves).first(own)) {
         ++batch.verdicts[static_cast<int>(leaf.verdict)];
@@ -231,6 +258,7 @@ StepBatch Trainer::Collect(int64_t step) {
     }
     batch.seconds_reward += watch.Lap();
   }
+  if (recipe_.replay.opposites > 0) batch.terms.push_back({"replay/opposites", opposites, 1});
   AddReplays(step, &batch);
   return batch;
 }
@@ -269,8 +297,13 @@ RolloutRequest Trainer::Request(int64_t step, Curriculum::Draw draw, Prompt* pro
   request.tree.prompt_index = row;
   request.tree.occurrence = draw.occurrence;
   request.tree.data_source = prompt->data_source;
+  Prompt sampled = *prompt;
+  if (!sampled.messages.empty()) {
+    std::string& text = sampled.messages.back().second;
+    text = recipe_.rollout.sampling_context.before + text + recipe_.rollout.sampling_context.after;
+  }
   Segment root;
-  root.tokens = EncodePrompt(*policy_.tokenizer, *prompt);
+  root.tokens = EncodePrompt(*policy_.tokenizer, sampled);
   if (static_cast<int64_t>(root.tokens.size()) > recipe_.data.max_prompt_tokens) {
     throw Error(fmt::format("{}: prompt {}", recipe_.data.train, row),
                 fmt::format("has {} tokens, data.max_prompt_tokens is {}", root.tokens.size(),
@@ -291,18 +324,75 @@ void Trainer::MakeTerms(int64_t step) {
   reward_terms_ = MakeRewardTerms(&terms);
 }
 
-void Trainer::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
+// The trees of these requests, by the recipe's strategy and at the temperature of this step.
+std::vector<Tree> Trainer::Sample(const std::vector<Prompt>& prompts,
+                                  std::vector<RolloutRequest> requests, RolloutStats* stats,
+                                  const std::function<void(int64_t, int64_t)>& progress) {
+  RolloutOptions options = recipe_.rollout.options;
+  if (recipe_.rollout.token_temperature.name != "none")
+    options.sampling.token_temperature = LoadTokenTemperature(at_.state);
+  const LeafJudge judge = [&](int64_t request, const Tree& tree, const Leaf& leaf) {
+    const Prompt& prompt = prompts[static_cast<size_t>(request)];
+    const Judgement j = VerifierOf(prompt).Judge(
+        policy_.tokenizer->Decode(tree.ResponseTokens(leaf), true), prompt.ground_truth);
+    return LeafJudgement{j.verdict == Verdict::kRight, !j.answer.empty()};
+  };
+  std::vector<Tree> trees =
+      Rollout(*policy_.model, *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
+              std::move(requests), stats, progress);
+  const auto& context = recipe_.rollout.sampling_context;
+  if (!context.before.empty() || !context.after.empty()) Rescore(prompts, &trees);
+  return trees;
+}
+
+// Puts the prompt itself in the place of the one with the sampling context. What counts as recorded
+// is what the policy that sampled gives the tokens there; what they were drawn with is kept beside.
+void Trainer::Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees) {
+  for (size_t i = 0; i < trees->size(); ++i)
+    (*trees)[i].segments[0].tokens = EncodePrompt(*policy_.tokenizer, prompts[i]);
+  const Statistic wanted[] = {Statistic::kLogp, Statistic::kEntropy};
+  const auto fields = ScoreTrees(updater_->passes(), Pointers(*trees), wanted,
+                                 recipe_.rollout.options.sampling.score_temperature(),
+                                 recipe_.update.micro_batch_tokens);
+  for (size_t i = 0; i < trees->size(); ++i) {
+    for (size_t s = 1; s < (*trees)[i].segments.size(); ++s) {
+      Segment& segment = (*trees)[i].segments[s];
+      if (segment.sampler_logp.empty()) segment.sampler_logp = segment.logp;
+      segment.logp = fields[0][i][s];
+      segment.entropy = fields[1][i][s];
+    }
+  }
+}
+
+// What the next step's sampling is told of this step's entropies.
+void Trainer::FitTemperature() {
+  const TokenTemperatureSettings& settings = recipe_.rollout.token_temperature;
+  if (settings.name == "none") return;
+  const Rows& rows = batch_.rows;
+  std::vector<double> entropy;
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    for (int64_t t = rows.begin[s]; t < rows.begin[s + 1] && !rows.foreign[s]; ++t)
+      entropy.push_back(rows.entropy_old[t]);
+  }
+  SaveTokenTemperature(FitTokenTemperature(settings, entropy), &at_.state);
+}
+
+const Verifier& Trainer::VerifierOf(const Prompt& prompt) {
   const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
                                                          : recipe_.reward.name;
   auto& verifier = verifiers_[name];
   if (!verifier) verifier = MakeVerifier(name);
-  JudgeTree(*policy_.tokenizer, prompt, *verifier, recipe_.reward.correct, recipe_.reward.wrong,
-            tree);
+  return *verifier;
+}
+
+void Trainer::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
+  JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
+            recipe_.reward.wrong, tree);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
     const std::vector<int32_t> response = tree->ResponseTokens(leaf);
-    const auto length = static_cast<int64_t>(response.size());
+    const auto length = static_cast<int64_t>(response.size()) - leaf.prefix;
     if (!reward_terms_.empty()) {
       const std::string text = policy_.tokenizer->Decode(response, true);
       const JudgedResponse judged{
@@ -323,12 +413,6 @@ void Trainer::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* m
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
-}
-
-std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
-  std::vector<const Tree*> pointers;
-  for (const Tree& tree : trees) pointers.push_back(&tree);
-  return pointers;
 }
 
 // Schedules and controllers give the stages new numbers at every step.
@@ -520,7 +604,10 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
   }
   int64_t kept = 0;
   for (const Tree& tree : batch.trees) {
-    if (tree.segments.back().author == Author::kReplay) continue;
+    const bool own =
+        std::any_of(tree.segments.begin(), tree.segments.end(),
+                    [](const Segment& segment) { return segment.author == Author::kPolicy; });
+    if (!own) continue;  // replayed as a whole
     ++kept;
     const auto length = static_cast<double>(tree.segments[0].tokens.size());
     for (size_t l = 0; l < tree.leaves.size(); ++l) prompt.Add(length);
@@ -585,7 +672,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
   if (t.rollouts_every > 0 && step % t.rollouts_every == 0) {
     std::vector<RecordedGroup> groups;
     for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
-      groups.push_back({&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g)});
+      groups.push_back(
+          {&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g, batch_.trees[g])});
     }
     WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
                       *policy_.tokenizer, groups);
@@ -598,6 +686,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
   at_.files[kPromptsFile] = curriculum_.Save();
+  if (recipe_.replay.opposites > 0) at_.files[kResponsesFile] = responses_.Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
@@ -649,7 +738,8 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
                   recipe.seed + static_cast<uint64_t>(recipe.first_step)),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       optimizer_(policy_.model->layout()),
-      replay_(recipe.replay) {
+      replay_(recipe.replay),
+      responses_(recipe.replay) {
   at_.step = recipe.first_step;
   const int64_t steps = recipe.trainer.steps - recipe.first_step;
   const auto& update = recipe.update;
@@ -709,8 +799,7 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
     Prompt prompt;
     std::vector<RolloutRequest> requests;
     requests.push_back(Request(step, draw, &prompt));
-    Tree tree = Rollout(*policy_.model, *policy_.tokenizer, recipe_.rollout.options,
-                        std::move(requests))[0];
+    Tree tree = Sample({prompt}, std::move(requests))[0];
     std::vector<MetricTerm> metrics;
     Judge(prompt, &tree, &metrics);
     Tree one = tree;
@@ -726,9 +815,8 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
       one.leaves.back().segment = static_cast<int32_t>(one.segments.size()) - 1;
       return one;
     }
-    throw Error(
-        run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
-        fmt::format("samples are 0 to {}", curriculum_.GroupSize(recipe_.rollout.group_size) - 1));
+    throw Error(run_folder_, fmt::format("prompt {} has no sample {}", prompt_index, sample),
+                "rollouts/ names those of the step");
   }
   throw Error(run_folder_, fmt::format("step {} did not draw prompt {}", step, prompt_index),
               fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));

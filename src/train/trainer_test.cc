@@ -263,6 +263,58 @@ TEST_F(TrainerTest, PrimeWithAMovingReferenceSameBytesAndResumed) {
   }
 }
 
+// Groups of earlier steps and an expert's rows: the same bytes on any threads, resumed in the middle,
+// with the store that the checkpoint holds.
+TEST_F(TrainerTest, ReplayAndExpertSameBytesAndResumed) {
+  const auto compare = [&](const std::string& name, const std::vector<std::string>& recipe) {
+    auto more = recipe;
+    more.emplace_back("threads=1");
+    Train(Make(name, more));
+    more = recipe;
+    more.insert(more.end(), {"threads=2", "update.micro_batch_tokens=100000"});
+    Train(Make(name + "_two", more));
+    CopyAsKilled(Run(name), Run(name + "_killed"), 2);
+    Resume(Run(name + "_killed"));
+    ExpectSameRuns(name, name + "_two", 4);
+    ExpectSameRuns(name, name + "_killed", 4);
+  };
+  compare("replay",
+          {"replay={groups: 3, capacity: 9, max_age: 2, max_uses: 2, admit: all}",
+           "policy_loss={name: truncated_is}", "token_weight=[{name: rejection, high: 3}]"});
+  const auto store = [&](const std::string& run, int64_t step) {
+    return ReadFile(CheckpointFolder(Run(run), step) + "/replay.cbor");
+  };
+  EXPECT_EQ(store("replay", 4), store("replay_killed", 4));
+  EXPECT_NE(store("replay", 2), store("replay", 4));
+  EXPECT_EQ(ReadMetrics(Run("replay"), 1).at("replay/groups"), 0);
+  EXPECT_EQ(ReadMetrics(Run("replay"), 2).at("replay/groups"), 3);
+  EXPECT_EQ(ReadMetrics(Run("replay"), 4).at("replay/groups"), 3);
+  EXPECT_EQ(ReadMetrics(Run("replay"), 1).at("actor/is_weight"), 1);  // nothing is stale yet
+  EXPECT_NE(ReadMetrics(Run("replay"), 2).at("actor/is_weight"), 1);
+
+  // The tiny model is never right; the embedded one is at times.
+  compare("opposites", {"model=base_tiny", "compute=bf16",
+                        "data={train: \"gsm_micro:train_size=2\", prompts_per_step: 2}",
+                        "rollout={group_size: 2, max_tokens: 40, temperature: 1, stop: []}",
+                        "replay={opposites: 1}", "policy_loss={name: truncated_is}",
+                        "eval.before=false", "eval.after=false", "eval.every=0"});
+  double recalled = 0;
+  for (const int64_t step : {2, 3, 4})
+    recalled += ReadMetrics(Run("opposites"), step).at("replay/opposites");
+  EXPECT_GT(recalled, 0);
+  EXPECT_EQ(ReadMetrics(Run("opposites"), 1).at("replay/opposites"), 0);
+  EXPECT_EQ(ReadMetrics(Run("opposites"), 4).at("select/kept"), 2);
+
+  compare("expert", {"expert={rows: 1}", "advantage={name: group_centered}",
+                     "policy_loss={name: luffy}", "rollout.max_tokens=60", "rollout.stop=[]",
+                     "reward={correct: 1, wrong: 0, overlong: {name: none}}"});
+  // The tiny model is never right, the expert is: its row has the one advantage above 0.
+  const Metrics m = ReadMetrics(Run("expert"), 4);
+  EXPECT_EQ(m.at("critic/score/max"), 0);  // of the sampled rows
+  EXPECT_NEAR(m.at("critic/advantages/max"), 0.8, 1e-12);
+  EXPECT_NEAR(m.at("critic/advantages/min"), -0.2, 1e-12);
+}
+
 // ProRL's resets: the reference becomes the policy and the moments start anew, also when resumed
 // between two resets.
 TEST_F(TrainerTest, ResetReferenceResumed) {

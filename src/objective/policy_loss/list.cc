@@ -5,6 +5,7 @@
 #include "objective/policy_loss/copo.h"
 #include "objective/policy_loss/cpl.h"
 #include "objective/policy_loss/decoupled_clip.h"
+#include "objective/policy_loss/gmpo.h"
 #include "objective/policy_loss/gpg.h"
 #include "objective/policy_loss/gspo.h"
 #include "objective/policy_loss/luffy.h"
@@ -14,6 +15,7 @@
 #include "objective/policy_loss/real.h"
 #include "objective/policy_loss/reinforce.h"
 #include "objective/policy_loss/rl_plus.h"
+#include "objective/policy_loss/sapo.h"
 #include "objective/policy_loss/truncated_is.h"
 
 namespace rlvr {
@@ -26,6 +28,7 @@ const MethodList<PolicyLoss>& PolicyLossList() {
     l.Add<Copo, PolicyLossOf>();
     l.Add<Cpl, PolicyLossOf>();
     l.Add<DecoupledClip, PolicyLossOf>();
+    l.Add<Gmpo, PolicyLossOf>();
     l.Add<Gpg, PolicyLossOf>();
     l.Add<Gspo, PolicyLossOf>();
     l.Add<GspoToken, PolicyLossOf>();
@@ -36,6 +39,7 @@ const MethodList<PolicyLoss>& PolicyLossList() {
     l.Add<Real, PolicyLossOf>();
     l.Add<Reinforce, PolicyLossOf>();
     l.Add<RlPlus, PolicyLossOf>();
+    l.Add<Sapo, PolicyLossOf>();
     l.Add<TruncatedIs, PolicyLossOf>();
     return l;
   }();
