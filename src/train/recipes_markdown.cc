@@ -84,6 +84,8 @@ const Section kSections[] = {
     {"critic",
      "A value model; only where a method reads values (`gae`). Mini-batches and epochs "
      "are those of `update`."},
+    {"likelihood_reward",
+     "A reward from the likelihood of the reference answer, [rewards.md](rewards.md)."},
     {"process_reward",
      "An implicit process reward model; only where a method reads process "
      "rewards (`prime`)."},
@@ -161,6 +163,9 @@ const std::map<std::string, std::string>& Meanings() {
       {"reward.overlong.name", "filter: a truncated response is masked; soft: DAPO's Eq. 13"},
       {"reward.overlong.buffer", "soft: tokens of the ramp before `rollout.max_tokens`"},
       {"reward.overlong.penalty_factor", "soft: the punishment at the ramp's end"},
+      {"reward.terms", "a list of named terms that are added to the score"},
+      {"curriculum", "which prompts a step samples"},
+      {"stages", "a list of stages that share the run's folder, each with what differs"},
       {"select", "which groups train"},
       {"reward_shaping", "scores to rewards"},
       {"advantage", "rewards to an advantage for every token"},
@@ -198,12 +203,18 @@ const std::map<std::string, std::string>& Meanings() {
       {"critic.model", "default: the policy's"},
       {"critic.cliprange_value", "of the value loss"},
       {"critic.warmup_steps", "training steps in which only the critic learns"},
+      {"likelihood_reward.kind", "of the answer's log-probs; none: no such reward"},
+      {"likelihood_reward.answer", "the reference: ground_truth, or the prompt's `target`"},
+      {"likelihood_reward.marker", "ends the reasoning; the answer follows it"},
+      {"likelihood_reward.coefficient", "of the reward"},
+      {"likelihood_reward.gradient", "of the second gradient term, on the answer's tokens"},
       {"process_reward.model", "default: the policy's at the start"},
       {"process_reward.reference", "log pi_ref: of the reference, or of the policy that sampled"},
       {"process_reward.beta", "r_t = beta (log pi_phi - log pi_ref)"},
       {"process_reward.update", "trained before or after it scores a batch, or never"},
       {"eval.prompts", "of the validation set; 0: all"},
       {"eval.k", "responses to a prompt"},
+      {"eval.ks", "the k of pass@k and maj@k; none: 1, 2, 4 ... up to `eval.k`"},
       {"eval.every", "training steps; 0: never between"},
       {"eval.before", "before training"},
       {"eval.after", "after training"},
@@ -240,6 +251,11 @@ std::string SectionOf(const RecipeKey& key) {
 
 std::string DefaultOf(const RecipeKey& key) {
   if (!key.default_value.empty()) return "`" + key.default_value + "`";
+  static const std::map<std::string, std::string> kElsewhere = {
+      {"curriculum", "[curriculum.md](curriculum.md)"},
+      {"reward.terms", "[rewards.md](rewards.md)"},
+      {"stages", "[run_folder.md](run_folder.md#stages)"}};
+  if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;
   return key.range == "stage" ? "none" : "";
 }
 
