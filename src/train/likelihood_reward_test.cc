@@ -131,7 +131,7 @@ TEST_F(LikelihoodTest, RewardIsTheLogProbOfTheReferenceAnswer) {
   for (const std::string answer : {"ground_truth", "target"}) {
     Rows rows = MakeRows(pointers_);
     const Metrics m =
-        Finish(Make("logp", 1000, answer).Reward(&passes, prompts_, pointers_, &rows));
+        MetricsOf(Make("logp", 1000, answer).Reward(&passes, prompts_, pointers_, &rows));
     const std::vector<std::pair<std::string, std::string>> want = {{"3+4=7\nAnswer:", " 7"},
                                                                    {"Answer:", " 7"},
                                                                    {"who knows", "\nAnswer: 7"},

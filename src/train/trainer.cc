@@ -616,7 +616,7 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
       for (const float e : segment.entropy) entropy.Add(e);
     }
   }
-  Metrics m = Finish(update.terms);
+  Metrics m = MetricsOf(update.terms);
   score.Write("critic/score", &m);
   reward.Write("critic/rewards", &m);
   advantage.Write("critic/advantages", &m);

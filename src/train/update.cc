@@ -304,7 +304,7 @@ void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) 
   }
 }
 
-Metrics Finish(const std::vector<MetricTerm>& terms) {
+Metrics MetricsOf(const std::vector<MetricTerm>& terms) {
   Metrics metrics;
   for (const MetricTerm& term : terms) metrics[term.name] = Value(term);
   return metrics;

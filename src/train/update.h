@@ -21,6 +21,8 @@ namespace rlvr {
 // that): trees are never split. Returns the bounds [batches + 1].
 std::vector<int64_t> SplitMicroBatches(std::span<const Tree* const> trees, int64_t max_tokens);
 
+inline constexpr Statistic kLogpOnly[] = {Statistic::kLogp};
+
 // The buffers of forward and backward passes over packed trees of one model.
 class TreePasses {
  public:
@@ -111,7 +113,7 @@ double Value(const MetricTerm& term);
 // Adds terms of one name up (the largest of "max" ones stays).
 void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to);
 // Terms of one name become one number.
-Metrics Finish(const std::vector<MetricTerm>& terms);
+Metrics MetricsOf(const std::vector<MetricTerm>& terms);
 
 }  // namespace rlvr
 #endif  // RLVR_TRAIN_UPDATE_H_

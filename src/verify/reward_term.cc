@@ -21,12 +21,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
 // 1 for a right answer, else 0: for stacks with reward.correct = reward.wrong = 0.
 class Accuracy : public RewardTerm {
  public:

@@ -16,17 +16,18 @@
 #include "verify/verify.h"
 
 namespace rlvr {
-namespace {
-
-using Json = nlohmann::json;
-
-constexpr uint32_t kMatchLimit = 1000000;
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return lower;
 }
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr uint32_t kMatchLimit = 1000000;
 
 struct Expression {
   explicit Expression(const std::string& text, bool ignore_case) {

@@ -25,6 +25,8 @@
 
 namespace rlvr {
 
+std::string Lower(std::string_view text);  // ASCII letters
+
 struct RubricItem {
   std::string check, value;
   std::vector<std::string> parts;
