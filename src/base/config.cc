@@ -42,19 +42,49 @@ ConfigNode FromYaml(const YAML::Node& yaml, const std::string& file) {
   return node;
 }
 
-// `over` on top of `base`: maps merge key by key, unless a different `name` makes it another thing.
-ConfigNode Merge(ConfigNode base, const ConfigNode& over) {
+// What a map is, as far as its keys depend on it: the method of a section that holds one, the rule
+// of a coefficient that changes over a run. Empty: nothing in particular.
+std::string WhatItIs(const ConfigNode& map, const std::string* default_method) {
+  if (default_method != nullptr) {
+    const ConfigNode* name = map.Find("name");
+    return name != nullptr ? name->scalar : *default_method;
+  }
+  for (const char* rule : {"schedule", "controller"}) {
+    if (const ConfigNode* value = map.Find(rule)) return std::string(rule) + " " + value->scalar;
+  }
+  return "";
+}
+
+// `over` on top of `base`, the nodes at `path`: maps merge key by key, but a map that is another
+// thing than the base's replaces it. in_method: somewhere below a section that holds a method.
+ConfigNode Merge(ConfigNode base, const ConfigNode& over, const std::string& path, bool in_method,
+                 const MethodSections& methods) {
   if (base.kind != ConfigNode::Kind::kMap || over.kind != ConfigNode::Kind::kMap) return over;
-  const ConfigNode *a = base.Find("name"), *b = over.Find("name");
-  if (a && b && a->scalar != b->scalar) return over;
+  const auto section = methods.find(path);
+  const std::string* default_method = section == methods.end() ? nullptr : &section->second;
+  if (default_method != nullptr ? over.Find("name") != nullptr : in_method) {
+    const std::string what = WhatItIs(over, default_method);
+    if (!what.empty() && what != WhatItIs(base, default_method)) return over;
+  }
   for (size_t i = 0; i < over.keys.size(); ++i) {
-    const ConfigNode* old = base.Find(over.keys[i]);
-    base.Set(over.keys[i], old ? Merge(*old, over.items[i]) : over.items[i]);
+    const std::string& key = over.keys[i];
+    const ConfigNode* old = base.Find(key);
+    base.Set(key, old == nullptr ? over.items[i]
+                                 : Merge(*old, over.items[i], path.empty() ? key : path + "." + key,
+                                         in_method || default_method != nullptr, methods));
   }
   return base;
 }
 
-ConfigNode LoadChain(const std::string& path, std::vector<std::string>& chain) {
+void Remove(const std::string& key, ConfigNode* map) {
+  const auto it = std::find(map->keys.begin(), map->keys.end(), key);
+  if (it == map->keys.end()) return;
+  map->items.erase(map->items.begin() + (it - map->keys.begin()));
+  map->keys.erase(it);
+}
+
+ConfigNode LoadChain(const std::string& path, const MethodSections& methods,
+                     std::vector<std::string>& chain) {
   std::error_code ignored;
   const std::string canonical = std::filesystem::weakly_canonical(path, ignored).string();
   if (std::find(chain.begin(), chain.end(), canonical) != chain.end()) {
@@ -73,16 +103,15 @@ ConfigNode LoadChain(const std::string& path, std::vector<std::string>& chain) {
     throw Error(extends->place, "extends '" + extends->scalar + "', which is not at " + base,
                 "check the name");
   }
-  for (size_t i = 0; i < node.keys.size(); ++i) {
-    if (node.keys[i] != "extends") continue;
-    node.keys.erase(node.keys.begin() + static_cast<int64_t>(i));
-    node.items.erase(node.items.begin() + static_cast<int64_t>(i));
-    break;
-  }
-  return Merge(LoadChain(base, chain), node);
+  Remove("extends", &node);
+  ConfigNode below = LoadChain(base, methods, chain);
+  Remove("name", &below);
+  return Merge(std::move(below), node, "", false, methods);
 }
 
-void Override(ConfigNode* root, const std::string& text) {
+// Adds "update.lr=1e-5" to `overrides`, which will be merged over `root`.
+void AddOverride(const ConfigNode& root, const std::string& text, const MethodSections& methods,
+                 ConfigNode* overrides) {
   const size_t equals = text.find('=');
   const std::string place = "command line";
   if (equals == std::string::npos || equals == 0) {
@@ -91,29 +120,33 @@ void Override(ConfigNode* root, const std::string& text) {
   const std::string path = text.substr(0, equals);
   ConfigNode value = ParseConfig(text.substr(equals + 1), place + ": " + path);
   value.place = place + ": " + path;
-  ConfigNode* node = root;
+  const ConfigNode* below = &root;  // what the recipe has at the same path; null: nothing
+  ConfigNode* node = overrides;
   size_t begin = 0;
   for (;;) {
     const size_t dot = path.find('.', begin);
     const std::string key = path.substr(begin, dot == std::string::npos ? dot : dot - begin);
+    const ConfigNode* old = node->Find(key);
     if (dot == std::string::npos) {
-      const ConfigNode* old = node->Find(key);
-      node->Set(key, old ? Merge(*old, value) : value);
+      node->Set(key, old ? Merge(*old, value, path, false, methods) : value);
       return;
     }
-    if (!node->Find(key)) {
+    if (below != nullptr) below = below->Find(key);
+    const ConfigNode* known = old != nullptr ? old : below;
+    if (known != nullptr && known->kind == ConfigNode::Kind::kList) {
+      throw Error(place, "'" + path + "': '" + key + "' is a list",
+                  "give it as a whole: " + key + "=[{...}, ...]");
+    }
+    if (known != nullptr && known->kind == ConfigNode::Kind::kScalar) {
+      throw Error(place, "'" + path + "': '" + key + "' has no keys below it", "check the key");
+    }
+    if (old == nullptr || old->kind != ConfigNode::Kind::kMap) {
       ConfigNode map;
       map.kind = ConfigNode::Kind::kMap;
       map.place = value.place;
       node->Set(key, map);
     }
     node = node->FindMutable(key);
-    if (node->kind != ConfigNode::Kind::kMap) {
-      if (node->kind != ConfigNode::Kind::kNull) {
-        throw Error(place, "'" + path + "': '" + key + "' has no keys below it", "check the key");
-      }
-      node->kind = ConfigNode::Kind::kMap;
-    }
     begin = dot + 1;
   }
 }
@@ -173,11 +206,14 @@ ConfigNode ParseConfig(const std::string& text, const std::string& place) {
   }
 }
 
-ConfigNode LoadConfig(const std::string& path, const std::vector<std::string>& overrides) {
+ConfigNode LoadConfig(const std::string& path, const std::vector<std::string>& overrides,
+                      const MethodSections& methods) {
   std::vector<std::string> chain;
-  ConfigNode root = LoadChain(path, chain);
-  for (const auto& text : overrides) Override(&root, text);
-  return root;
+  ConfigNode root = LoadChain(path, methods, chain);
+  ConfigNode command_line;
+  command_line.kind = ConfigNode::Kind::kMap;
+  for (const auto& text : overrides) AddOverride(root, text, methods, &command_line);
+  return Merge(std::move(root), command_line, "", false, methods);
 }
 
 std::string ToYaml(const ConfigNode& node) {

@@ -3,6 +3,7 @@
 #ifndef RLVR_BASE_CONFIG_H_
 #define RLVR_BASE_CONFIG_H_
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,11 +23,18 @@ struct ConfigNode {
   void Set(const std::string& key, ConfigNode value);  // replaces or appends
 };
 
-// Reads a YAML file; `extends: other.yaml` (relative to the file) is merged below it: maps merge
-// key by key, except that a map whose `name` differs from the base's replaces it whole; scalars and
-// lists replace. overrides: "update.lr=1e-5", "policy_loss={name: ppo_clip, eps: 0.1}" (values are
-// YAML). Missing files, loops and bad YAML throw Error.
-ConfigNode LoadConfig(const std::string& path, const std::vector<std::string>& overrides);
+// Sections that hold one method, by dotted path ("policy_loss"), with the method that they hold
+// where no `name` is given ("" for none).
+using MethodSections = std::map<std::string, std::string>;
+
+// Reads a YAML file; `extends: other.yaml` (relative to the file) is merged below it, and all
+// overrides together above it: "update.lr=1e-5", "policy_loss={name: ppo_clip, eps: 0.1}" (values
+// are YAML). Maps merge key by key; scalars and lists replace. Keys that belong to something else
+// do not stay: in a section of `methods` a map with another `name` replaces the whole map, and so
+// does, below such a section, a map with another `schedule` or `controller`. The root's `name` is
+// not inherited. Missing files, loops and bad YAML throw Error.
+ConfigNode LoadConfig(const std::string& path, const std::vector<std::string>& overrides,
+                      const MethodSections& methods);
 ConfigNode ParseConfig(const std::string& text, const std::string& place);
 std::string ToYaml(const ConfigNode& node);
 

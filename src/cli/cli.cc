@@ -52,6 +52,7 @@ int RunCommandLine(int argc, char** argv) {
   AddGenerate(app, &action);
   AddRecipes(app, &action);
   AddExplain(app, &action);
+  AddImport(app, &action);
   AddReport(app, &action);
   AddCompare(app, &action);
   AddReplay(app, &action);

@@ -18,9 +18,9 @@ void AddExplain(CLI::App& app, Action* action) {
 }
 
 void AddRecipes(CLI::App& app, Action* action) {
-  CLI::App* command =
-      Subcommand(app, "recipes", "The recipes there are: source, base, stages they change, needs",
-                 "rlvr recipes");
+  CLI::App* command = Subcommand(
+      app, "recipes", "The recipes there are: year, base, stages they change, needs, status",
+      "rlvr recipes");
   command->callback([=] { *action = [] { fmt::print("{}", RecipeTable()); }; });
 }
 

@@ -13,6 +13,7 @@ const std::pair<const char*, const char*> kSymbols[] = {
     {"A_i", "advantage of response i, the same for all its tokens"},
     {"A_t", "advantage of token t"},
     {"G", "responses of a group"},
+    {"H", "mean entropy of the policy, nats"},
     {"H_t", "entropy of the policy at token t over the whole vocabulary, nats"},
     {"J", "objective, maximised"},
     {"J_i", "what response i adds to the objective, which is maximised"},
@@ -29,25 +30,34 @@ const std::pair<const char*, const char*> kSymbols[] = {
     {"logp_ref", "the same under the reference model"},
     {"logp_ref_t", "log-prob of token t under the reference model"},
     {"logp_t", "log-prob of token t under the policy being trained"},
-    {"mean", "mean over the group"},
+    {"mean", "mean over the group, where it does not say over what"},
+    {"p_old_t", "probability of token t under the policy that sampled it"},
     {"p_t", "probability of token t under the policy being trained"},
     {"r", "rewards of the group"},
     {"r_i", "reward of response i"},
     {"r_t", "ratio exp(logp_t - logp_old_t)"},
     {"s_i", "ratio of response i"},
     {"sg", "no gradient flows through it"},
-    {"std", "standard deviation over the group"},
+    {"sigmoid", "1 / (1 + exp(-x))"},
+    {"std", "standard deviation over the group, where it does not say over what"},
+    {"w_t", "weight of token t, which multiplies J_t"},
 };
 
 bool InWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
-bool Holds(const std::string& text, const std::string& symbol) {
-  for (size_t at = text.find(symbol); at != std::string::npos; at = text.find(symbol, at + 1)) {
+bool NeedsExplaining(const std::string& formula, const std::string& symbol) {
+  bool found = false;
+  for (size_t at = formula.find(symbol); at != std::string::npos;
+       at = formula.find(symbol, at + 1)) {
     const size_t end = at + symbol.size();
-    if ((at == 0 || !InWord(text[at - 1])) && (end == text.size() || !InWord(text[end])))
-      return true;
+    if ((at > 0 && InWord(formula[at - 1])) || (end < formula.size() && InWord(formula[end])))
+      continue;
+    // "J_t = ..., r_t = ...": J_t is what the formula is about, r_t is its own.
+    if (at > 0 && symbol[0] != 'J' && symbol[0] != 'A' && formula.compare(end, 3, " = ") == 0)
+      return false;
+    found = true;
   }
-  return false;
+  return found;
 }
 
 // What DAPO (recipes/dapo.yaml) has at each stage.
@@ -72,30 +82,31 @@ std::string AgainstDapo(const MethodDescription& method,
 }
 
 std::string Text(const MethodDescription& m, const std::vector<MethodDescription>& all) {
-  std::string out = fmt::format("{}\n  formula    {}\n", m.name, m.summary);
+  const auto line = [](const char* label, const std::string& text) {
+    return Wrapped(fmt::format("  {:10} ", label), text);
+  };
+  std::string out = m.name + "\n" + line("formula", m.summary);
   const char* label = "symbols";
   for (const auto& [symbol, meaning] : SymbolsOf(m.summary)) {
-    out += fmt::format("  {:10} {:10} {}\n", label, symbol, meaning);
+    out += line(label, fmt::format("{:10} {}", symbol, meaning));
     label = "";
   }
   label = "parameters";
   for (const auto& p : m.params) {
-    out +=
-        fmt::format("  {:10} {:14} default {}, of {}\n", label, p.name, p.default_value, p.range);
+    out += line(label, fmt::format("{:14} default {}, of {}", p.name, p.default_value, p.range));
     label = "";
   }
   if (!m.arxiv.empty()) {
-    out += fmt::format("  source     https://arxiv.org/abs/{} (20{})\n", m.arxiv,
-                       m.arxiv.substr(0, 2));
+    out += line("source",
+                fmt::format("https://arxiv.org/abs/{} (20{})", m.arxiv, m.arxiv.substr(0, 2)));
   }
   for (const auto& stage : DescribeStages()) {
-    if (m.stage == stage.stage) out += fmt::format("  stage      {}: {}\n", m.stage, stage.title);
+    if (m.stage == stage.stage) out += line("stage", m.stage + ": " + stage.title);
   }
   const auto needs = DescribeNeeds(m.needs);
-  out +=
-      fmt::format("  needs      {}\n", needs.empty() ? "nothing beyond log-prob and entropy"
-                                                     : fmt::format("{}", fmt::join(needs, "; ")));
-  return out + fmt::format("  and DAPO   {}\n", AgainstDapo(m, all));
+  out += line("needs", needs.empty() ? "nothing beyond log-prob and entropy"
+                                     : fmt::format("{}", fmt::join(needs, "; ")));
+  return out + line("and DAPO", AgainstDapo(m, all));
 }
 
 }  // namespace
@@ -103,7 +114,7 @@ std::string Text(const MethodDescription& m, const std::vector<MethodDescription
 std::vector<std::pair<std::string, std::string>> SymbolsOf(const std::string& formula) {
   std::vector<std::pair<std::string, std::string>> symbols;
   for (const auto& [symbol, meaning] : kSymbols) {
-    if (Holds(formula, symbol)) symbols.emplace_back(symbol, meaning);
+    if (NeedsExplaining(formula, symbol)) symbols.emplace_back(symbol, meaning);
   }
   return symbols;
 }
@@ -128,7 +139,29 @@ std::vector<std::string> DescribeNeeds(const Needs& needs) {
   }
   if (needs.reference) list.emplace_back("log-probs of the reference model");
   if (needs.values) list.emplace_back("values of a critic");
+  if (needs.process_reward) list.emplace_back("rewards of tokens by a process reward model");
   return list;
+}
+
+std::string Wrapped(const std::string& prefix, const std::string& text) {
+  constexpr size_t kColumns = 120;
+  std::string out, line = prefix;
+  bool empty = true;  // the line has no word yet
+  for (size_t begin = 0; begin < text.size();) {
+    // Spaces before a word stay with it: they align columns.
+    const size_t word = text.find_first_not_of(' ', begin);
+    if (word == std::string::npos) break;
+    const size_t end = std::min(text.find(' ', word), text.size());
+    if (!empty && line.size() + (end - begin) > kColumns) {
+      out += line + "\n";
+      line = std::string(prefix.size(), ' ');
+      begin = word;
+    }
+    line.append(text, begin, end - begin);
+    empty = false;
+    begin = end;
+  }
+  return out + line + "\n";
 }
 
 std::string ExplainMethod(const std::string& name) {

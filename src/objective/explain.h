@@ -9,11 +9,16 @@
 
 namespace rlvr {
 
-// Symbols of a formula that this program's documents use, with their meaning: ("r_t", "exp(...").
+// Symbols of a formula that this program's documents use, with their meaning: ("r_t", "ratio ...").
+// One that the formula itself defines on the way ("s_i = exp(...)") is left out.
 std::vector<std::pair<std::string, std::string>> SymbolsOf(const std::string& formula);
 
-// "the reference model's log-probs", ...; empty if log-prob and entropy are enough.
+// "log-probs of the reference model", ...; empty if log-prob and entropy are enough.
 std::vector<std::string> DescribeNeeds(const Needs& needs);
+
+// prefix and text, ended by a newline; lines break between words after at most 120 columns and go on
+// below the text's beginning.
+std::string Wrapped(const std::string& prefix, const std::string& text);
 
 // Formula, symbols, parameters, source, stage, needs, and what DAPO has in its place. A name that
 // several stages have gives all of them; an unknown one gives "".

@@ -37,13 +37,13 @@ TEST(Methods, ErrorsNameTheNearest) {
   EXPECT_EQ(message("name: ppo_clip", "- {name: kl}\n- {name: kl, kind: k1}"),
             "test:2: regularizer 'kl' is given twice (remove one of them)");
   EXPECT_EQ(message("name: ppo_clip", "- {beta: 1}"),
-            "test:1: an item of 'regularizer' has no name (write {name: entropy_bonus})");
+            "test:1: an item of 'regularizer' has no name (write {name: cov_entropy})");
   EXPECT_EQ(message("name: ppo_clip", "{beta: 1}"),
-            "test:1: an item of 'regularizer' has no name (write {name: entropy_bonus})");
+            "test:1: an item of 'regularizer' has no name (write {name: cov_entropy})");
   EXPECT_EQ(message("name: ppo_clip", "- {name: kl, kidn: k1}"),
             "test:1: unknown key 'regularizer.kidn' (did you mean 'kind'?)");
   EXPECT_EQ(message("name: ppo_clip", "kl"),
-            "test:1: 'regularizer' must be a list (write `regularizer: [{name: entropy_bonus}]`)");
+            "test:1: 'regularizer' must be a list (write `regularizer: [{name: cov_entropy}]`)");
   EXPECT_EQ(message("name: ppo_clip", "[]", "[{name: forking_token}]"),
             "test:1: there is no token_weight 'forking_token' (did you mean 'forking_tokens'?)");
 }
@@ -96,7 +96,13 @@ TEST(Methods, DocumentIsUpToDate) {
 // --- the published recipes
 
 ConfigNode PublishedRecipe(const std::string& name) {
-  return LoadConfig(RLVR_SOURCE_DIR "/recipes/" + name + ".yaml", {});
+  return LoadConfig(RLVR_SOURCE_DIR "/recipes/" + name + ".yaml", {},
+                    {{"select", "none"},
+                     {"reward_shaping", ""},
+                     {"advantage", "group_normalized"},
+                     {"token_weight", ""},
+                     {"policy_loss", "decoupled_clip"},
+                     {"regularizer", ""}});
 }
 
 // Two responses of lengths 1 and 2, ratios 1.5, 1, 1, advantages 1 and -1, d = 0.2 everywhere.

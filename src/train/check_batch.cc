@@ -15,13 +15,20 @@ constexpr int64_t kManyTokens = int64_t{1} << 40;
 struct GroupPlan {
   std::vector<int> right;
   int truncated;
-  bool turns;  // the policy, then the environment, then the policy again
+  bool turns = false;   // the policy, then the environment, then the policy again
+  bool replay = false;  // of an earlier step, where the recipe has such groups
 };
 const std::vector<GroupPlan> kPlans = {
-    {{1, 0, 0, 0}, -1, false}, {{1, 1, 0, 0}, 2, false},  {{0, 1, 1, 1}, -1, true},
-    {{0, 0, 0, 0}, 1, false},  {{1, 1, 1, 1}, -1, false}, {{0, 0, 1, 0}, 2, false},
-    {{1, 0}, -1, false},       {{0, 1, 0, 1}, 0, true},
+    {{1, 0, 0, 0}, -1},
+    {{1, 1, 0, 0}, 2},
+    {{0, 1, 1, 1}, -1, true},
+    {{0, 0, 0, 0}, 1},
+    {{1, 1, 1, 1}, -1},
+    {{0, 0, 1, 0}, 2, false, true},
+    {{1, 0}, -1},
+    {{0, 1, 0, 1}, 0, true, true},
 };
+constexpr Authors kSampled = Authors(Author::kPolicy) | Author::kReplay;
 
 ModelConfig CheckConfig(int64_t vocab) {
   ModelConfig c;
@@ -71,17 +78,18 @@ Tree MakeTree(const GroupPlan& plan, int64_t index, const CheckSettings& setting
   tree.occurrence = index % 2;
   tree.data_source = index % 3 == 0 ? "even" : "odd";
   AddSegment(&tree, -1, Author::kPrompt, -1, random->Int(3, 7), vocab, random);
+  const Author author = settings.replay && plan.replay ? Author::kReplay : Author::kPolicy;
   for (size_t i = 0; i < plan.right.size(); ++i) {
     const auto sample = static_cast<int32_t>(i);
     const bool cut = plan.truncated == sample;
     int64_t n = cut ? kCheckMaxTokens : random->Int(2, kCheckMaxTokens - 1);
     int32_t segment = 0;
     if (plan.turns) {
-      segment = AddSegment(&tree, 0, Author::kPolicy, sample, n / 2, vocab, random);
+      segment = AddSegment(&tree, 0, author, sample, n / 2, vocab, random);
       segment = AddSegment(&tree, segment, Author::kEnvironment, sample, 2, vocab, random);
       n -= n / 2;
     }
-    segment = AddSegment(&tree, segment, Author::kPolicy, sample, n, vocab, random);
+    segment = AddSegment(&tree, segment, author, sample, n, vocab, random);
     Leaf leaf;
     leaf.segment = segment;
     leaf.finish = cut ? Finish::kLength : Finish::kStop;
@@ -95,6 +103,15 @@ Tree MakeTree(const GroupPlan& plan, int64_t index, const CheckSettings& setting
           static_cast<int64_t>(tree.ResponseTokens(leaf).size()), kCheckMaxTokens,
           kCheckOverlongBuffer, settings.overlong.penalty_factor));
     }
+    tree.leaves.push_back(std::move(leaf));
+  }
+  if (settings.expert) {
+    Leaf leaf;
+    leaf.segment = AddSegment(&tree, 0, Author::kExpert, static_cast<int32_t>(plan.right.size()),
+                              random->Int(3, kCheckMaxTokens - 1), vocab, random);
+    leaf.verdict = Verdict::kRight;
+    leaf.answer = "12";
+    leaf.score = leaf.reward = static_cast<float>(settings.correct);
     tree.leaves.push_back(std::move(leaf));
   }
   return tree;
@@ -141,7 +158,7 @@ CheckBatch MakeCheckBatch(const CheckSettings& settings) {
   for (size_t g = 0; g < batch.trees.size(); ++g) {
     for (size_t s = 0; s < batch.trees[g].segments.size(); ++s) {
       Segment& segment = batch.trees[g].segments[s];
-      if (segment.author != Author::kPolicy) continue;
+      if (!kSampled.Contains(segment.author)) continue;
       segment.logp = fields[0][g][s];
       segment.entropy = fields[1][g][s];
     }
@@ -176,15 +193,18 @@ Rows MakeCheckRows(const CheckBatch& batch, std::span<const size_t> order, const
     for (size_t i = 0; i < fields.size(); ++i)
       rows.behaviour[ToString(needs.behaviour[i])] = LeafRows(trees, fields[i]);
   }
-  if (needs.values) {  // any numbers that belong to the token
-    const std::vector<int32_t> row = RowOfTokens(rows), group = GroupOfRows(rows);
-    for (int64_t t = 0; t < rows.num_tokens(); ++t) {
-      const int32_t s = row[t];
-      const RandomKey key =
-          RandomKey(batch.settings.seed)[static_cast<uint64_t>(rows.prompt[group[s]])]
-                                        [static_cast<uint64_t>(rows.sample[s])];
-      rows.value.push_back(key.Uniform(static_cast<uint64_t>(t - rows.begin[s])));
-    }
+  // Any numbers that belong to the token.
+  const std::vector<int32_t> row = RowOfTokens(rows), group = GroupOfRows(rows);
+  const auto random = [&](int64_t t, uint64_t column) {
+    const int32_t s = row[t];
+    const RandomKey key =
+        RandomKey(batch.settings.seed)[static_cast<uint64_t>(rows.prompt[group[s]])]
+                                      [static_cast<uint64_t>(rows.sample[s])][column];
+    return key.Uniform(static_cast<uint64_t>(t - rows.begin[s]));
+  };
+  for (int64_t t = 0; t < rows.num_tokens(); ++t) {
+    if (needs.values) rows.value.push_back(random(t, 0));
+    if (needs.process_reward) rows.token_reward[t] += random(t, 1) - 0.5;
   }
   return rows;
 }

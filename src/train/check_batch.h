@@ -1,6 +1,7 @@
 // A seeded random batch on tiny random models: what `rlvr check recipe` runs a recipe's stages on.
 // Its groups hold every case that stages trip over: one right answer of many, none, all, truncated
-// responses, several turns, two data sources, groups of two and of four.
+// responses, several turns, two data sources, groups of two and of four, foreign rows where a recipe
+// has them.
 #ifndef RLVR_TRAIN_CHECK_BATCH_H_
 #define RLVR_TRAIN_CHECK_BATCH_H_
 #include <memory>
@@ -22,6 +23,8 @@ struct CheckSettings {
   OverlongSettings overlong;  // a soft buffer becomes kCheckOverlongBuffer
   float temperature = 1;
   int64_t step = 1, total_steps = 1;
+  bool expert = false;  // each group has a row that the policy did not sample
+  bool replay = false;  // some groups were sampled in an earlier step
   ComputeType compute = ComputeType::kFp32;
   uint64_t seed = 1;
 };

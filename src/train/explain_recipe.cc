@@ -59,6 +59,23 @@ std::vector<std::string> NamesIn(const ConfigNode* node) {
   return names;
 }
 
+std::string StatusOf(const Recipe& recipe, const RecipeSummary& s) {
+  const std::string reconstruction = "reconstruction";
+  if (s.what.find(reconstruction) != std::string::npos) return reconstruction;
+  const auto methods = DescribeMethods();
+  for (const char* stage : kStages) {
+    for (const std::string& name : NamesIn(recipe.resolved.Find(stage))) {
+      for (const auto& m : methods) {
+        if (m.stage == stage && m.name == name &&
+            m.summary.find(reconstruction) != std::string::npos)
+          return reconstruction;
+      }
+    }
+  }
+  if (!s.arxiv.empty()) return "paper";
+  return std::regex_search(s.what, std::regex("\\b(verl|TRL|code)\\b")) ? "code" : "ours";
+}
+
 Needs NeedsOf(const Recipe& recipe) {
   if (recipe.kind != "rl") return {};
   const auto first = [&](const char* stage) -> ConfigNode {
@@ -108,6 +125,9 @@ RecipeSummary Summarize(const std::string& recipe) {
   const Needs needs = NeedsOf(r);
   if (needs.reference) s.needs.emplace_back("reference");
   if (needs.values) s.needs.emplace_back("critic");
+  if (needs.process_reward) s.needs.emplace_back("process_reward");
+  if (r.expert.rows > 0) s.needs.emplace_back("expert");
+  if (r.replay.groups > 0) s.needs.emplace_back("replay");
   for (const auto* list : {&needs.statistics, &needs.behaviour}) {
     for (const Statistic& statistic : *list) {
       if (statistic == Statistic::kLogp || statistic == Statistic::kEntropy) continue;
@@ -115,60 +135,97 @@ RecipeSummary Summarize(const std::string& recipe) {
       if (std::find(s.needs.begin(), s.needs.end(), name) == s.needs.end()) s.needs.push_back(name);
     }
   }
+  s.status = StatusOf(r, s);
   return s;
 }
 
 std::string RecipeTable() {
-  std::vector<std::vector<std::string>> table = {
-      {"name", "source", "base", "stages it changes", "needs", "what"}};
+  using Cell = std::vector<std::string>;  // its lines
+  constexpr size_t kWidest = 40;          // of the cells that break into lines
+  const auto in_lines = [](const std::vector<std::string>& words) {
+    Cell lines(1);
+    for (const std::string& word : words) {
+      std::string& line = lines.back();
+      if (!line.empty() && line.size() + 1 + word.size() > kWidest) {
+        lines.push_back(word);
+      } else {
+        line += (line.empty() ? "" : " ") + word;
+      }
+    }
+    if (words.empty()) lines[0] = "-";
+    return lines;
+  };
+  std::vector<std::vector<Cell>> table = {
+      {{"name"}, {"year"}, {"base"}, {"stages it changes"}, {"needs"}, {"status"}}};
+  std::string broken_recipes;
   for (const auto& [name, description] : ListRecipes()) {
-    const RecipeSummary s = Summarize(name);
-    const auto list = [](const std::vector<std::string>& v) {
-      return v.empty() ? "-" : fmt::format("{}", fmt::join(v, " "));
-    };
-    table.push_back({s.name,
-                     s.arxiv.empty() ? "-" : fmt::format("20{} {}", s.arxiv.substr(0, 2), s.arxiv),
-                     s.base.empty() ? "-" : s.base, list(s.changes), list(s.needs), s.what});
+    RecipeSummary s;
+    try {
+      s = Summarize(name);
+    } catch (const Error& e) {  // somebody's own: the others are there all the same
+      s.name = name;
+      s.status = "broken";
+      broken_recipes += Wrapped("broken: ", e.what());
+    }
+    table.push_back({{s.name},
+                     {s.arxiv.empty() ? "-" : "20" + s.arxiv.substr(0, 2)},
+                     {s.base.empty() ? "-" : s.base},
+                     in_lines(s.changes),
+                     in_lines(s.needs),
+                     {s.status}});
   }
   std::vector<size_t> width(table[0].size(), 0);
   for (const auto& row : table) {
-    for (size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) {
+      for (const std::string& line : row[i]) width[i] = std::max(width[i], line.size());
+    }
   }
   std::string out;
   for (const auto& row : table) {
-    for (size_t i = 0; i + 1 < row.size(); ++i) out += fmt::format("{:{}}  ", row[i], width[i]);
-    out += row.back() + "\n";
+    size_t height = 0;
+    for (const Cell& cell : row) height = std::max(height, cell.size());
+    for (size_t l = 0; l < height; ++l) {
+      std::string line;
+      for (size_t i = 0; i < row.size(); ++i)
+        line += fmt::format("{:{}}  ", l < row[i].size() ? row[i][l] : "", width[i]);
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + "\n";
+    }
   }
-  return out;
+  return out + broken_recipes;
 }
 
 std::string ExplainRecipe(const std::string& recipe) {
   const RecipeSummary s = Summarize(recipe);
   const Recipe r = Load(recipe), dapo = Load("dapo");
-  std::string out = fmt::format("{}\n  {}\n", s.name, s.what);
+  const auto joined = [](const std::vector<std::string>& v, const char* none, const char* between) {
+    return v.empty() ? none : fmt::format("{}", fmt::join(v, between));
+  };
+  std::string out = s.name + "\n" + Wrapped("  ", s.what);
   if (!s.arxiv.empty()) out += fmt::format("  https://arxiv.org/abs/{}\n", s.arxiv);
+  out += fmt::format("  status: {}\n", s.status);
   if (!s.base.empty()) {
-    out += fmt::format(
-        "  extends {}, and changes {}\n", s.base,
-        s.changes.empty() ? "none of its stages" : fmt::format("{}", fmt::join(s.changes, ", ")));
+    out += Wrapped("  ", fmt::format("extends {}, and changes {}", s.base,
+                                     joined(s.changes, "none of its stages", ", ")));
   }
   if (r.kind != "rl") return out + fmt::format("  kind {}: no objective\n", r.kind);
   const auto methods = DescribeMethods();
   for (const char* stage : kStages) {
     const ConfigNode *mine = r.resolved.Find(stage), *other = dapo.resolved.Find(stage);
-    out += fmt::format("\n{}\n  {}\n", stage, Line(mine));
+    out += fmt::format("\n{}\n", stage) + Wrapped("  ", Line(mine));
     for (const std::string& name : NamesIn(mine)) {
       for (const auto& m : methods) {
-        if (m.stage == stage && m.name == name) out += fmt::format("    {}\n", m.summary);
+        if (m.stage == stage && m.name == name) out += Wrapped("    ", m.summary);
       }
     }
     const std::string in_dapo = Line(other);
-    if (in_dapo != Line(mine)) out += fmt::format("  DAPO: {}\n", in_dapo);
+    if (in_dapo != Line(mine)) out += Wrapped("  DAPO: ", in_dapo);
   }
-  const auto needs = DescribeNeeds(NeedsOf(r));
-  return out + fmt::format("\nneeds\n  {}\n", needs.empty()
-                                                  ? "nothing beyond log-prob and entropy"
-                                                  : fmt::format("{}", fmt::join(needs, "; ")));
+  std::vector<std::string> needs = DescribeNeeds(NeedsOf(r));
+  if (r.expert.rows > 0) needs.emplace_back("an expert's response to each prompt");
+  if (r.replay.groups > 0) needs.emplace_back("groups of earlier steps");
+  return out + "\nneeds\n" +
+         Wrapped("  ", joined(needs, "nothing beyond log-prob and entropy", "; "));
 }
 
 std::string Explain(const std::string& name) {

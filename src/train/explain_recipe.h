@@ -14,10 +14,14 @@ struct RecipeSummary {
   std::string arxiv;                 // "2503.14476", the first in `what`; "" if there is none
   std::string base;                  // the recipe it extends, or ""
   std::vector<std::string> changes;  // stages that its base has otherwise
-  std::vector<std::string> needs;    // "reference", "critic", "sum_p2" ...
+  std::vector<std::string> needs;    // "reference", "critic", "sum_p2", "replay" ...
+  // Where the formulas are from: "paper", "code" (an implementation, no paper), "reconstruction"
+  // (by this project, from a paper that leaves some open), "ours".
+  std::string status;
 };
 RecipeSummary Summarize(const std::string& recipe);
-std::string RecipeTable();  // all there are
+// Name, year, base, stages, needs and status of all there are, in 120 columns.
+std::string RecipeTable();
 
 // Every stage with the numbers that the recipe gives it, its formula, and what DAPO's recipe has.
 std::string ExplainRecipe(const std::string& recipe);

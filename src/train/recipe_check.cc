@@ -272,6 +272,7 @@ CheckedProperty Checker::Advantages() const {
     const Threads set(threads);
     const Rows &a = steps == 1 ? first : rows_, b = AfterStages(order, steps);
     const auto columns = [&](const Doubles& u, const Doubles& v, bool tokens, const char* column) {
+      if (u.empty() && v.empty()) return;
       ForEachPair(order, b, tokens, [&](size_t x, size_t y) {
         c.Bits(u[x], v[y], [&] {
           const int64_t t = tokens ? static_cast<int64_t>(x) : rows_.begin[x];
@@ -284,6 +285,8 @@ CheckedProperty Checker::Advantages() const {
     columns(a.adv, b.adv, true, "advantage");
     columns(a.weight, b.weight, true, "weight");
     columns(a.mask, b.mask, true, "mask");
+    columns(a.value_target, b.value_target, true, "value target");
+    for (const auto& [name, column] : a.more) columns(column, b.more.at(name), true, name.c_str());
   };
   for (const Order& order : Orders()) {
     for (const int steps : {1, 2}) compare(order, steps, 1);
@@ -418,7 +421,7 @@ CheckedProperty Checker::LoneSuccess() const {
   Rows rows = MakeCheckRows(batch_, order, needs_);
   // Groups with 1, 2, 3, 1 ... right answers, and nothing but the verdict in the score.
   const auto right = [&](int64_t g, int64_t s) {
-    return s - rows.group_begin[g] <= g % 3 && rows.group_begin[g + 1] - rows.group_begin[g] == 4;
+    return s - rows.group_begin[g] <= g % 3 && rows.group_begin[g + 1] - rows.group_begin[g] >= 4;
   };
   std::fill(rows.mask.begin(), rows.mask.end(), 1.0);
   for (int64_t g = 0; g < rows.num_groups(); ++g) {
@@ -436,7 +439,8 @@ CheckedProperty Checker::LoneSuccess() const {
   bool of_many = false;  // a right response among several has an advantage
   std::vector<bool> lone, lone_group;
   for (int64_t g = 0; g < rows.num_groups(); ++g) {
-    if (rows.group_begin[g + 1] - rows.group_begin[g] != 4) continue;
+    if (rows.group_begin[g + 1] - rows.group_begin[g] < 4) continue;
+    if (rows.replayed[rows.group_begin[g]]) continue;  // what it gets is the replaying method's
     bool of_right = false, any = false;
     for (int64_t s = rows.group_begin[g]; s < rows.group_begin[g + 1]; ++s) {
       for (int64_t t = rows.begin[s]; t < rows.begin[s + 1]; ++t) {
@@ -479,12 +483,16 @@ std::vector<CheckedProperty> CheckStages(const CheckedStages& stages,
 
 std::vector<CheckedProperty> CheckRecipe(const Recipe& recipe) {
   if (recipe.kind != "rl") return {};
-  CheckSettings settings{.correct = recipe.reward.correct,
-                         .wrong = recipe.reward.wrong,
+  // Where the verdict gives no score, terms of the reward do: right responses must differ here too.
+  const bool scored = recipe.reward.correct != recipe.reward.wrong;
+  CheckSettings settings{.correct = scored ? recipe.reward.correct : 1,
+                         .wrong = scored ? recipe.reward.wrong : 0,
                          .overlong = recipe.reward.overlong,
                          .temperature = recipe.rollout.options.sampling.score_temperature(),
                          .step = std::max<int64_t>(1, recipe.trainer.steps / 2),
-                         .total_steps = recipe.trainer.steps};
+                         .total_steps = recipe.trainer.steps,
+                         .expert = recipe.expert.rows > 0,
+                         .replay = recipe.replay.groups > 0};
   const auto in_mid_run = [&](const char* stage) -> ConfigNode {
     const ConfigNode* node = recipe.resolved.Find(stage);
     return node ? ResolveCoefficients(*node, stage, settings.step, {}) : ConfigNode{};

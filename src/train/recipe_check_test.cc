@@ -282,5 +282,42 @@ TEST(CheckBatch, HasRatiosOnBothSidesOfTheUsualClip) {
   EXPECT_LT(low + high, rows.num_tokens() * 9 / 10);
 }
 
+TEST(CheckBatch, HasForeignRowsWhereARecipeHasThem) {
+  std::vector<size_t> order(8);
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto count = [](const std::vector<char>& flags) {
+    return std::accumulate(flags.begin(), flags.end(), 0);
+  };
+  const Rows plain = MakeCheckRows(MakeCheckBatch({}), order, {});
+  EXPECT_EQ(count(plain.foreign), 0);
+  const Rows rows = MakeCheckRows(MakeCheckBatch({.expert = true, .replay = true}), order, {});
+  // An expert's row in each of the eight groups; two groups of four are replayed.
+  EXPECT_EQ(rows.num_rows(), plain.num_rows() + 8);
+  EXPECT_EQ(count(rows.foreign), 8 + 2 * 4);
+  EXPECT_EQ(count(rows.replayed), 2 * 4);
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    for (int64_t t = rows.begin[s]; t < rows.begin[s + 1]; ++t) {
+      // Nobody recorded what the expert's tokens were worth to the policy that sampled.
+      EXPECT_EQ(rows.logp_old[t] == 0, rows.foreign[s] && !rows.replayed[s]) << s;
+    }
+  }
+}
+
+// A column that a method leaves for its loss counts as an advantage does.
+struct LeavesALocalMean {
+  void operator()(Rows* rows, const BatchContext&) const {
+    Centered centered;
+    rows->adv = Spread(*rows, centered.Estimate(rows->reward));
+    // The mean reward of the batch's first two rows.
+    rows->more["local/mean"].assign(rows->token.size(), (rows->reward[0] + rows->reward[1]) / 2);
+  }
+};
+TEST(RecipeCheck, FindsAColumnThatDependsOnTheOrderOfTheBatch) {
+  const Verdicts v = Check(kSound, LeavesALocalMean{});
+  ASSERT_FALSE(v.failed.empty());
+  EXPECT_EQ(v.failed[0], "advantages") << v.messages;
+  EXPECT_NE(v.messages.find("local/mean"), std::string::npos) << v.messages;
+}
+
 }  // namespace
 }  // namespace rlvr

@@ -69,6 +69,37 @@ TEST_F(RecipeTest, StagesResolve) {
   EXPECT_EQ(ToYaml(LoadRecipe(Write("b.yaml", yaml), {}).resolved), yaml);
 }
 
+// What belongs to a method stays with it; everything else is inherited.
+TEST_F(RecipeTest, AnotherMethodInheritsNothing) {
+  Write("base.yaml",
+        "name: base\nmodel: somewhere\nreward: {name: auto, correct: 2, wrong: 0}\n"
+        "policy_loss: {name: decoupled_clip, eps_low: 0.1, eps_high: 0.5, aggregate: token_sum, "
+        "constant: 7}\nregularizer: [{name: kl, beta: 0.3}]\n");
+  const std::string child = "extends: base.yaml\nreward: {name: math_rule}\n";
+  const auto loss = [](const Recipe& r) {
+    const ConfigNode& node = *r.resolved.Find("policy_loss");
+    return node.Find("name")->scalar + " " + node.Find("eps_high")->scalar + " " +
+           node.Find("aggregate")->scalar + " " + node.Find("constant")->scalar;
+  };
+  const Recipe plain = LoadRecipe(Write("child.yaml", child), {});
+  EXPECT_EQ(plain.name, "child");
+  EXPECT_EQ(plain.reward.name, "math_rule");
+  EXPECT_EQ(plain.reward.correct, 2);
+  EXPECT_EQ(plain.reward.wrong, 0);
+  EXPECT_EQ(loss(plain), "decoupled_clip 0.5 token_sum 7");
+  EXPECT_EQ(plain.resolved.Find("regularizer")->items.size(), 1u);
+  // gspo's and cispo's own defaults, in the file and on the command line.
+  const Recipe gspo =
+      LoadRecipe(Write("gspo.yaml", child + "policy_loss: {name: gspo}\nregularizer: []\n"), {});
+  EXPECT_EQ(loss(gspo), "gspo 0.0004 token_mean 0");
+  EXPECT_TRUE(gspo.resolved.Find("regularizer")->items.empty());
+  EXPECT_EQ(loss(LoadRecipe(folder_.path() + "/child.yaml", {"policy_loss.name=cispo"})),
+            "cispo 4 token_mean 0");
+  EXPECT_EQ(loss(LoadRecipe(folder_.path() + "/child.yaml",
+                            {"policy_loss.eps_high=9", "policy_loss.name=cispo"})),
+            "cispo 9 token_mean 0");
+}
+
 TEST_F(RecipeTest, ErrorsNameLineAndRemedy) {
   std::string e = ErrorOf(rl_ + "update:\n  lr: 1e-5\n  weigth_decay: 0.1\n");
   EXPECT_TRUE(Has(e, "r.yaml:5") && Has(e, "update.weigth_decay") && Has(e, "weight_decay")) << e;

@@ -1,0 +1,294 @@
+// docs/recipes.md, written from the list of keys that reads recipes and from the key map.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "train/key_map.h"
+#include "train/recipe.h"
+
+namespace rlvr {
+namespace {
+
+const char kIntroduction[] = R"(# Recipes
+
+A recipe is a YAML file that says everything about a run. `rlvr recipes` lists those in `recipes/`;
+`rlvr train NAME` takes a name or a file.
+
+    # Mine: DAPO with GSPO's loss.            the first comment is the description in `rlvr recipes`
+    extends: quickstart.yaml                # relative to this file
+    policy_loss: {name: gspo, aggregate: seq_mean_token_mean}
+    update: {lr: 1.0e-4}
+
+    rlvr train mine.yaml seed=1 policy_loss.eps_high=5e-4 'regularizer=[{name: kl, beta: 0.01}]'
+
+## How files and overrides combine
+
+The base (`extends`, any number of times) lies at the bottom, the file above it, all overrides of
+the command line together on top; their order among themselves matters only where two set the same
+key.
+
+- Maps merge key by key. Numbers, texts and lists replace: `regularizer: []` removes every
+  regularizer, and a list is always given as a whole.
+- In a section that holds one method (`select`, `advantage`, `policy_loss` and so on, and
+  `reward.overlong`) another `name` replaces the whole map: the base's parameters, `aggregate`
+  among them, belonged to the other method. What is not given has the new method's default. This
+  holds for `policy_loss.name=cispo` on the command line too.
+- A coefficient with another `schedule` or `controller` than the base's replaces it whole.
+- `reward.name` chooses a verifier and replaces nothing else.
+- The root's `name` is not inherited; left out, it is the file's name. Two recipes on one base have
+  folders of their own.
+- A key with no value (`select:`) has its default.
+
+An unknown key or a value out of range stops before anything runs, with file, line and the nearest
+known key. `rlvr train RECIPE --dry-run` prints the resolved recipe, every key with its value, and
+what the run would need; a run writes the same to `recipe.yaml` in its folder, which is a recipe
+again. `rlvr explain RECIPE` shows the formulas that it amounts to, `rlvr check recipe RECIPE` tests
+its gradient.
+
+## Numbers that change over a run
+
+Any number of a stage from `reward_shaping` to `regularizer` may be a map instead:
+
+    policy_loss: {name: decoupled_clip, eps_high: {schedule: linear, from: 0.2, to: 0.28, steps: 100}}
+    regularizer: [{name: entropy_bonus, coefficient: {controller: adaptive_entropy, target: 0.2}}]
+
+Schedules go from `from` to `to` in `steps` training steps (from step `begin` on, 0 by default) and
+stay there: `linear`, `cosine`, `exponential`; `piecewise` takes `at: [...]` and `values: [...]`.
+Controllers watch metrics and keep their state in checkpoints. `docs/methods.md` has the formulas,
+all methods and their parameters. The learning rate has its own `update.schedule`.
+
+)";
+
+struct Section {
+  const char *name, *text;
+};
+const Section kSections[] = {
+    {"", "The run."},
+    {"architecture", "Of a model to make; only `kind: pretrain`. Names as in `config.json`."},
+    {"data",
+     "Prompts: a JSONL file (columns `prompt`, `data_source`, `reward_model.ground_truth`, "
+     "`extra_info`, `target`), or a generator with options, "
+     "`gsm_micro:min_steps=2,max_steps=4`."},
+    {"rollout", "Sampling. `top_k`, `top_p` and `min_p` cut the distribution."},
+    {"reward", "From a verdict to a score."},
+    {"stages",
+     "The method. A section here is a map with `name` and the method's parameters, or "
+     "where `docs/methods.md` says so a list of such maps."},
+    {"update", "From a rollout batch to new weights."},
+    {"expert", "Demonstrations in the groups."},
+    {"replay", "Groups of earlier steps train again, with the log-probs recorded then."},
+    {"reference", "The policy of `logp_ref`; loaded only where a method reads it."},
+    {"likelihood_reward",
+     "The reward is how likely the reference answer is after the sampled reasoning "
+     "([rewards.md](rewards.md))."},
+    {"critic",
+     "A value model; only where a method reads values (`gae`). Mini-batches and epochs "
+     "are those of `update`."},
+    {"likelihood_reward",
+     "A reward from the likelihood of the reference answer, [rewards.md](rewards.md)."},
+    {"process_reward",
+     "An implicit process reward model; only where a method reads process "
+     "rewards (`prime`)."},
+    {"eval", "Validation."},
+    {"trainer", "Length of the run, and what it keeps."},
+    {"supervised", "Only `kind: pretrain` and `kind: sft`."},
+};
+
+// What a key means; a key of an optimizer is under "lr" and so on for all sections.
+const std::map<std::string, std::string>& Meanings() {
+  static const auto* meanings = new std::map<std::string, std::string>{
+      {"kind", "reinforcement learning, pretraining, supervised fine-tuning"},
+      {"name", "of the run's folder; default: the file's name"},
+      {"model", "a Hugging Face folder, or the name of one in `models/`"},
+      {"compute", "of matrix products and the KV cache; weights and moments are fp32"},
+      {"output", "the folder that holds the run's"},
+      {"seed", "of prompt order, sampling and initial weights"},
+      {"threads", "0: one per core; changes no bit"},
+      {"architecture.vocab_size", "of the tokenizer that is trained with the model"},
+      {"architecture.hidden_size", "D"},
+      {"architecture.num_hidden_layers", "L"},
+      {"architecture.num_attention_heads", "H"},
+      {"architecture.num_key_value_heads", "K; divides H"},
+      {"architecture.head_dim", "E"},
+      {"architecture.intermediate_size", "F"},
+      {"architecture.max_position_embeddings", "longest sequence"},
+      {"architecture.rope_theta", "base of the rotary frequencies"},
+      {"architecture.rms_norm_eps", ""},
+      {"architecture.initializer_range", "std of the initial weights"},
+      {"architecture.tie_word_embeddings", "one matrix for embedding and head"},
+      {"data.train", "prompts to train on"},
+      {"data.validation", "held-out prompts"},
+      {"data.prompts_per_step", "groups in a rollout batch, after selection"},
+      {"data.max_prompt_tokens", "a longer prompt is an error that names it"},
+      {"rollout.group_size", "G, responses to a prompt"},
+      {"rollout.temperature", ""},
+      {"rollout.top_k", "0: off"},
+      {"rollout.top_p", "1: off"},
+      {"rollout.min_p", "0: off"},
+      {"rollout.max_tokens", "of a response"},
+      {"rollout.stop", "texts that end a response"},
+      {"rollout.strategy.name",
+       "how a group grows ([rollouts.md](rollouts.md), with its own keys)"},
+      {"rollout.sampling_context.before", "put before the prompt in sampling, absent in training"},
+      {"rollout.sampling_context.after", "put after the prompt, likewise"},
+      {"rollout.token_temperature.name",
+       "a temperature for each token by its entropy ([rollouts.md](rollouts.md), with its own "
+       "keys)"},
+      {"reward.terms", "further rewards, each with a coefficient ([rewards.md](rewards.md))"},
+      {"stages",
+       "parts of a run that differ: steps and keys of each ([run_folder.md](run_folder.md))"},
+      {"curriculum", "which prompts come when ([curriculum.md](curriculum.md))"},
+      {"replay.opposites",
+       "stored responses of the other outcome that a group of one outcome receives; 0: none"},
+      {"replay.per_prompt", "responses of each outcome that are stored for a prompt"},
+      {"likelihood_reward.kind", "what of the reference answer's tokens; none: off"},
+      {"likelihood_reward.answer", "which reference answer"},
+      {"likelihood_reward.marker", "text of a response that the answer follows"},
+      {"likelihood_reward.coefficient", "of this reward"},
+      {"likelihood_reward.gradient", "of the reward's own gradient, towards the answer"},
+      {"eval.ks", "the k of pass@k and maj@k; empty: powers of two up to `eval.k`"},
+      {"rollout.max_sequences", "decoded together; memory and speed only"},
+      {"rollout.prefill_tokens", "in one prefill call; memory and speed only"},
+      {"rollout.gen_prompts", "prompts sampled in one round; 0: `data.prompts_per_step`"},
+      {"rollout.strategy.name", "how a group is sampled; parameters: `docs/rollouts.md`"},
+      {"rollout.sampling_context.before",
+       "text before the prompt's last message, in sampling only"},
+      {"rollout.sampling_context.after", "text after the prompt's last message, in sampling only"},
+      {"rollout.token_temperature.name",
+       "a temperature for each token; parameters: "
+       "`docs/rollouts.md`"},
+      {"reward.name", "a verifier; auto: by the prompt's `data_source`"},
+      {"reward.correct", "score of a right answer"},
+      {"reward.wrong", "score of any other"},
+      {"reward.overlong.name", "filter: a truncated response is masked; soft: DAPO's Eq. 13"},
+      {"reward.overlong.buffer", "soft: tokens of the ramp before `rollout.max_tokens`"},
+      {"reward.overlong.penalty_factor", "soft: the punishment at the ramp's end"},
+      {"reward.terms", "a list of named terms that are added to the score"},
+      {"curriculum", "which prompts a step samples"},
+      {"stages", "a list of stages that share the run's folder, each with what differs"},
+      {"select", "which groups train"},
+      {"reward_shaping", "scores to rewards"},
+      {"advantage", "rewards to an advantage for every token"},
+      {"token_weight", "which tokens the loss sees, and how much of them"},
+      {"policy_loss", "what one token adds to the objective, and `aggregate`"},
+      {"regularizer", "terms beside the policy loss"},
+      {"update.mini_batch_prompts", "groups of an optimizer step; 0: all of the batch"},
+      {"update.epochs", "passes over a rollout batch"},
+      {"update.micro_batch_tokens", "in memory at a time; changes no formula"},
+      {"update.recompute", "activations again in the backward pass: less memory, more time"},
+      {"lr", "learning rate of AdamW"},
+      {"beta1", ""},
+      {"beta2", ""},
+      {"eps", ""},
+      {"weight_decay", "decoupled"},
+      {"grad_clip", "global norm; 0: off"},
+      {"warmup_steps", "optimizer steps of linear warm-up"},
+      {"schedule", "of the learning rate after the warm-up, over the run"},
+      {"min_lr_ratio", "at the last step, of lr"},
+      {"expert.rows", "the prompt's `target`, as one more response of its group"},
+      {"replay.groups", "added to each batch; 0: no replay"},
+      {"replay.capacity", "groups kept; the oldest go first"},
+      {"replay.max_age", "in steps; 0: any"},
+      {"replay.max_uses", "a group leaves after so many; 0: any"},
+      {"replay.opposites",
+       "earlier responses of its prompt with the other verdict, in a group of "
+       "one verdict"},
+      {"replay.per_prompt", "responses of each verdict kept for opposites"},
+      {"replay.admit", "groups with right and wrong answers, with any right one, all"},
+      {"reference.model", "default: the policy's at the start"},
+      {"reference.update", "ema: ref <- decay ref + (1 - decay) theta; copy: ref <- theta"},
+      {"reference.decay", "of ema"},
+      {"reference.every", "training steps between updates"},
+      {"reference.reset_optimizer", "with copy: AdamW's moments start anew"},
+      {"critic.model", "default: the policy's"},
+      {"critic.cliprange_value", "of the value loss"},
+      {"critic.warmup_steps", "training steps in which only the critic learns"},
+      {"likelihood_reward.kind", "of the answer's log-probs; none: no such reward"},
+      {"likelihood_reward.answer", "the reference: ground_truth, or the prompt's `target`"},
+      {"likelihood_reward.marker", "ends the reasoning; the answer follows it"},
+      {"likelihood_reward.coefficient", "of the reward"},
+      {"likelihood_reward.gradient", "of the second gradient term, on the answer's tokens"},
+      {"process_reward.model", "default: the policy's at the start"},
+      {"process_reward.reference", "log pi_ref: of the reference, or of the policy that sampled"},
+      {"process_reward.beta", "r_t = beta (log pi_phi - log pi_ref)"},
+      {"process_reward.update", "trained before or after it scores a batch, or never"},
+      {"eval.prompts", "of the validation set; 0: all"},
+      {"eval.k", "responses to a prompt"},
+      {"eval.ks", "the k of pass@k and maj@k; none: 1, 2, 4 ... up to `eval.k`"},
+      {"eval.every", "training steps; 0: never between"},
+      {"eval.before", "before training"},
+      {"eval.after", "after training"},
+      {"eval.temperature", "0: greedy"},
+      {"eval.top_p", "1: off"},
+      {"trainer.steps", "training steps"},
+      {"trainer.checkpoint_every", "training steps; 0: only at the end"},
+      {"trainer.keep_checkpoints", "the newest so many"},
+      {"trainer.rollouts_every", "steps whose rollouts are written; 0: never"},
+      {"trainer.rollout_groups", "groups written of each such step"},
+      {"supervised.tokens_per_step", "of a batch"},
+      {"supervised.text",
+       "pretrain: a generator of worked solutions; sft: a JSONL of `prompt`, "
+       "`response`"},
+      {"supervised.careful", "pretrain: share of careful solutions, the rest is sloppy"},
+      {"supervised.loss_on_prompt", "also learn the prompt"},
+      {"supervised.tokenizer_texts", "pretrain: samples that train the tokenizer"},
+  };
+  return *meanings;
+}
+
+std::string MeaningOf(const std::string& path) {
+  auto it = Meanings().find(path);
+  // Optimizers have the same keys in every section.
+  if (it == Meanings().end()) it = Meanings().find(path.substr(path.rfind('.') + 1));
+  return it == Meanings().end() ? "" : it->second;
+}
+
+std::string SectionOf(const RecipeKey& key) {
+  if (key.range == "stage") return "stages";
+  const size_t dot = key.path.find('.');
+  return dot == std::string::npos ? "" : key.path.substr(0, dot);
+}
+
+std::string DefaultOf(const RecipeKey& key) {
+  if (!key.default_value.empty()) return "`" + key.default_value + "`";
+  static const std::map<std::string, std::string> kElsewhere = {
+      {"curriculum", "[curriculum.md](curriculum.md)"},
+      {"reward.terms", "[rewards.md](rewards.md)"},
+      {"stages", "[run_folder.md](run_folder.md#stages)"}};
+  if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;
+  return key.range == "stage" ? "none" : "";
+}
+
+std::string RangeOf(const RecipeKey& key) {
+  return key.range == "stage" ? fmt::format("[methods.md](methods.md), `{}`", key.path) : key.range;
+}
+
+}  // namespace
+
+std::string RecipesMarkdown() {
+  std::string out = kIntroduction;
+  out +=
+      "## Every key\n\nKeys, defaults and ranges come from the list that reads recipes; a recipe "
+      "overrides\nthe defaults.\n";
+  const auto keys = RecipeKeys();
+  for (const auto& section : kSections) {
+    const std::string name = section.name;
+    out += name.empty()       ? "\n### Top level\n\n"
+           : name == "stages" ? "\n### Stages\n\n"
+                              : fmt::format("\n### `{}`\n\n", name);
+    out +=
+        std::string(section.text) + "\n\n| key | default | values | meaning |\n|---|---|---|---|\n";
+    for (const auto& key : keys) {
+      if (SectionOf(key) != name) continue;
+      out += fmt::format("| `{}` | {} | {} | {} |\n", key.path, DefaultOf(key), RangeOf(key),
+                         MeaningOf(key.path));
+    }
+  }
+  out +=
+      "\n## verl's and TRL's keys\n\n`stage[method].parameter` is the parameter of that method: "
+      "`policy_loss[decoupled_clip].eps_low` is\nwritten `policy_loss: {name: decoupled_clip, "
+      "eps_low: 0.2}`. An empty last column: the value as it is.\n\n";
+  return out + KeyMapMarkdown();
+}
+
+}  // namespace rlvr
