@@ -182,9 +182,9 @@ def verl_cases(w, folder, batches):
             w.add(f"verl vanilla {mode}", name, b,
                   f"{{name: decoupled_clip, eps_low: 0.2, eps_high: 0.28, clip_ratio_c: 3, aggregate: {ours}}}",
                   lambda logp: call("vanilla", b, mode, settings(0.2, 0.28), logp))  # fmt: skip
-        w.add("verl vanilla symmetric", name, b, "{name: ppo_clip, eps: 0.1, clip_ratio_c: 10, aggregate: token_mean}",
-              lambda logp: call("vanilla", b, "token-mean", settings(0.1, 0.1, 10.0), logp))  # fmt: skip
-        for low, high in ((0.2, 0.28), (1.0, 4.0)):
+        w.add("verl vanilla symmetric", name, b, "{name: ppo_clip, eps: 0.1, clip_ratio_c: 2, aggregate: token_mean}",
+              lambda logp: call("vanilla", b, "token-mean", settings(0.1, 0.1, 2.0), logp))  # fmt: skip
+        for low, high in ((0.2, 0.28), (1.0, 0.5)):
             w.add("verl cispo", name, b, f"{{name: cispo, eps_low: {low}, eps_high: {high}, aggregate: token_mean}}",
                   lambda logp: call("cispo", b, "token-mean", settings(low, high), logp))  # fmt: skip
         w.add("verl clip_cov, every candidate", name, b,
@@ -231,6 +231,8 @@ def verl_cases(w, folder, batches):
                            ("seq_sum_k1", "0.5_1.6"), ("seq_mean_k1", "0.9_1.1"), ("seq_mean_k3", "0.06"),
                            ("seq_max_k2", "0.3"), ("seq_max_k3", "0.2")):  # fmt: skip
         mask, _ = correction.compute_rollout_rejection_mask(ratio, b["mask"], option, bounds)
+        if not 0 < mask.sum() < b["mask"].sum():
+            raise SystemExit(f"{option}: choose bounds that reject something")
         low, high = ([float(x) for x in bounds.split("_")] + [0.0])[:2] if "_" in bounds else (0.0, float(bounds))
         level, kind = option.rsplit("_", 1)
         w.add(f"verl vanilla, rejection {option}", "stale", b,
