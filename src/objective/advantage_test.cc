@@ -82,6 +82,13 @@ TEST(DynamicSampling, KeepsMixedGroups) {
   EXPECT_FALSE(s->Keep(GroupWith({Verdict::kRight, Verdict::kRight})));
   EXPECT_FALSE(s->Keep(GroupWith({Verdict::kWrong, Verdict::kTimedOut})));
   EXPECT_EQ(s->max_rounds(), 3);
+  Tree cut = GroupWith({Verdict::kRight, Verdict::kWrong});
+  cut.leaves[0].finish = Finish::kLength;
+  EXPECT_TRUE(s->Keep(cut));
+  const ConfigNode strict = ParseConfig("{name: dynamic_sampling, truncated_is_wrong: true}", "t");
+  EXPECT_FALSE(MakeSelector(&strict)->Keep(cut));
+  cut.leaves[0].finish = Finish::kStop;
+  EXPECT_TRUE(MakeSelector(&strict)->Keep(cut));
   EXPECT_TRUE(MakeSelector(nullptr)->Keep(GroupWith({Verdict::kWrong})));
 }
 

@@ -39,6 +39,12 @@ class ParamDescriber {
   void operator()(const char* name, bool value) {
     out_->push_back({name, value ? "true" : "false", "true, false"});
   }
+  void operator()(const char* name, const std::string& value) {
+    out_->push_back({name, fmt::format("\"{}\"", value), "any text"});
+  }
+  void operator()(const char* name, const std::vector<std::string>& value) {
+    out_->push_back({name, fmt::format("[{}]", fmt::join(value, ", ")), "a list of texts"});
+  }
   void operator()(const char* name, const std::string& value,
                   const std::vector<std::string>& choices) {
     out_->push_back({name, value, fmt::format("{}", fmt::join(choices, ", "))});

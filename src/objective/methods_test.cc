@@ -37,13 +37,13 @@ TEST(Methods, ErrorsNameTheNearest) {
   EXPECT_EQ(message("name: ppo_clip", "- {name: kl}\n- {name: kl, kind: k1}"),
             "test:2: regularizer 'kl' is given twice (remove one of them)");
   EXPECT_EQ(message("name: ppo_clip", "- {beta: 1}"),
-            "test:1: an item of 'regularizer' has no name (write {name: entropy_bonus})");
+            "test:1: an item of 'regularizer' has no name (write {name: cov_entropy})");
   EXPECT_EQ(message("name: ppo_clip", "{beta: 1}"),
-            "test:1: an item of 'regularizer' has no name (write {name: entropy_bonus})");
+            "test:1: an item of 'regularizer' has no name (write {name: cov_entropy})");
   EXPECT_EQ(message("name: ppo_clip", "- {name: kl, kidn: k1}"),
             "test:1: unknown key 'regularizer.kidn' (did you mean 'kind'?)");
   EXPECT_EQ(message("name: ppo_clip", "kl"),
-            "test:1: 'regularizer' must be a list (write `regularizer: [{name: entropy_bonus}]`)");
+            "test:1: 'regularizer' must be a list (write `regularizer: [{name: cov_entropy}]`)");
   EXPECT_EQ(message("name: ppo_clip", "[]", "[{name: forking_token}]"),
             "test:1: there is no token_weight 'forking_token' (did you mean 'forking_tokens'?)");
 }

@@ -60,6 +60,8 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.sample = Cut(r.sample, s0, s1);
   p.token = Cut(r.token, t0, t1);
   p.turn = Cut(r.turn, t0, t1);
+  p.step = Cut(r.step, t0, t1);
+  p.step_value = Cut(r.step_value, t0, t1);
   p.logp_old = Cut(r.logp_old, t0, t1);
   p.entropy_old = Cut(r.entropy_old, t0, t1);
   p.adv = Cut(r.adv, t0, t1);

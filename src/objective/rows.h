@@ -40,6 +40,9 @@ struct Rows {
   // Tokens [T].
   std::vector<int32_t> token;       // id
   std::vector<int32_t> turn;        // 0 for the first run of policy tokens on the path, 1, ...
+  std::vector<int32_t> step;        // 0 for the first segment of the row, 1, ...: branches and
+                                    // a search's nodes begin new ones
+  std::vector<double> step_value;   // what a tree search backed up to the step; else 0
   std::vector<double> logp_old;     // of the policy that sampled
   std::vector<double> entropy_old;  // likewise, nats
   std::vector<double> adv;          // advantage

@@ -26,8 +26,9 @@ Rows NumberedRows() {
   number(&r.sample, 40);
   number(&r.token, 50);
   number(&r.turn, 60);
+  number(&r.step, 70);
   for (auto* column : {&r.logp_old, &r.entropy_old, &r.adv, &r.weight, &r.mask, &r.logp_ref,
-                       &r.value, &r.behaviour["max_prob"]}) {
+                       &r.value, &r.behaviour["max_prob"], &r.step_value}) {
     column->resize(7);
   }
   number(&r.logp_old, 200);
@@ -38,6 +39,7 @@ Rows NumberedRows() {
   number(&r.logp_ref, 700);
   number(&r.value, 800);
   number(&r.behaviour["max_prob"], 900);
+  number(&r.step_value, 1000);
   return r;
 }
 
@@ -59,10 +61,11 @@ TEST(Rows, PartIsCutAtItsGroups) {
   EXPECT_EQ(p.sample, (std::vector<int32_t>{42, 43, 44}));
   EXPECT_EQ(p.token, (std::vector<int32_t>{52, 53, 54, 55, 56}));
   EXPECT_EQ(p.turn, (std::vector<int32_t>{62, 63, 64, 65, 66}));
+  EXPECT_EQ(p.step, (std::vector<int32_t>{72, 73, 74, 75, 76}));
   const Doubles five = {2, 3, 4, 5, 6};
   int offset = 200;
   for (const Doubles& column : {p.logp_old, p.entropy_old, p.adv, p.weight, p.mask, p.logp_ref,
-                                p.value, p.Behaviour("max_prob")}) {
+                                p.value, p.Behaviour("max_prob"), p.step_value}) {
     ASSERT_EQ(column.size(), 5u);
     for (size_t t = 0; t < 5; ++t) EXPECT_EQ(column[t], offset + five[t]);
     offset += 100;

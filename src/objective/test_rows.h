@@ -53,6 +53,8 @@ inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   r.answer.assign(S, -1);
   r.token.assign(T, 0);
   r.turn.assign(T, 0);
+  r.step.assign(T, 0);
+  r.step_value.assign(T, 0);
   r.logp_old.assign(T, 0);
   r.entropy_old.assign(T, 0);
   r.adv.assign(T, 0);

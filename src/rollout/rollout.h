@@ -45,5 +45,18 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           RolloutStats* stats = nullptr,
                           const std::function<void(int64_t, int64_t)>& progress = {});
 
+struct StrategySettings;  // rollout/strategy.h
+struct LeafJudgement;
+// (index of the request, its tree so far, a trajectory that has ended) -> what a search is told.
+using LeafJudge = std::function<LeafJudgement(int64_t, const Tree&, const Leaf&)>;
+
+// The same with another way to the group's trajectories than all from the prompt. judge may be
+// empty where the strategy asks for none (only `tree` does).
+std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
+                          const RolloutOptions& options, const StrategySettings& strategy,
+                          const LeafJudge& judge, std::vector<RolloutRequest> requests,
+                          RolloutStats* stats = nullptr,
+                          const std::function<void(int64_t, int64_t)>& progress = {});
+
 }  // namespace rlvr
 #endif  // RLVR_ROLLOUT_ROLLOUT_H_

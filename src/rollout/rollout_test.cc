@@ -3,40 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "model/head.h"
-#include "model/pack_tree.h"
 #include "rollout/test_policy.h"
 
 namespace rlvr {
 namespace {
-
-std::vector<uint32_t> Bits(const std::vector<float>& v) {
-  std::vector<uint32_t> bits;
-  for (const float x : v) bits.push_back(std::bit_cast<uint32_t>(x));
-  return bits;
-}
-
-void ExpectSameTree(const Tree& a, const Tree& b) {
-  EXPECT_EQ(a.prompt_index, b.prompt_index);
-  ASSERT_EQ(a.segments.size(), b.segments.size());
-  for (size_t s = 0; s < a.segments.size(); ++s) {
-    EXPECT_EQ(a.segments[s].parent, b.segments[s].parent);
-    EXPECT_EQ(a.segments[s].sample, b.segments[s].sample);
-    EXPECT_EQ(a.segments[s].tokens, b.segments[s].tokens);
-    EXPECT_EQ(Bits(a.segments[s].logp), Bits(b.segments[s].logp));
-    EXPECT_EQ(Bits(a.segments[s].entropy), Bits(b.segments[s].entropy));
-    EXPECT_EQ(Bits(a.segments[s].sampler_logp), Bits(b.segments[s].sampler_logp));
-  }
-  ASSERT_EQ(a.leaves.size(), b.leaves.size());
-  for (size_t l = 0; l < a.leaves.size(); ++l) {
-    EXPECT_EQ(a.leaves[l].segment, b.leaves[l].segment);
-    EXPECT_EQ(a.leaves[l].finish, b.leaves[l].finish);
-  }
-}
 
 int64_t NumSamples(const std::vector<Tree>& trees) {
   int64_t n = 0;
@@ -88,43 +61,15 @@ TEST_P(RolloutOfType, RecordedStatisticsAreThoseOfThePackedTrainingForward) {
   for (const SamplingOptions sampling :
        {SamplingOptions{}, SamplingOptions{.temperature = 0.7f},
         SamplingOptions{.temperature = 1.3f, .top_k = 20, .top_p = 0.9f},
+        SamplingOptions{.temperature = 1.2f,
+        .token_temperature = {.tau = 0.3, .center = 0.5, .down = -1}},
         SamplingOptions{.temperature = 0}}) {
     RolloutOptions options;
     options.max_tokens = 40;
     options.max_sequences = 4;
     options.sampling = sampling;
     const auto trees = Rollout(p.model, p.tokenizer, options, Requests(5));
-    std::vector<const Tree*> pointers;
-    for (const Tree& t : trees) pointers.push_back(&t);
-    KvCache cache(p.model.config(), p.model.compute());
-    const PackedTrees packed = PackTrees(pointers, Author::kPolicy, &cache);
-    const int64_t T = packed.batch.size(), D = p.model.config().hidden_size;
-    AlignedBuffer<float> hidden(T * D);
-    Workspace workspace;
-    Activations saved;
-    Forward(p.model, packed.batch, cache, workspace, &saved, {hidden.data(), T, D});
-    const auto n = static_cast<int64_t>(packed.predictions.size());
-    AlignedBuffer<float> rows(n * D);
-    std::vector<int32_t> targets;
-    for (int64_t i = 0; i < n; ++i) {
-      const Prediction& q = packed.predictions[static_cast<size_t>(i)];
-      std::copy_n(hidden.data() + q.row * D, D, rows.data() + i * D);
-      targets.push_back(q.target);
-    }
-    std::vector<float> logp(static_cast<size_t>(n)), entropy(static_cast<size_t>(n));
-    const Statistic wanted[] = {Statistic::kLogp, Statistic::kEntropy};
-    HeadForward(p.model, {rows.data(), n, D}, targets, sampling.score_temperature(), wanted,
-                {logp, entropy});
-    std::vector<float> sampled_logp, sampled_entropy;
-    for (const Prediction& q : packed.predictions) {
-      const Segment& s =
-          trees[static_cast<size_t>(q.tree)].segments[static_cast<size_t>(q.segment)];
-      sampled_logp.push_back(s.logp[static_cast<size_t>(q.offset)]);
-      sampled_entropy.push_back(s.entropy[static_cast<size_t>(q.offset)]);
-    }
-    EXPECT_GT(n, 100);
-    EXPECT_EQ(Bits(sampled_logp), Bits(logp));
-    EXPECT_EQ(Bits(sampled_entropy), Bits(entropy));
+    EXPECT_GT(ExpectTrainingBits(p.model, trees, sampling.score_temperature()), 100);
   }
 }
 

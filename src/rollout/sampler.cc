@@ -75,18 +75,30 @@ void MinP(float p, const std::vector<float>& w, std::vector<int32_t>* kept) {
 
 }  // namespace
 
+double EntropyTemperature::Factor(double entropy) const {
+  const double u = LogF(static_cast<float>(std::max(entropy, 1e-6)));
+  const double h = (u - center) / scale;
+  return 1 + tau * std::clamp(h * (h > 0 ? up : down), -1.0, 1.0);
+}
+
 Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, double uniform,
                  std::vector<float>* scratch) {
-  const float temperature = options.score_temperature();
-  const RowStats stats = ComputeRowStats(logits, temperature);
-  if (!std::isfinite(stats.lse)) {
+  const float base = options.score_temperature();
+  const RowStats base_stats = ComputeRowStats(logits, base);
+  if (!std::isfinite(base_stats.lse)) {
     throw Error("sampling", "the logits hold NaN or infinity",
                 "the weights have diverged: lower the learning rate, or go back to an earlier "
                 "checkpoint");
   }
-  const float inverse = 1.0f / temperature;
   Draw draw;
-  draw.entropy = stats.entropy;
+  draw.entropy = base_stats.entropy;
+  float temperature = base;
+  RowStats stats = base_stats;
+  if (options.token_temperature.tau != 0 && options.temperature != 0) {
+    temperature = static_cast<float>(base * options.token_temperature.Factor(base_stats.entropy));
+    stats = ComputeRowStats(logits, temperature);
+  }
+  const float inverse = 1.0f / temperature;
   if (options.temperature == 0) {
     draw.token = stats.argmax;
     draw.sampler_logp = 0;  // the greedy choice is certain
@@ -121,8 +133,9 @@ Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, 
       draw.sampler_logp = z - (stats.max + LogF(static_cast<float>(total)));
     }
   }
-  draw.logp = RowLogProb(stats, logits[static_cast<size_t>(draw.token)], temperature);
-  if (!options.truncates()) draw.sampler_logp = draw.logp;
+  const float z = logits[static_cast<size_t>(draw.token)];
+  draw.logp = RowLogProb(base_stats, z, base);
+  if (!options.truncates()) draw.sampler_logp = RowLogProb(stats, z, temperature);
   return draw;
 }
 

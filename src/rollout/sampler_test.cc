@@ -191,5 +191,40 @@ TEST(Sampler, NanAndInfinityAreErrors) {
   }
 }
 
+// HAPO's temperature: entropy e^-0.25 with center -1, scale 0.5: h = (-0.25 + 1) / 0.5 = 1.5.
+TEST(EntropyTemperature, HandWorked) {
+  EntropyTemperature t{.tau = 0.05, .center = -1, .scale = 0.5, .up = 0.5, .down = 0.25};
+  EXPECT_NEAR(t.Factor(std::exp(-0.25)), 1 + 0.05 * 0.75, 1e-7);
+  EXPECT_NEAR(t.Factor(std::exp(1.0)), 1.05, 1e-12);             // 4 * 0.5, clipped
+  EXPECT_NEAR(t.Factor(std::exp(-1.5)), 1 - 0.05 * 0.25, 1e-7);  // h = -1
+  EXPECT_NEAR(t.Factor(0), 0.95, 1e-12);                         // ln 1e-6: far below
+  t.down = -0.25;                                                // the released sign
+  EXPECT_NEAR(t.Factor(std::exp(-1.5)), 1 + 0.05 * 0.25, 1e-7);
+}
+
+// The token comes from softmax(z / T_t); logp and entropy are of softmax(z / T), which training has.
+TEST(EntropyTemperature, DrawsAtItsOwnTemperatureAndScoresAtTheBase) {
+  const std::vector<float> logits = {1, 2.5f, -0.5f, 0, 1.75f};
+  SamplingOptions base{.temperature = 0.8f}, hook = base;
+  hook.token_temperature = {.tau = 0.5, .center = -20};  // up: far above, so T_t = 1.5 T
+  const SamplingOptions hot{.temperature = 0.8f * 1.5f};
+  EXPECT_TRUE(hook.departs() && !hook.truncates() && !base.departs());
+  std::vector<float> scratch;
+  int different = 0;
+  for (int i = 0; i < 50; ++i) {
+    const double u = (i + 0.5) / 50;
+    const Draw a = SampleToken(logits, hook, u, &scratch),
+               b = SampleToken(logits, hot, u, &scratch),
+               c = SampleToken(logits, base, u, &scratch);
+    EXPECT_EQ(a.token, b.token);
+    EXPECT_EQ(a.sampler_logp, b.logp);
+    EXPECT_EQ(a.entropy, c.entropy);
+    EXPECT_EQ(a.logp, RowLogProb(ComputeRowStats(logits, 0.8f),
+                                 logits[static_cast<size_t>(a.token)], 0.8f));
+    different += a.token != c.token;
+  }
+  EXPECT_GT(different, 0);
+}
+
 }  // namespace
 }  // namespace rlvr

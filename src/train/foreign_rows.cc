@@ -17,7 +17,7 @@ Json ToJson(const Segment& s) {
   return {{"parent", s.parent},   {"author", static_cast<int>(s.author)},
           {"tokens", s.tokens},   {"logp", s.logp},
           {"entropy", s.entropy}, {"sampler_logp", s.sampler_logp},
-          {"sample", s.sample}};
+          {"sample", s.sample},   {"value", s.value}};
 }
 
 Segment SegmentOf(const Json& j) {
@@ -29,6 +29,7 @@ Segment SegmentOf(const Json& j) {
   s.entropy = j.at("entropy").get<std::vector<float>>();
   s.sampler_logp = j.at("sampler_logp").get<std::vector<float>>();
   s.sample = j.at("sample").get<int32_t>();
+  s.value = j.value("value", 0.0f);
   return s;
 }
 
@@ -38,7 +39,8 @@ Json ToJson(const Leaf& l) {
           {"verdict", static_cast<int>(l.verdict)},
           {"answer", l.answer},
           {"score", l.score},
-          {"reward", l.reward}};
+          {"reward", l.reward},
+          {"prefix", l.prefix}};
 }
 
 Leaf LeafOf(const Json& j) {
@@ -49,6 +51,7 @@ Leaf LeafOf(const Json& j) {
   l.answer = j.at("answer").get<std::string>();
   l.score = j.at("score").get<float>();
   l.reward = j.at("reward").get<float>();
+  l.prefix = j.value("prefix", int64_t{0});
   return l;
 }
 
@@ -106,7 +109,8 @@ void AddExpertRow(const Tokenizer& tokenizer, const Prompt& prompt, int32_t eos,
   Segment segment;
   segment.parent = 0;
   segment.author = Author::kExpert;
-  segment.sample = static_cast<int32_t>(tree->leaves.size());
+  for (const Segment& s : tree->segments) segment.sample = std::max(segment.sample, s.sample);
+  ++segment.sample;
   segment.tokens = tokenizer.Encode(prompt.target, /*parse_special=*/false);
   if (eos >= 0) segment.tokens.push_back(eos);
   if (static_cast<int64_t>(segment.tokens.size()) > max_tokens) {

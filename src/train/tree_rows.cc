@@ -24,7 +24,8 @@ Rows MakeRows(std::span<const Tree* const> trees) {
           leaf.answer.empty()
               ? -1
               : answers.emplace(leaf.answer, static_cast<int32_t>(answers.size())).first->second);
-      int32_t turn = -1, sample = 0;
+      int32_t turn = -1, sample = 0, step = -1;
+      auto skip = static_cast<size_t>(leaf.prefix);
       bool foreign = false, replayed = false;
       for (const int32_t s : tree->Path(leaf.segment)) {
         const Segment& segment = tree->segments[static_cast<size_t>(s)];
@@ -37,14 +38,20 @@ Rows MakeRows(std::span<const Tree* const> trees) {
             tree->segments[static_cast<size_t>(segment.parent)].author == segment.author;
         if (!goes_on || turn < 0) ++turn;
         sample = segment.sample;
-        const size_t n = segment.tokens.size();
-        rows.token.insert(rows.token.end(), segment.tokens.begin(), segment.tokens.end());
+        const size_t begin = std::min(skip, segment.tokens.size());
+        const size_t n = segment.tokens.size() - begin;
+        skip -= begin;
+        if (n == 0) continue;
+        const auto first = static_cast<int64_t>(begin);
+        rows.token.insert(rows.token.end(), segment.tokens.begin() + first, segment.tokens.end());
         rows.turn.insert(rows.turn.end(), n, turn);
-        const auto add = [n](const std::vector<float>& from, std::vector<double>* to) {
+        rows.step.insert(rows.step.end(), n, ++step);
+        rows.step_value.insert(rows.step_value.end(), n, segment.value);
+        const auto add = [n, first](const std::vector<float>& from, std::vector<double>* to) {
           if (from.empty()) {
             to->insert(to->end(), n, 0.0);
           } else {
-            to->insert(to->end(), from.begin(), from.end());
+            to->insert(to->end(), from.begin() + first, from.end());
           }
         };
         add(segment.logp, &rows.logp_old);

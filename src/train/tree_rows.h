@@ -1,6 +1,7 @@
 // Between the tree, where shared tokens stand once, and rows, where every trajectory has its own.
 #ifndef RLVR_TRAIN_TREE_ROWS_H_
 #define RLVR_TRAIN_TREE_ROWS_H_
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -21,14 +22,17 @@ SegmentField<T> MakeSegmentField(const Tree& tree) {
 }
 
 // Calls body(leaf index, segment, offset) for every training token of every trajectory, in the
-// order of the tokens of Rows.
+// order of the tokens of Rows: those after Leaf::prefix.
 template <class Body>
 void ForEachLeafToken(const Tree& tree, Body body) {
   for (size_t l = 0; l < tree.leaves.size(); ++l) {
+    auto skip = static_cast<size_t>(tree.leaves[l].prefix);
     for (const int32_t s : tree.Path(tree.leaves[l].segment)) {
       const Segment& segment = tree.segments[static_cast<size_t>(s)];
       if (!kTrained.Contains(segment.author)) continue;
-      for (size_t t = 0; t < segment.tokens.size(); ++t) body(l, static_cast<size_t>(s), t);
+      const size_t n = segment.tokens.size(), from = std::min(skip, n);
+      skip -= from;
+      for (size_t t = from; t < n; ++t) body(l, static_cast<size_t>(s), t);
     }
   }
 }

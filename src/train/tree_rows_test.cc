@@ -83,6 +83,27 @@ TEST_F(TreeRowsTest, OneRowPerLeaf) {
   EXPECT_EQ(r.weight, std::vector<double>(17, 1));
 }
 
+// Leaf 1 has the tokens after the branch only: 10 and 11 are prompt to it. Values of segments come
+// with their steps, numbered within the row.
+TEST_F(TreeRowsTest, APrefixIsNotInTheRow) {
+  first_.leaves[1].prefix = 2;
+  first_.segments[1].value = 0.5f;
+  first_.segments[3].value = -1;
+  const Tree* trees[] = {&first_};
+  const Rows r = MakeRows(trees);
+  EXPECT_EQ(r.begin, (std::vector<int64_t>{0, 3, 6, 9}));
+  EXPECT_EQ(r.token, (std::vector<int32_t>{10, 11, 12, 13, 14, 15, 10, 11, 16}));
+  EXPECT_EQ(r.logp_old, (std::vector<double>{-10, -11, -12, -13, -14, -15, -10, -11, 0}));
+  EXPECT_EQ(r.step, (std::vector<int32_t>{0, 0, 1, 0, 1, 1, 0, 0, 1}));
+  EXPECT_EQ(r.step_value, (std::vector<double>{.5, .5, 0, -1, 0, 0, .5, .5, 0}));
+  size_t cursor = 0;
+  EXPECT_EQ(SumOntoTokens(first_, {1, 2, 3, 4, 5, 6, 7, 8, 9}, &cursor),
+            (SegmentField<double>{{0, 0}, {8, 10}, {3}, {4}, {0}, {5, 6}, {9}}));
+  EXPECT_EQ(cursor, 9u);
+  first_.leaves[1].prefix = 3;  // ends within the response: 13 too
+  EXPECT_EQ(MakeRows(trees).token, (std::vector<int32_t>{10, 11, 12, 14, 15, 10, 11, 16}));
+}
+
 TEST_F(TreeRowsTest, FieldsToRowsAndSumsBack) {
   const Tree* trees[] = {&first_, &second_};
   std::vector<SegmentField<float>> fields;

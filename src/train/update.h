@@ -2,6 +2,7 @@
 #ifndef RLVR_TRAIN_UPDATE_H_
 #define RLVR_TRAIN_UPDATE_H_
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -86,8 +87,10 @@ class Updater {
   // still those that sampled, so the recorded statistics serve, and backward's own must equal them
   // bit for bit; if not, throws Error naming the token. key: of this optimizer step. The same
   // groups give the same bits for any micro_batch_tokens and number of threads.
+  // more: adds a further term's gradient, of a loss, before the step.
+  using GradientTerm = std::function<void(TreePasses*, Gradient*)>;
   UpdateResult MiniBatch(std::span<const Tree* const> trees, const Rows& rows, bool on_policy,
-                         RandomKey key, Optimizer* optimizer);
+                         RandomKey key, Optimizer* optimizer, const GradientTerm& more = {});
 
   void SetObjective(const Objective* objective) { objective_ = objective; }
   TreePasses* passes() { return &passes_; }

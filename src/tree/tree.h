@@ -50,6 +50,7 @@ struct Segment {
   std::vector<float> sampler_logp;  // [n] only where the sampler departed from softmax(z / T)
                                     // (top-k, top-p, min-p)
   int32_t sample = -1;              // index of the sample in its group, for the random key
+  float value = 0;                  // what a tree search backed up to here; else 0
 };
 
 // A path from the root to a segment that ended a trajectory.
@@ -60,6 +61,8 @@ struct Leaf {
   std::string answer;  // what the verifier extracted; for majority votes
   float score = 0;     // the verifier's (acc is verdict == kRight)
   float reward = 0;    // score plus shaping (overlong punishment): what training sees
+  int64_t prefix = 0;  // tokens of other samples that its response begins with and that are prompt
+                       // to it: its row in training has the tokens after them
 };
 
 // One root and all below it. Never split over micro-batches: the unit of gradient sums.
@@ -73,7 +76,8 @@ struct Tree {
   std::vector<int32_t> Path(int32_t segment) const;  // segment indices, root first
   int64_t PathLength(int32_t segment) const;         // tokens from the root to the segment's end
   int64_t StartPosition(int32_t segment) const;      // path position of its first token
-  std::vector<int32_t> ResponseTokens(const Leaf& leaf) const;  // on the path, of kTrained authors
+  std::vector<int32_t> ResponseTokens(const Leaf& leaf) const;  // on the path, of kTrained authors,
+                                                                // with leaf.prefix
   int64_t NumTokens() const;                                    // each segment once
 };
 

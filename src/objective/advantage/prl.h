@@ -1,6 +1,6 @@
 #ifndef RLVR_OBJECTIVE_ADVANTAGE_PRL_H_
 #define RLVR_OBJECTIVE_ADVANTAGE_PRL_H_
-#include "objective/batch_stage.h"
+#include "objective/advantage/steps.h"
 
 namespace rlvr {
 // Process Reward Learning, arXiv:2601.10201: the KL to the reference that is still to come, taken
@@ -26,24 +26,16 @@ struct Prl {
   }
   Needs needs() const { return {.statistics = {}, .behaviour = {}, .reference = true}; }
   void operator()(Rows* rows, const BatchContext& context) const {
-    if (step == "newline" && context.tokenizer == nullptr)
-      throw Error("advantage prl", "step newline needs a tokenizer", "choose step: tokens");
+    const Steps steps{step, step_tokens};
     for (int64_t s = 0; s < rows->num_rows(); ++s) {
       const int64_t first = rows->begin[s], last = rows->begin[s + 1];
       double to_come = 0, at_boundary = 0;
       for (int64_t t = last - 1; t >= first; --t) {
         if (rows->mask[t] != 0) to_come += rows->logp_old[t] - rows->logp_ref[t];
-        if (t == last - 1 || EndsStep(*rows, context, t, t - first)) at_boundary = to_come;
+        if (steps.EndsAt(*rows, context, s, t)) at_boundary = to_come;
         rows->adv[t] -= at_boundary / eta;
       }
     }
-  }
-
- private:
-  bool EndsStep(const Rows& rows, const BatchContext& context, int64_t t, int64_t position) const {
-    if (step == "tokens") return (position + 1) % step_tokens == 0;
-    const int32_t token[] = {rows.token[t]};
-    return context.tokenizer->Decode(token).find('\n') != std::string::npos;
   }
 };
 }  // namespace rlvr

@@ -1,7 +1,12 @@
 // The controllers there are: one line each, sorted by name.
 #include "objective/controller/adaptive_entropy.h"
 #include "objective/controller/adaptive_kl.h"
+#include "objective/controller/anchored_entropy.h"
 #include "objective/controller/controller.h"
+#include "objective/controller/epo_phase.h"
+#include "objective/controller/first_value.h"
+#include "objective/controller/running_mean.h"
+#include "objective/controller/safe_kl.h"
 
 namespace rlvr {
 
@@ -16,8 +21,13 @@ double StepMetrics::Get(const std::string& name) const {
 const MethodList<Controller>& ControllerList() {
   static const auto list = [] {
     MethodList<Controller> l("controller");
-    l.AddAll<ControllerOf,  //
-             AdaptiveEntropy, AdaptiveKl>();
+    l.Add<AdaptiveEntropy, ControllerOf>();
+    l.Add<AdaptiveKl, ControllerOf>();
+    l.Add<AnchoredEntropy, ControllerOf>();
+    l.Add<EpoPhase, ControllerOf>();
+    l.Add<FirstValue, ControllerOf>();
+    l.Add<RunningMean, ControllerOf>();
+    l.Add<SafeKl, ControllerOf>();
     return l;
   }();
   return list;

@@ -24,7 +24,7 @@ struct ClipB {
     const Grouping by = TokensBy(ParseScope(scope), f.rows);
     const Column mean = Mean(by, z, w->mask);
     for (size_t t = 0; t < z.size(); ++t) z[t] -= mean[t];
-    MaskLowering(f, by, z, mu, w);
+    MaskLowering(f, by, z, mu, 1, w);
   }
 };
 }  // namespace rlvr

@@ -3,6 +3,7 @@
 #include "objective/token_weight/clip_b.h"
 #include "objective/token_weight/clip_cov.h"
 #include "objective/token_weight/clip_v.h"
+#include "objective/token_weight/entropy_advantage.h"
 #include "objective/token_weight/entropy_gate.h"
 #include "objective/token_weight/forking_tokens.h"
 #include "objective/token_weight/hapo.h"
@@ -15,16 +16,16 @@ namespace rlvr {
 const MethodList<TokenWeight>& TokenWeightList() {
   static const auto list = [] {
     MethodList<TokenWeight> l("token_weight");
-    l.AddAll<TokenWeightOf,  //
-             ClipB,          //
-             ClipCov,        //
-             ClipV,          //
-             EntropyGate,    //
-             ForkingTokens,  //
-             Hapo,           //
-             Rejection,      //
-             SignWeight,     //
-             Steer>();
+    l.Add<ClipB, TokenWeightOf>();
+    l.Add<ClipCov, TokenWeightOf>();
+    l.Add<ClipV, TokenWeightOf>();
+    l.Add<EntropyAdvantage, TokenWeightOf>();
+    l.Add<EntropyGate, TokenWeightOf>();
+    l.Add<ForkingTokens, TokenWeightOf>();
+    l.Add<Hapo, TokenWeightOf>();
+    l.Add<Rejection, TokenWeightOf>();
+    l.Add<SignWeight, TokenWeightOf>();
+    l.Add<Steer, TokenWeightOf>();
     return l;
   }();
   return list;

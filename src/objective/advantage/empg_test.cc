@@ -1,0 +1,55 @@
+#include "objective/advantage/empg.h"
+
+#include <gtest/gtest.h>
+
+#include "objective/test_rows.h"
+
+namespace rlvr {
+namespace {
+
+// One response of three turns with mean entropies .2, .6 (.4 and .8) and 1: scaled 0, .5, 1.
+//   exp(-Hn) = 1, .6065307, .3678794, mean .6581367:  g = 1.519441, .921588, .558971;  f = exp(-Hn)
+//   A = 1, zeta .1: 1.519441 + .0606531, .921588 + .0367879, .558971
+Rows ThreeTurns() {
+  Rows r = MakeTestRows({{4}});
+  r.reward = {1};
+  r.turn = {0, 1, 1, 2};
+  r.entropy_old = {0.2, 0.4, 0.8, 1.0};
+  return r;
+}
+
+Doubles Adv(Rows rows, const std::string& params) {
+  return WithAdvantage("[{name: group_normalized, eps: 0}, {name: empg" + params + "}]",
+                       std::move(rows))
+      .adv;
+}
+
+TEST(Empg, ByHand) {
+  ExpectNear(Adv(ThreeTurns(), ", center: false"), {1.580094, 0.958376, 0.958376, 0.558971}, 1e-5);
+  // Mean over the four tokens (1.580094 + 2 * .958376 + .558971) / 4 = 1.013954.
+  ExpectNear(Adv(ThreeTurns(), ""), {0.566140, -0.055578, -0.055578, -0.454983}, 1e-5);
+}
+
+TEST(Empg, StepsOfTokens) {  // entropies .3 and .9: Hn 0 and 1, mean of 1 and .3678794: .6839397
+  ExpectNear(Adv(ThreeTurns(), ", center: false, step: tokens, step_tokens: 2, zeta: 0"),
+             {1.462117, 1.462117, 0.537883, 0.537883}, 1e-5);
+  EXPECT_THROW(Adv(ThreeTurns(), ", step: newline"), Error);  // without a tokenizer
+}
+
+// One step each, entropies 0 and 2; the group's advantages +-1 / sqrt(2); no next step, no bonus.
+//   k = 2: exp = 1, .1353353, mean .5676676: g = 1.761594, .238406
+TEST(Empg, LastStepsHaveNoBonusAndRowsStayApart) {
+  Rows rows = MakeTestRows({{1, 2}});
+  rows.reward = {1, 0};
+  rows.entropy_old = {0, 2, 2};
+  ExpectNear(Adv(rows, ", k: 2, zeta: 9, center: false"), {1.245635, -0.168578, -0.168578}, 1e-5);
+}
+
+TEST(Empg, EqualEntropiesChangeNothingButTheBonus) {
+  Rows rows = ThreeTurns();
+  rows.entropy_old = {0.5, 0.5, 0.5, 0.5};
+  ExpectNear(Adv(rows, ", center: false"), {1.1, 1.1, 1.1, 1}, 1e-12);
+}
+
+}  // namespace
+}  // namespace rlvr
