@@ -518,10 +518,6 @@ std::string FirstComment(const std::string& path) {
   return "";
 }
 
-}  // namespace
-
-namespace {
-
 MethodSections FindMethods() {
   MethodSections methods;
   Recipe defaults;
