@@ -32,6 +32,11 @@ function(rlvr_tests name)
     return()
   endif()
   add_executable(rlvr_${name}_test ${tests})
+  # Tests of one folder may give their own small functions the same name.
+  set_target_properties(rlvr_${name}_test PROPERTIES UNITY_BUILD OFF)
+  if(RLVR_SANITIZE)  # what they test stays optimised
+    target_compile_options(rlvr_${name}_test PRIVATE -O0)
+  endif()
   target_link_libraries(rlvr_${name}_test PRIVATE rlvr_${name} GTest::gtest_main)
   target_compile_definitions(rlvr_${name}_test PRIVATE RLVR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   # One process a folder, with a temporary folder of its own: tests of one folder share names of files.
@@ -50,6 +55,9 @@ function(rlvr_module name)
   endif()
   add_library(rlvr_${name} STATIC ${sources})
   target_include_directories(rlvr_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  if(name STREQUAL tensor)  # Highway compiles such a file once for each instruction set
+    set_target_properties(rlvr_tensor PROPERTIES UNITY_BUILD OFF)
+  endif()
   foreach(dependency ${ARGN})
     target_link_libraries(rlvr_${name} PUBLIC rlvr_${dependency})
   endforeach()

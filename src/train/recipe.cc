@@ -206,9 +206,6 @@ const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
 const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
-const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
-                                               "prob", "mean_prob", "jepo"};
-const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
 const std::vector<std::string> kStrategies = {"independent", "branch", "tree"};
 const std::vector<std::string> kBranchAt = {"entropy", "random", "even"};
 const std::vector<std::string> kPrefixes = {"once", "per_trajectory"};
@@ -216,6 +213,9 @@ const std::vector<std::string> kBacktracks = {"frontier", "uct"};
 const std::vector<std::string> kDepthBonuses = {"sqrt", "log", "linear"};
 const std::vector<std::string> kTokenTemperatures = {"none", "hapo"};
 const std::vector<std::string> kNegatives = {"released", "intended"};
+const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
+                                               "prob", "mean_prob", "jepo"};
+const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -305,12 +305,12 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
-    p.Map("strategy", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
+    p.Method("strategy", "independent", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
     p.Map("sampling_context", [&](auto& q) {
       q("before", r.rollout.sampling_context.before);
       q("after", r.rollout.sampling_context.after);
     });
-    p.Map("token_temperature", [&](auto& q) {
+    p.Method("token_temperature", "none", [&](auto& q) {
       TokenTemperatureSettings& t = r.rollout.token_temperature;
       q("name", t.name, kTokenTemperatures);
       if (t.name == "none") return;
@@ -407,6 +407,18 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("loss_on_prompt", r.supervised.loss_on_prompt);
     p("tokenizer_texts", r.supervised.tokenizer_texts, int64_t{1}, kMany);
   });
+}
+
+const MethodSections& RecipeMethods() {
+  static const auto* methods = [] {
+    auto* found = new MethodSections;
+    Recipe defaults;
+    int64_t seed = 0;
+    MethodFinder finder(found);
+    Visit(defaults, seed, finder);
+    return found;
+  }();
+  return *methods;
 }
 
 // Sections that a recipe of this kind does not read would only mislead.
@@ -518,15 +530,6 @@ std::string FirstComment(const std::string& path) {
   return "";
 }
 
-MethodSections FindMethods() {
-  MethodSections methods;
-  Recipe defaults;
-  int64_t seed = 0;
-  MethodFinder finder(&methods);
-  Visit(defaults, seed, finder);
-  return methods;
-}
-
 // A recipe without its stages.
 Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Recipe r;
@@ -612,7 +615,7 @@ Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,
   overrides.emplace_back("stages=[]");
   Recipe stage;
   try {
-    stage = ReadRecipe(LoadConfig(path, overrides, FindMethods()), whole.name);
+    stage = ReadRecipe(LoadConfig(path, overrides, RecipeMethods()), whole.name);
   } catch (const Error& e) {
     throw Error(place, e.what(), "a stage's keys are the recipe's");
   }
@@ -629,7 +632,7 @@ Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,
 Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
   const std::string path = FindRecipe(path_or_name);
   const std::string name = fs::path(path).stem().string();
-  ConfigNode root = LoadConfig(path, overrides, FindMethods());
+  ConfigNode root = LoadConfig(path, overrides, RecipeMethods());
   Recipe whole = ReadRecipe(root, name);
   const ConfigNode* stages = root.Find("stages");
   if (stages == nullptr || stages->items.empty()) return whole;
@@ -645,9 +648,18 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   }
   auto all = overrides;
   all.push_back(fmt::format("trainer.steps={}", steps));
-  whole = ReadRecipe(LoadConfig(path, all, FindMethods()), name);
+  whole = ReadRecipe(LoadConfig(path, all, RecipeMethods()), name);
   whole.stages = std::move(made);
   return whole;
+}
+
+std::vector<RecipeKey> RecipeKeys() {
+  std::vector<RecipeKey> keys;
+  Recipe defaults;
+  int64_t seed = 0;
+  KeyLister lister(&keys);
+  Visit(defaults, seed, lister);
+  return keys;
 }
 
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {
@@ -659,15 +671,6 @@ std::vector<int> EvalKs(const Recipe& recipe) {
   std::vector<int> ks;
   for (const std::string& k : recipe.eval.ks) ks.push_back(std::stoi(k));
   return ks;
-}
-
-std::vector<RecipeKey> RecipeKeys() {
-  std::vector<RecipeKey> keys;
-  Recipe defaults;
-  int64_t seed = 0;
-  KeyLister lister(&keys);
-  Visit(defaults, seed, lister);
-  return keys;
 }
 
 std::string FindRecipe(const std::string& name) {

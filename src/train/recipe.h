@@ -172,12 +172,6 @@ struct Recipe {
 // nearest known key. `path` may be a file or the name of a recipe in recipes/ ("dapo").
 Recipe LoadRecipe(const std::string& path, const std::vector<std::string>& overrides);
 
-// reward.terms of a whole recipe, null if it has none.
-const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
-
-// The numbers of eval.ks.
-std::vector<int> EvalKs(const Recipe& recipe);
-
 // Every key that a recipe may have, in order, from the list that reads recipes.
 struct RecipeKey {
   std::string path;           // "update.lr"
@@ -186,6 +180,12 @@ struct RecipeKey {
 };
 std::vector<RecipeKey> RecipeKeys();
 std::string RecipesMarkdown();  // docs/recipes.md
+
+// reward.terms of a whole recipe, null if it has none.
+const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
+
+// The numbers of eval.ks.
+std::vector<int> EvalKs(const Recipe& recipe);
 
 // Recipes are looked for in the folder that the environment's RLVR_RECIPES names, in ./recipes, and
 // in the recipes/ that this program was built with. Returns the path; an Error lists near names.

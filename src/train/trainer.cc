@@ -69,8 +69,8 @@ struct StepBatch {
 };
 
 constexpr const char* kReplayFile = "replay.cbor";
-constexpr const char* kPromptsFile = "prompts.cbor";
 constexpr const char* kResponsesFile = "responses.cbor";
+constexpr const char* kPromptsFile = "prompts.cbor";
 
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
@@ -101,12 +101,12 @@ class Trainer {
     at_ = LoadCheckpoint(run_folder_, checkpoint, policy_.model.get(), &optimizer_, OtherModels());
     if (const auto file = at_.files.find(kReplayFile); file != at_.files.end())
       replay_.Load(file->second, CheckpointFolder(run_folder_, checkpoint) + "/" + kReplayFile);
-    if (const auto file = at_.files.find(kPromptsFile); file != at_.files.end())
-      curriculum_.Load(file->second,
-                       CheckpointFolder(run_folder_, checkpoint) + "/" + kPromptsFile);
     if (const auto file = at_.files.find(kResponsesFile); file != at_.files.end())
       responses_.Load(file->second,
                       CheckpointFolder(run_folder_, checkpoint) + "/" + kResponsesFile);
+    if (const auto file = at_.files.find(kPromptsFile); file != at_.files.end())
+      curriculum_.Load(file->second,
+                       CheckpointFolder(run_folder_, checkpoint) + "/" + kPromptsFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -193,10 +193,10 @@ Metrics Trainer::Step() {
 
 StepBatch Trainer::Collect(int64_t step) {
   StepBatch batch;
+  double opposites = 0;
   batch.position = at_.position;
   curriculum_.BeginStep(step);
   MakeTerms(step);
-  double opposites = 0;
   const int64_t wanted = recipe_.data.prompts_per_step;
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
@@ -685,8 +685,8 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 
 void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
-  at_.files[kPromptsFile] = curriculum_.Save();
   if (recipe_.replay.opposites > 0) at_.files[kResponsesFile] = responses_.Save();
+  at_.files[kPromptsFile] = curriculum_.Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
