@@ -181,7 +181,10 @@ std::vector<MetricTerm> LikelihoodReward::Reward(TreePasses* passes,
     const LikelihoodGroup group = LikelihoodOf(settings_.kind, logp);
     for (size_t i = 0; i < logp.size(); ++i, ++row) {
       rows->reward[row] += settings_.coefficient * group.reward[i];
-      std::fill(rows->mask.begin() + rows->begin[row] + continuations[row].kept,
+      // A row begins behind the prefix that is prompt to its leaf.
+      const int64_t trained =
+          std::max<int64_t>(0, continuations[row].kept - trees[g]->leaves[i].prefix);
+      std::fill(rows->mask.begin() + rows->begin[row] + trained,
                 rows->mask.begin() + rows->begin[row + 1], 0.0);
       reward_sum += group.reward[i];
       logp_sum += std::accumulate(logp[i].begin(), logp[i].end(), 0.0);

@@ -166,6 +166,12 @@ TEST_F(LikelihoodTest, RewardIsTheLogProbOfTheReferenceAnswer) {
     EXPECT_NEAR(m.at("likelihood/answer_tokens"), marked_tokens / 5, 1e-12);
     EXPECT_NEAR(m.at("likelihood/marked"), 0.8, 1e-12);
   }
+  // A row without the two tokens that are prompt to its leaf: as many of its reasoning stay.
+  trees_[0].leaves[0].prefix = 2;
+  Rows cut = MakeRows(pointers_);
+  Make("logp").Reward(&passes, prompts_, pointers_, &cut);
+  const auto z = static_cast<int64_t>(tokenizer_->Encode("3+4=7\nAnswer:").size());
+  for (int64_t t = 0; t < cut.begin[1]; ++t) EXPECT_EQ(cut.mask[t], t < z - 2) << t;
   prompts_[1].ground_truth.clear();
   Rows rows = MakeRows(pointers_);
   EXPECT_THROW(Make("logp").Reward(&passes, prompts_, pointers_, &rows), Error);
