@@ -9,6 +9,30 @@
 
 namespace rlvr {
 
+namespace {
+
+bool Check(const std::string& name, const std::vector<std::string>& overrides) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Recipe recipe = LoadRecipe(name, overrides);
+  const auto properties = CheckRecipe(recipe);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  if (properties.empty()) {
+    fmt::print("{}: kind {} has no objective, nothing to check\n", name, recipe.kind);
+    return true;
+  }
+  fmt::print("{} ({:.1f} s)\n", name, seconds.count());
+  bool pass = true;
+  for (const auto& p : properties) {
+    fmt::print("  {}  {:13} largest deviation {:<8.2g} {:16} {}\n", p.pass ? "pass" : "FAIL",
+               p.name, p.deviation,
+               p.bound == 0 ? "(0 is asked for)" : fmt::format("(bound {:g})", p.bound), p.what);
+    pass = pass && p.pass;
+  }
+  return pass;
+}
+
+}  // namespace
+
 void AddCheckRecipe(CLI::App& check, Action* action) {
   struct Arguments {
     std::vector<std::string> words;  // recipes and key=value
@@ -37,22 +61,12 @@ void AddCheckRecipe(CLI::App& check, Action* action) {
       if (recipes.empty()) throw Error("check recipe", "no recipe is given", "name some, or --all");
       std::vector<std::string> failed;
       for (const std::string& name : recipes) {
-        const auto begin = std::chrono::steady_clock::now();
-        const Recipe recipe = LoadRecipe(name, overrides);
-        const auto properties = CheckRecipe(recipe);
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-        if (properties.empty()) {
-          fmt::print("{}: kind {} has no objective, nothing to check\n", name, recipe.kind);
-          continue;
-        }
-        fmt::print("{} ({:.1f} s)\n", name, seconds.count());
-        bool pass = true;
-        for (const auto& p : properties) {
-          fmt::print("  {}  {:13} largest deviation {:<8.2g} {:16} {}\n", p.pass ? "pass" : "FAIL",
-                     p.name, p.deviation,
-                     p.bound == 0 ? "(0 is asked for)" : fmt::format("(bound {:g})", p.bound),
-                     p.what);
-          pass = pass && p.pass;
+        bool pass = false;
+        try {
+          pass = Check(name, overrides);
+        } catch (const Error& e) {  // of many, the others are checked all the same
+          if (recipes.size() == 1) throw;
+          fmt::print("{}\n  FAIL  {}\n", name, e.what());
         }
         if (!pass) failed.push_back(name);
         std::fflush(stdout);

@@ -30,14 +30,16 @@ class GsmMicroSource : public PromptSource {
   Prompt Get(int64_t index) const override {
     RLVR_CHECK(index >= 0 && index < size()) << index;
     const GsmMicroProblem problem = MakeGsmMicro(options_, seed_, split_, index);
-    return {.messages = {{"user", problem.question}},
-            .data_source = "gsm_micro",
-            .ability = "math",
-            .ground_truth = std::to_string(problem.answer),
-            .extra_info = fmt::format(R"({{"split":"{}","index":{},"steps":{}}})", ToString(split_),
-                                      index, problem.steps.size()),
-            .target = CarefulSolution(problem),
-            .index = index};
+    return {
+        .messages = {{"user", problem.question}},
+        .data_source = "gsm_micro",
+        .ability = "math",
+        .ground_truth = std::to_string(problem.answer),
+        .extra_info = fmt::format(R"({{"split":"{}","index":{},"steps":{}{}}})", ToString(split_),
+                                  index, problem.steps.size(),
+                                  options_.rubric ? ",\"rubric\":" + GsmMicroRubric(problem) : ""),
+        .target = CarefulSolution(problem),
+        .index = index};
   }
   std::string name() const override { return fmt::format("gsm_micro ({})", ToString(split_)); }
 
@@ -109,6 +111,7 @@ GsmMicroOptions ParseGsmMicroOptions(const std::string& text) {
   reader("min_steps", o.min_steps, 1, 8);
   reader("max_steps", o.max_steps, 1, 8);
   reader("distractor_rate", o.distractor_rate, 0.0, 1.0);
+  reader("rubric", o.rubric);
   ReadSizes(reader, o);
   reader.Done();
   if (o.min_steps > o.max_steps)

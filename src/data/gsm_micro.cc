@@ -213,6 +213,19 @@ std::string CarefulSolution(const GsmMicroProblem& problem) {
   return text + AnswerLine(problem.answer);
 }
 
+std::string GsmMicroRubric(const GsmMicroProblem& problem) {
+  std::string items =
+      fmt::format(R"({{"check":"numeric","value":{},"kind":"factual"}})", problem.answer);
+  for (const auto& s : problem.steps) {
+    std::string line = Line(s);
+    line.pop_back();
+    items +=
+        fmt::format(R"(,{{"check":"regex","value":"^\\Q{}\\E$","weight":{},"kind":"process"}})",
+                    line, 1.0 / static_cast<double>(problem.steps.size()));
+  }
+  return "[" + items + "]";
+}
+
 std::string SloppySolution(const GsmMicroProblem& problem, Random& random) {
   const auto& steps = problem.steps;
   const auto last = static_cast<int64_t>(steps.size()) - 1;

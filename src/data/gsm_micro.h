@@ -15,7 +15,8 @@ namespace rlvr {
 struct GsmMicroOptions {
   int min_steps = 1, max_steps = 8;
   double distractor_rate =
-      0.3;  // chance that a problem holds a sentence with a number that does not matter
+      0.3;              // chance that a problem holds a sentence with a number that does not matter
+  bool rubric = false;  // extra_info holds a rubric (verify/rubric.h): each step, and the answer
   int64_t train_size = 100000, validation_size = 1000, test_size = 1000;
 };
 
@@ -45,6 +46,9 @@ GsmMicroProblem MakeGsmMicro(const GsmMicroOptions& options, uint64_t seed, Spli
 // slips in one step's arithmetic and carries on; forgets a step; works the distractor in; jumps to
 // the last step from a guess.
 std::string CarefulSolution(const GsmMicroProblem& problem);
+// A rubric as JSON: the answer (factual, weight 1), and each line of the careful solution (process,
+// together weight 1).
+std::string GsmMicroRubric(const GsmMicroProblem& problem);
 std::string SloppySolution(const GsmMicroProblem& problem, Random& random);
 
 }  // namespace rlvr

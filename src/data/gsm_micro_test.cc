@@ -98,5 +98,20 @@ TEST(GsmMicro, WorkedSolutionByHand) {
   EXPECT_EQ(CarefulSolution(p), "7+5=12\n12*3=36\nAnswer: 36");
 }
 
+TEST(GsmMicro, RubricInExtraInfo) {
+  GsmMicroProblem p;
+  p.steps = {{7, 5, 12, '+'}, {12, 3, 4, '/'}};
+  p.answer = 4;
+  EXPECT_EQ(GsmMicroRubric(p),
+            R"([{"check":"numeric","value":4,"kind":"factual"},)"
+            R"({"check":"regex","value":"^\\Q7+5=12\\E$","weight":0.5,"kind":"process"},)"
+            R"({"check":"regex","value":"^\\Q12/3=4\\E$","weight":0.5,"kind":"process"}])");
+  const auto with = OpenPrompts("gsm_micro:rubric=true", Split::kTrain, 1)->Get(3),
+             without = OpenPrompts("gsm_micro", Split::kTrain, 1)->Get(3);
+  EXPECT_EQ(with.messages, without.messages);
+  EXPECT_NE(with.extra_info.find(",\"rubric\":[{"), std::string::npos);
+  EXPECT_EQ(without.extra_info.find("rubric"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace rlvr

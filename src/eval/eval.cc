@@ -5,9 +5,22 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "eval/coverage.h"
 #include "text/chat.h"
 
 namespace rlvr {
+namespace {
+
+// Of more samples maj@k for every k would take minutes.
+constexpr int kMostMajoritySamples = 256;
+
+std::vector<int> PowersOfTwo(int k) {
+  std::vector<int> ks;
+  for (int64_t power = 1; power <= k; power *= 2) ks.push_back(static_cast<int>(power));
+  return ks;
+}
+
+}  // namespace
 
 double PassAtK(int64_t n, int64_t c, int64_t k) {
   RLVR_CHECK(k >= 1 && k <= n && c >= 0 && c <= n) << n << " " << c << " " << k;
@@ -92,6 +105,7 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
                     const EvalOptions& options,
                     const std::function<void(int64_t, int64_t)>& progress) {
   RLVR_CHECK(options.k >= 1);
+  const std::vector<int> ks = options.ks.empty() ? PowersOfTwo(options.k) : options.ks;
   const auto start = std::chrono::steady_clock::now();
   const int64_t n =
       options.max_prompts > 0 ? std::min(options.max_prompts, prompts.size()) : prompts.size();
@@ -117,7 +131,7 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
   std::map<std::string, std::unique_ptr<Verifier>> verifiers;
   std::map<std::string, std::vector<double>> by_source;
   std::vector<double> average, pass, majority;
-  std::map<int64_t, double> pass_sums;
+  std::vector<double> pass_sums(ks.size(), 0.0), majority_sums(ks.size(), 0.0);
   double length = 0, cut = 0, entropy = 0, tokens = 0;
   for (int64_t i = 0; i < n; ++i) {
     Tree& tree = trees[static_cast<size_t>(i)];
@@ -126,8 +140,17 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
     int64_t right = 0;
     std::vector<std::string> answers;
+    std::map<std::string, AnswerVotes> votes;
+    int64_t silent = 0;
     for (const Leaf& leaf : tree.leaves) {
       right += leaf.verdict == Verdict::kRight;
+      if (leaf.answer.empty()) {
+        ++silent;
+      } else {
+        AnswerVotes& v = votes[leaf.answer];
+        ++v.votes;
+        v.right += leaf.verdict == Verdict::kRight;  // a count until all are in
+      }
       answers.push_back(leaf.answer);
       cut += leaf.finish == Finish::kLength;
       const Segment& s = tree.segments[static_cast<size_t>(leaf.segment)];
@@ -138,7 +161,17 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     average.push_back(static_cast<double>(right) / options.k);
     by_source[tree.data_source].push_back(average.back());
     pass.push_back(PassAtK(options.k, right, options.k));
-    for (int64_t k = 1; k <= options.k; k *= 2) pass_sums[k] += PassAtK(options.k, right, k);
+    if (right > 0) result.solved.push_back(i);
+    std::vector<AnswerVotes> counted;
+    for (const auto& [answer, v] : votes)
+      counted.push_back({v.votes, v.right / static_cast<double>(v.votes)});
+    result.answer_entropy += AnswerEntropy(counted, silent) / static_cast<double>(n);
+    result.distinct_answers += static_cast<double>(counted.size()) / static_cast<double>(n);
+    for (size_t q = 0; q < ks.size(); ++q) pass_sums[q] += PassAtK(options.k, right, ks[q]);
+    if (options.k <= kMostMajoritySamples) {
+      const auto at = MajorityAtK(counted, silent, ks);
+      for (size_t q = 0; q < ks.size(); ++q) majority_sums[q] += at[q];
+    }
     const int64_t vote = MajorityVote(answers);
     majority.push_back(
         vote >= 0 && tree.leaves[static_cast<size_t>(vote)].verdict == Verdict::kRight ? 1 : 0);
@@ -149,8 +182,12 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
   result.maj_at_k = BootstrapMean(majority, bootstrap[2]);
   for (const auto& [source, values] : by_source)
     result.by_source[source] = BootstrapMean(values, bootstrap[3]);
-  for (const auto& [k, sum] : pass_sums)
-    result.pass_at["pass@" + std::to_string(k)] = sum / static_cast<double>(n);
+  for (size_t q = 0; q < ks.size(); ++q) {
+    const std::string k = std::to_string(ks[q]);
+    result.pass_at["pass@" + k] = pass_sums[q] / static_cast<double>(n);
+    if (options.k <= kMostMajoritySamples)
+      result.maj_at["maj@" + k] = majority_sums[q] / static_cast<double>(n);
+  }
   const double samples = static_cast<double>(n) * options.k;
   result.mean_response_length = length / samples;
   result.clip_ratio = cut / samples;

@@ -28,6 +28,7 @@ Interval BootstrapMean(const std::vector<double>& per_prompt, RandomKey key);
 
 struct EvalOptions {
   int k = 16;               // samples per prompt
+  std::vector<int> ks;      // of pass_at and maj_at, each at most k; empty: 1, 2, 4, ... up to k
   int64_t max_prompts = 0;  // 0: all
   RolloutOptions rollout;
   uint64_t seed = 0;
@@ -40,9 +41,12 @@ struct EvalResult {
   Interval avg_at_k, pass_at_k, maj_at_k;
   double mean_response_length = 0, clip_ratio = 0, mean_entropy = 0;
   std::map<std::string, Interval> by_source;
-  std::map<std::string, double> pass_at;  // "pass@1", "pass@2", "pass@4", ... up to k
-  std::vector<Tree> trees;                // if keep_samples
-  std::vector<Prompt> prompts;            // beside them
+  // Unbiased from the k samples: "pass@4", and "maj@4" (eval/coverage.h; beyond 256 samples none).
+  std::map<std::string, double> pass_at, maj_at;
+  double answer_entropy = 0, distinct_answers = 0;  // means over prompts; nats
+  std::vector<int64_t> solved;                      // prompts with a right sample, rising
+  std::vector<Tree> trees;                          // if keep_samples
+  std::vector<Prompt> prompts;                      // beside them
   double seconds = 0;
 };
 

@@ -10,10 +10,6 @@
 namespace rlvr {
 namespace {
 
-View<float> Sized(AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
-  buffer.Resize(rows * cols);
-  return {buffer.data(), rows, cols};
-}
 View<const float> Whole(const AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
   RLVR_CHECK(buffer.size() == rows * cols);
   return {buffer.data(), rows, cols};

@@ -6,14 +6,6 @@
 #include "tensor/rms_norm.h"
 
 namespace rlvr {
-namespace {
-
-View<float> Sized(AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
-  buffer.Resize(rows * cols);
-  return {buffer.data(), rows, cols};
-}
-
-}  // namespace
 
 void AttentionHalf(const Model& model, int64_t l, const TokenBatch& batch, const KvLayer& kv,
                    bool write_kv, Workspace& ws, Activations::Layer& a, View<float> x) {

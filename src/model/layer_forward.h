@@ -13,5 +13,11 @@ void AttentionHalf(const Model& model, int64_t l, const TokenBatch& batch, const
 void FeedForwardHalf(const Model& model, int64_t l, Workspace& ws, Activations::Layer& a,
                      View<float> x);
 
+// [rows, cols] in a buffer that grows.
+inline View<float> Sized(AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
+  buffer.Resize(rows * cols);
+  return {buffer.data(), rows, cols};
+}
+
 }  // namespace rlvr
 #endif  // RLVR_MODEL_LAYER_FORWARD_H_

@@ -15,7 +15,7 @@
 namespace rlvr {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kBudgetTolerance = 0.10;  // of sampled tokens
 
 constexpr const char* kCurves[] = {"critic/score/mean",    "actor/entropy",
@@ -82,7 +82,7 @@ void ReadTraining(RunResult* run) {
   const MetricsTable metrics = ReadMetrics(run->folder);
   const auto at = [&](const char* name, size_t i) {
     const std::vector<double>* column = metrics.Find(name);
-    return column == nullptr ? kNan : (*column)[i];
+    return column == nullptr ? kMissing : (*column)[i];
   };
   const auto or_zero = [](double v) { return std::isfinite(v) ? v : 0; };
   for (size_t i = 0; i < metrics.step.size(); ++i) {
@@ -130,7 +130,7 @@ SeedCurves Gather(const std::vector<RunResult>& runs, const std::string& metric)
     const auto curve = run.curves.find(metric);
     for (const double x : curves.x) {
       const bool has = curve != run.curves.end() && curve->second.count(x) > 0;
-      y.push_back(has ? curve->second.at(x) : kNan);
+      y.push_back(has ? curve->second.at(x) : kMissing);
     }
     curves.by_seed.push_back(std::move(y));
   }
@@ -232,7 +232,7 @@ void WarnOfBuilds(const std::vector<std::string>& folders, ComparisonResult* res
 SeedBand BandOverSeeds(const SeedCurves& curves) {
   SeedBand band;
   for (size_t i = 0; i < curves.x.size(); ++i) {
-    double sum = 0, low = kNan, high = kNan;
+    double sum = 0, low = kMissing, high = kMissing;
     int count = 0;
     for (const auto& y : curves.by_seed) {
       if (!std::isfinite(y[i])) continue;
@@ -241,7 +241,7 @@ SeedBand BandOverSeeds(const SeedCurves& curves) {
       high = count == 0 ? y[i] : std::max(high, y[i]);
       ++count;
     }
-    band.mean.push_back(count > 0 ? sum / count : kNan);
+    band.mean.push_back(count > 0 ? sum / count : kMissing);
     band.low.push_back(low);
     band.high.push_back(high);
   }

@@ -64,7 +64,9 @@ const KeyMapping kKeys[] = {
     {"algorithm.filter_groups.max_num_gen_batches", "", "select[dynamic_sampling].max_rounds",
      "verl's 0 is no limit: give a large number"},
     {"algorithm.filter_groups.metric", "", "", "groups are kept by right and wrong answers (acc)"},
-    {"algorithm.adv_estimator", "", "advantage.name", "grpo: group_normalized; gae: gae"},
+    {"algorithm.adv_estimator", "", "advantage.name",
+     "grpo: group_normalized; gae, rloo, opo, reinforce_plus_plus, reinforce_plus_plus_baseline: "
+     "the same names"},
     {"algorithm.norm_adv_by_std_in_grpo", "scale_rewards", "advantage.name",
      "True, group: group_normalized; False, none: group_centered"},
     {"algorithm.gamma", "", "advantage[gae].gamma", ""},
@@ -73,8 +75,11 @@ const KeyMapping kKeys[] = {
     // token_weight, policy_loss
     {"actor_rollout_ref.actor.policy_loss.loss_mode", "importance_sampling_level",
      "policy_loss.name",
-     "vanilla, token: decoupled_clip; gspo, sequence: gspo; gpg: gpg; cispo: cispo; clip_cov: "
-     "decoupled_clip with token_weight clip_cov"},
+     "vanilla, token: decoupled_clip; gspo, sequence: gspo; gpg: gpg; cispo: cispo; geo_mean: "
+     "gmpo; "
+     "sapo: sapo; clip_cov: decoupled_clip with token_weight clip_cov"},
+    {"", "sapo_temperature_pos", "policy_loss[sapo].tau_pos", ""},
+    {"", "sapo_temperature_neg", "policy_loss[sapo].tau_neg", ""},
     {"actor_rollout_ref.actor.policy_loss.clip_cov_ratio", "", "token_weight[clip_cov].ratio", ""},
     {"actor_rollout_ref.actor.policy_loss.clip_cov_lb", "", "token_weight[clip_cov].lb", ""},
     {"actor_rollout_ref.actor.policy_loss.clip_cov_ub", "", "token_weight[clip_cov].ub", ""},

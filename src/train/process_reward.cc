@@ -9,7 +9,6 @@
 namespace rlvr {
 namespace {
 
-constexpr Statistic kLogpOnly[] = {Statistic::kLogp};
 
 }  // namespace
 

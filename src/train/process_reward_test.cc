@@ -86,12 +86,12 @@ class ProcessRewardTest : public testing::Test {
 TEST_F(ProcessRewardTest, StartsAtZeroAndLearnsTheVerdicts) {
   const auto model = Make(1000);
   for (const double r : model->Rewards(pointers_, rows_)) EXPECT_EQ(r, 0);
-  Metrics m = Finish(model->MiniBatch(pointers_, rows_));
+  Metrics m = MetricsOf(model->MiniBatch(pointers_, rows_));
   EXPECT_NEAR(m["reward_model/prm_loss"], std::log(2.0), 1e-12);
   EXPECT_NEAR(m["reward_model/accuracy"], 8.0 / 12, 1e-12);  // a score of 0 says wrong
   EXPECT_EQ(m["reward_model/pair_accuracy"], 0);
   EXPECT_EQ(m["reward_model/raw_reward"], 0);
-  for (int i = 0; i < 40; ++i) m = Finish(model->MiniBatch(pointers_, rows_));
+  for (int i = 0; i < 40; ++i) m = MetricsOf(model->MiniBatch(pointers_, rows_));
   EXPECT_LT(m["reward_model/prm_loss"], 0.2);
   EXPECT_EQ(m["reward_model/accuracy"], 1);
   EXPECT_EQ(m["reward_model/pair_accuracy"], 1);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -15,6 +16,8 @@
 #include "objective/aggregate.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
+#include "train/curriculum.h"
+#include "verify/reward_term.h"
 
 namespace rlvr {
 namespace {
@@ -210,6 +213,9 @@ const std::vector<std::string> kBacktracks = {"frontier", "uct"};
 const std::vector<std::string> kDepthBonuses = {"sqrt", "log", "linear"};
 const std::vector<std::string> kTokenTemperatures = {"none", "hapo"};
 const std::vector<std::string> kNegatives = {"released", "intended"};
+const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
+                                               "prob", "mean_prob", "jepo"};
+const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -286,6 +292,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
   });
+  f.Stage("curriculum", "uniform");
   f.Map("rollout", [&](auto& p) {
     RolloutOptions& o = r.rollout.options;
     p("group_size", r.rollout.group_size, 1, 1 << 20);
@@ -298,12 +305,12 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
-    p.Map("strategy", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
+    p.Method("strategy", "independent", [&](auto& q) { VisitStrategy(r.rollout.strategy, q); });
     p.Map("sampling_context", [&](auto& q) {
       q("before", r.rollout.sampling_context.before);
       q("after", r.rollout.sampling_context.after);
     });
-    p.Map("token_temperature", [&](auto& q) {
+    p.Method("token_temperature", "none", [&](auto& q) {
       TokenTemperatureSettings& t = r.rollout.token_temperature;
       q("name", t.name, kTokenTemperatures);
       if (t.name == "none") return;
@@ -321,6 +328,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
     });
+    p.Stage("terms", "");
   });
   f.Stage("select", "none");
   f.Stage("reward_shaping", "");
@@ -359,6 +367,14 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("warmup_steps", r.critic.warmup_steps, int64_t{0}, kMany);
     p.Map("optimizer", [&](auto& q) { VisitOptimizer(r.critic.optimizer, q); });
   });
+  f.Map("likelihood_reward", [&](auto& p) {
+    LikelihoodRewardSettings& l = r.likelihood_reward;
+    p("kind", l.kind, kLikelihoods);
+    p("answer", l.answer, kLikelihoodAnswers);
+    p("marker", l.marker);
+    p("coefficient", l.coefficient, -kInfinity, kInfinity);
+    p("gradient", l.gradient, 0.0, kInfinity);
+  });
   f.Map("process_reward", [&](auto& p) {
     p("model", r.process_reward.model);
     p("reference", r.process_reward.reference, kProcessReferences);
@@ -369,6 +385,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
   f.Map("eval", [&](auto& p) {
     p("prompts", r.eval.prompts, int64_t{0}, kMany);
     p("k", r.eval.k, 1, 1 << 20);
+    p("ks", r.eval.ks);
     p("every", r.eval.every, int64_t{0}, kMany);
     p("before", r.eval.before);
     p("after", r.eval.after);
@@ -382,6 +399,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("rollouts_every", r.trainer.rollouts_every, int64_t{0}, kMany);
     p("rollout_groups", r.trainer.rollout_groups, int64_t{0}, kMany);
   });
+  f.Stage("stages", "");
   f.Map("supervised", [&](auto& p) {
     p("tokens_per_step", r.supervised.tokens_per_step, int64_t{1}, kMany);
     p("text", r.supervised.text);
@@ -391,12 +409,29 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
   });
 }
 
+const MethodSections& RecipeMethods() {
+  static const auto* methods = [] {
+    auto* found = new MethodSections;
+    Recipe defaults;
+    int64_t seed = 0;
+    MethodFinder finder(found);
+    Visit(defaults, seed, finder);
+    return found;
+  }();
+  return *methods;
+}
+
 // Sections that a recipe of this kind does not read would only mislead.
 void DropUnread(const std::string& kind, ConfigNode* resolved) {
   static const std::set<std::string> kSupervised = {"architecture", "supervised"};
-  static const std::set<std::string> kRl = {
-      "reward",      "select", "reward_shaping", "advantage", "token_weight", "policy_loss",
-      "regularizer", "critic", "expert",         "replay",    "reference",    "process_reward"};
+  static const std::set<std::string> kRl = {"reward",         "select",
+                                            "reward_shaping", "advantage",
+                                            "token_weight",   "policy_loss",
+                                            "regularizer",    "critic",
+                                            "expert",         "replay",
+                                            "reference",      "process_reward",
+                                            "curriculum",     "likelihood_reward",
+                                            "stages"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -435,6 +470,14 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (r.eval.temperature != 0 && r.eval.temperature < 1e-3) {
     throw Error(PlaceOf(root, "eval"), fmt::format("eval.temperature is {}", r.eval.temperature),
                 "0 is greedy; else it must be in [0.001, 1000]");
+  }
+  for (const std::string& k : r.eval.ks) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(k.data(), k.data() + k.size(), number);
+    if (error != std::errc() || end != k.data() + k.size() || number < 1 || number > r.eval.k) {
+      throw Error(PlaceOf(root, "eval"), fmt::format("eval.ks has '{}'", k),
+                  fmt::format("numbers from 1 to eval.k = {}: ks: [1, 2, 4]", r.eval.k));
+    }
   }
   for (const auto& [section, optimizer] :
        {std::pair("update", &r.update.optimizer), std::pair("critic", &r.critic.optimizer),
@@ -487,17 +530,11 @@ std::string FirstComment(const std::string& path) {
   return "";
 }
 
-}  // namespace
-
-Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
-  const std::string path = FindRecipe(path_or_name);
+// A recipe without its stages.
+Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Recipe r;
-  r.name = fs::path(path).stem().string();
+  r.name = name;
   int64_t seed = 0;
-  MethodSections methods;
-  MethodFinder finder(&methods);
-  Visit(r, seed, finder);
-  const ConfigNode root = LoadConfig(path, overrides, methods);
   FieldReader reader(&root, "");
   Visit(r, seed, reader);
   reader.Done();
@@ -523,6 +560,10 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
       const ConfigNode shaping = at_step("reward_shaping"), advantage = at_step("advantage"),
                        weight = at_step("token_weight"), loss = at_step("policy_loss"),
                        regularizer = at_step("regularizer");
+      if (const ConfigNode* terms = RewardTermsNode(root)) {
+        const ConfigNode resolved = ResolveCoefficients(*terms, "reward.terms", step, {});
+        MakeRewardTerms(&resolved);
+      }
       needs.Add(MakeRewardShaping(&shaping).needs());
       needs.Add(MakeAdvantage(&advantage).needs());
       needs.Add(MakeObjective(&weight, &loss, &regularizer)->needs());
@@ -536,8 +577,80 @@ Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
-  DropUnread(r.kind, &r.resolved);
+  r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
+  r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
+  const ConfigNode* stages = root.Find("stages");
+  if (stages == nullptr || stages->items.empty()) DropUnread(r.kind, &r.resolved);
   return r;
+}
+
+// What a stage may not change: it belongs to the run.
+const std::set<std::string> kOfTheRun = {"name",  "output",  "seed",         "threads",
+                                         "model", "compute", "architecture", "stages"};
+
+// One item of `stages`: its keys on top of the whole recipe.
+Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,
+                 const ConfigNode& item, int64_t index, const Recipe& whole, int64_t first_step) {
+  const std::string place =
+      fmt::format("{}: stage {}", item.place.empty() ? path : item.place, index + 1);
+  int64_t steps = 0;
+  if (item.kind != ConfigNode::Kind::kMap)
+    throw Error(place, "is no map of keys", "write - {steps: 50, rollout: {max_tokens: 64}}");
+  for (size_t i = 0; i < item.keys.size(); ++i) {
+    const std::string& key = item.keys[i];
+    if (kOfTheRun.count(key))
+      throw Error(place, "'" + key + "' belongs to the whole run", "set it outside of stages");
+    if (key == "steps") {
+      ConfigNode only;
+      only.kind = ConfigNode::Kind::kMap;
+      only.Set(key, item.items[i]);
+      ConfigReader reader(&only, "stages");
+      reader("steps", steps, int64_t{1}, kMany);
+    } else {
+      overrides.push_back(key + "=" + ToYaml(item.items[i]));
+    }
+  }
+  if (steps == 0) throw Error(place, "has no steps", "write - {steps: 50, ...}");
+  overrides.push_back(fmt::format("trainer.steps={}", first_step + steps));
+  overrides.emplace_back("stages=[]");
+  Recipe stage;
+  try {
+    stage = ReadRecipe(LoadConfig(path, overrides, RecipeMethods()), whole.name);
+  } catch (const Error& e) {
+    throw Error(place, e.what(), "a stage's keys are the recipe's");
+  }
+  if (stage.kind != "rl" && !(stage.kind == "sft" && index == 0)) {
+    throw Error(place, "a stage of kind " + stage.kind,
+                "stages are of kind rl; the first one may be sft");
+  }
+  stage.first_step = first_step;
+  return stage;
+}
+
+}  // namespace
+
+Recipe LoadRecipe(const std::string& path_or_name, const std::vector<std::string>& overrides) {
+  const std::string path = FindRecipe(path_or_name);
+  const std::string name = fs::path(path).stem().string();
+  ConfigNode root = LoadConfig(path, overrides, RecipeMethods());
+  Recipe whole = ReadRecipe(root, name);
+  const ConfigNode* stages = root.Find("stages");
+  if (stages == nullptr || stages->items.empty()) return whole;
+  if (whole.kind != "rl")
+    throw Error(PlaceOf(root, "stages"), "a recipe of kind " + whole.kind + " has no stages",
+                "the recipe's kind is rl; its first stage may be sft");
+  int64_t steps = 0;
+  std::vector<Recipe> made;
+  for (size_t i = 0; i < stages->items.size(); ++i) {
+    made.push_back(
+        LoadStage(path, overrides, stages->items[i], static_cast<int64_t>(i), whole, steps));
+    steps = made.back().trainer.steps;
+  }
+  auto all = overrides;
+  all.push_back(fmt::format("trainer.steps={}", steps));
+  whole = ReadRecipe(LoadConfig(path, all, RecipeMethods()), name);
+  whole.stages = std::move(made);
+  return whole;
 }
 
 std::vector<RecipeKey> RecipeKeys() {
@@ -547,6 +660,17 @@ std::vector<RecipeKey> RecipeKeys() {
   KeyLister lister(&keys);
   Visit(defaults, seed, lister);
   return keys;
+}
+
+const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {
+  const ConfigNode* reward = recipe.Find("reward");
+  return reward == nullptr ? nullptr : reward->Find("terms");
+}
+
+std::vector<int> EvalKs(const Recipe& recipe) {
+  std::vector<int> ks;
+  for (const std::string& k : recipe.eval.ks) ks.push_back(std::stoi(k));
+  return ks;
 }
 
 std::string FindRecipe(const std::string& name) {

@@ -73,6 +73,16 @@ struct ProcessRewardSettings {
   OptimizerSettings optimizer = {.lr = 1e-6, .weight_decay = 0, .grad_clip = 10};
 };
 
+// A reward from the likelihood of the reference answer (train/likelihood_reward.h), added to the
+// verifier's.
+struct LikelihoodRewardSettings {
+  std::string kind = "none";            // none, logp, mean_logp, prob, mean_prob, jepo
+  std::string answer = "ground_truth";  // or the prompt's target: what follows its last marker
+  std::string marker = "Answer:";       // ends the reasoning
+  double coefficient = 1;
+  double gradient = 1;  // of the second gradient term, on the answer's tokens; 0: left out
+};
+
 struct OverlongSettings {     // reward.overlong; DAPO, arXiv:2503.14476, Sec. 3.4
   std::string name = "none";  // none, filter (mask the truncated sample), soft (Eq. 13)
   int64_t buffer = 0;         // soft: tokens of the ramp, before max_tokens
@@ -121,12 +131,14 @@ struct Recipe {
   } expert;
   ReplaySettings replay;
   ReferenceSettings reference;
-  CriticSettings critic;                 // mini-batches and epochs are those of `update`
+  CriticSettings critic;  // mini-batches and epochs are those of `update`
+  LikelihoodRewardSettings likelihood_reward;
   ProcessRewardSettings process_reward;  // mini-batches are those of `update`, one epoch
   struct {
     int64_t prompts = 128;  // of the validation set; 0: all
     int k = 16;
-    int64_t every = 0;  // steps; 0: never between
+    std::vector<std::string> ks;  // of pass@k and maj@k; none: 1, 2, 4, ... up to k
+    int64_t every = 0;            // steps; 0: never between
     bool before = true, after = true;
     double temperature = 1.0, top_p = 1.0;
   } eval;
@@ -146,8 +158,13 @@ struct Recipe {
     int64_t tokenizer_texts = 2000;  // pretrain: the tokenizer is trained on so many samples
   } supervised;
 
+  // Training in stages, each as a recipe of its own: this one, overridden; model and first_step are
+  // where the stage before ends. trainer.steps counts over the whole run. None: the recipe itself.
+  std::vector<Recipe> stages;
+  int64_t first_step = 0;  // of a stage: training steps before it
+
   // Every key and value, as the run's folder records it. The stages' own nodes (select, advantage,
-  // policy_loss, regularizer) are read from it.
+  // policy_loss, regularizer, ...), curriculum and reward.terms are read from it.
   ConfigNode resolved;
 };
 
@@ -163,6 +180,12 @@ struct RecipeKey {
 };
 std::vector<RecipeKey> RecipeKeys();
 std::string RecipesMarkdown();  // docs/recipes.md
+
+// reward.terms of a whole recipe, null if it has none.
+const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
+
+// The numbers of eval.ks.
+std::vector<int> EvalKs(const Recipe& recipe);
 
 // Recipes are looked for in the folder that the environment's RLVR_RECIPES names, in ./recipes, and
 // in the recipes/ that this program was built with. Returns the path; an Error lists near names.

@@ -483,8 +483,10 @@ std::vector<CheckedProperty> CheckStages(const CheckedStages& stages,
 
 std::vector<CheckedProperty> CheckRecipe(const Recipe& recipe) {
   if (recipe.kind != "rl") return {};
-  CheckSettings settings{.correct = recipe.reward.correct,
-                         .wrong = recipe.reward.wrong,
+  // Where the verdict gives no score, terms of the reward do: right responses must differ here too.
+  const bool scored = recipe.reward.correct != recipe.reward.wrong;
+  CheckSettings settings{.correct = scored ? recipe.reward.correct : 1,
+                         .wrong = scored ? recipe.reward.wrong : 0,
                          .overlong = recipe.reward.overlong,
                          .temperature = recipe.rollout.options.sampling.score_temperature(),
                          .step = std::max<int64_t>(1, recipe.trainer.steps / 2),

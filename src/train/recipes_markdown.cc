@@ -3,7 +3,6 @@
 
 #include <map>
 
-#include "base/error.h"
 #include "train/key_map.h"
 #include "train/recipe.h"
 
@@ -79,9 +78,14 @@ const Section kSections[] = {
     {"expert", "Demonstrations in the groups."},
     {"replay", "Groups of earlier steps train again, with the log-probs recorded then."},
     {"reference", "The policy of `logp_ref`; loaded only where a method reads it."},
+    {"likelihood_reward",
+     "The reward is how likely the reference answer is after the sampled reasoning "
+     "([rewards.md](rewards.md))."},
     {"critic",
      "A value model; only where a method reads values (`gae`). Mini-batches and epochs "
      "are those of `update`."},
+    {"likelihood_reward",
+     "A reward from the likelihood of the reference answer, [rewards.md](rewards.md)."},
     {"process_reward",
      "An implicit process reward model; only where a method reads process "
      "rewards (`prime`)."},
@@ -123,15 +127,45 @@ const std::map<std::string, std::string>& Meanings() {
       {"rollout.min_p", "0: off"},
       {"rollout.max_tokens", "of a response"},
       {"rollout.stop", "texts that end a response"},
+      {"rollout.strategy.name",
+       "how a group grows ([rollouts.md](rollouts.md), with its own keys)"},
+      {"rollout.sampling_context.before", "put before the prompt in sampling, absent in training"},
+      {"rollout.sampling_context.after", "put after the prompt, likewise"},
+      {"rollout.token_temperature.name",
+       "a temperature for each token by its entropy ([rollouts.md](rollouts.md), with its own "
+       "keys)"},
+      {"reward.terms", "further rewards, each with a coefficient ([rewards.md](rewards.md))"},
+      {"stages",
+       "parts of a run that differ: steps and keys of each ([run_folder.md](run_folder.md))"},
+      {"curriculum", "which prompts come when ([curriculum.md](curriculum.md))"},
+      {"replay.opposites",
+       "stored responses of the other outcome that a group of one outcome receives; 0: none"},
+      {"replay.per_prompt", "responses of each outcome that are stored for a prompt"},
+      {"likelihood_reward.kind", "what of the reference answer's tokens; none: off"},
+      {"likelihood_reward.answer", "which reference answer"},
+      {"likelihood_reward.marker", "text of a response that the answer follows"},
+      {"likelihood_reward.coefficient", "of this reward"},
+      {"likelihood_reward.gradient", "of the reward's own gradient, towards the answer"},
+      {"eval.ks", "the k of pass@k and maj@k; empty: powers of two up to `eval.k`"},
       {"rollout.max_sequences", "decoded together; memory and speed only"},
       {"rollout.prefill_tokens", "in one prefill call; memory and speed only"},
       {"rollout.gen_prompts", "prompts sampled in one round; 0: `data.prompts_per_step`"},
+      {"rollout.strategy.name", "how a group is sampled; parameters: `docs/rollouts.md`"},
+      {"rollout.sampling_context.before",
+       "text before the prompt's last message, in sampling only"},
+      {"rollout.sampling_context.after", "text after the prompt's last message, in sampling only"},
+      {"rollout.token_temperature.name",
+       "a temperature for each token; parameters: "
+       "`docs/rollouts.md`"},
       {"reward.name", "a verifier; auto: by the prompt's `data_source`"},
       {"reward.correct", "score of a right answer"},
       {"reward.wrong", "score of any other"},
       {"reward.overlong.name", "filter: a truncated response is masked; soft: DAPO's Eq. 13"},
       {"reward.overlong.buffer", "soft: tokens of the ramp before `rollout.max_tokens`"},
       {"reward.overlong.penalty_factor", "soft: the punishment at the ramp's end"},
+      {"reward.terms", "a list of named terms that are added to the score"},
+      {"curriculum", "which prompts a step samples"},
+      {"stages", "a list of stages that share the run's folder, each with what differs"},
       {"select", "which groups train"},
       {"reward_shaping", "scores to rewards"},
       {"advantage", "rewards to an advantage for every token"},
@@ -156,6 +190,10 @@ const std::map<std::string, std::string>& Meanings() {
       {"replay.capacity", "groups kept; the oldest go first"},
       {"replay.max_age", "in steps; 0: any"},
       {"replay.max_uses", "a group leaves after so many; 0: any"},
+      {"replay.opposites",
+       "earlier responses of its prompt with the other verdict, in a group of "
+       "one verdict"},
+      {"replay.per_prompt", "responses of each verdict kept for opposites"},
       {"replay.admit", "groups with right and wrong answers, with any right one, all"},
       {"reference.model", "default: the policy's at the start"},
       {"reference.update", "ema: ref <- decay ref + (1 - decay) theta; copy: ref <- theta"},
@@ -165,12 +203,18 @@ const std::map<std::string, std::string>& Meanings() {
       {"critic.model", "default: the policy's"},
       {"critic.cliprange_value", "of the value loss"},
       {"critic.warmup_steps", "training steps in which only the critic learns"},
+      {"likelihood_reward.kind", "of the answer's log-probs; none: no such reward"},
+      {"likelihood_reward.answer", "the reference: ground_truth, or the prompt's `target`"},
+      {"likelihood_reward.marker", "ends the reasoning; the answer follows it"},
+      {"likelihood_reward.coefficient", "of the reward"},
+      {"likelihood_reward.gradient", "of the second gradient term, on the answer's tokens"},
       {"process_reward.model", "default: the policy's at the start"},
       {"process_reward.reference", "log pi_ref: of the reference, or of the policy that sampled"},
       {"process_reward.beta", "r_t = beta (log pi_phi - log pi_ref)"},
       {"process_reward.update", "trained before or after it scores a batch, or never"},
       {"eval.prompts", "of the validation set; 0: all"},
       {"eval.k", "responses to a prompt"},
+      {"eval.ks", "the k of pass@k and maj@k; none: 1, 2, 4 ... up to `eval.k`"},
       {"eval.every", "training steps; 0: never between"},
       {"eval.before", "before training"},
       {"eval.after", "after training"},
@@ -192,15 +236,11 @@ const std::map<std::string, std::string>& Meanings() {
   return *meanings;
 }
 
-const std::string& MeaningOf(const std::string& path) {
-  const size_t dot = path.rfind('.');
+std::string MeaningOf(const std::string& path) {
   auto it = Meanings().find(path);
   // Optimizers have the same keys in every section.
-  if (it == Meanings().end() && dot != std::string::npos)
-    it = Meanings().find(path.substr(dot + 1));
-  if (it == Meanings().end())
-    throw Error("src/train/recipes_markdown.cc", "no meaning for '" + path + "'", "add a line");
-  return it->second;
+  if (it == Meanings().end()) it = Meanings().find(path.substr(path.rfind('.') + 1));
+  return it == Meanings().end() ? "" : it->second;
 }
 
 std::string SectionOf(const RecipeKey& key) {
@@ -211,6 +251,11 @@ std::string SectionOf(const RecipeKey& key) {
 
 std::string DefaultOf(const RecipeKey& key) {
   if (!key.default_value.empty()) return "`" + key.default_value + "`";
+  static const std::map<std::string, std::string> kElsewhere = {
+      {"curriculum", "[curriculum.md](curriculum.md)"},
+      {"reward.terms", "[rewards.md](rewards.md)"},
+      {"stages", "[run_folder.md](run_folder.md#stages)"}};
+  if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;
   return key.range == "stage" ? "none" : "";
 }
 

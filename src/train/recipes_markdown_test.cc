@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <set>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "objective/objective.h"
 #include "train/key_map.h"

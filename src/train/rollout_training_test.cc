@@ -83,11 +83,13 @@ TEST_P(RolloutTraining, SameBytesForAnyThreadsAndResumed) {
   Resume(Run("killed"));
   ExpectSameRuns("base", "killed");
 
+  double norm = 0;
   for (const int64_t step : {1, 2, 3}) {
     const Metrics m = ReadMetrics(Run("base"), step);
     EXPECT_EQ(m.at("training/rollout_probs_diff_max"), 0);
-    EXPECT_GT(m.at("actor/grad_norm"), 1e-4);
+    norm = std::max(norm, m.at("actor/grad_norm"));
   }
+  EXPECT_GT(norm, 1e-4);  // it learned something: otherwise equality says little
   // Any sample of any step again: the first line of rollouts/ names one.
   const std::string lines = ReadFile(Run("base") + "/rollouts/step_000003.jsonl");
   const auto number = [&](const std::string& key) {

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
+#include "eval/coverage.h"
 #include "tensor/isa.h"
 
 namespace rlvr {
@@ -108,6 +109,23 @@ void WriteUnsynced(const std::string& path, const std::string& content) {
   }
 }
 
+// Prompts gained and lost since the evaluation before training, where the run made one.
+void AddSupportChange(const std::string& run_folder, int64_t step,
+                      const std::vector<int64_t>& solved, nlohmann::json* summary,
+                      Metrics* metrics) {
+  const std::string base = run_folder + "/eval/" + StepName(0) + ".json";
+  if (step == 0 || !fs::exists(base)) return;
+  const auto before = nlohmann::json::parse(ReadFile(base), nullptr, false);
+  if (!before.is_object() || !before.contains("solved")) return;
+  const SupportChange change = CompareSupport(before["solved"].get<std::vector<int64_t>>(), solved);
+  (*summary)["support"] = {
+      {"preserved", change.preserved}, {"shrunk", change.shrunk}, {"expanded", change.expanded}};
+  (*metrics)["val/support_retention"] = change.retention();
+  (*metrics)["val/support_discovery"] = change.discovery();
+  (*metrics)["val/support_dynamic"] = change.dynamic();
+  (*metrics)["val/support_net_change"] = change.net_change();
+}
+
 nlohmann::json ToJson(const Interval& interval) {
   return {{"mean", interval.mean}, {"low", interval.low}, {"high", interval.high}};
 }
@@ -145,6 +163,21 @@ std::string StartRunFolder(const Recipe& recipe) {
   // Last: a folder with run.json is a run that can be resumed.
   WriteFileAtomically(folder + "/run.json",
                       run.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  return folder;
+}
+
+std::string StageModel(const std::string& run_folder, int64_t step) {
+  const std::string folder = run_folder + "/stages/" + StepName(step), part = folder + ".part";
+  if (fs::exists(folder)) return folder;
+  MakeDirectories(run_folder + "/stages");
+  fs::remove_all(part);
+  try {
+    fs::copy(run_folder + "/checkpoints/" + StepName(step) + "/hf", part,
+             fs::copy_options::recursive);
+    fs::rename(part, folder);
+  } catch (const fs::filesystem_error& e) {
+    throw Error(folder, e.what(), "the next stage starts from this copy of the checkpoint");
+  }
   return folder;
 }
 
@@ -199,6 +232,7 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
   const auto prompts = OpenPrompts(recipe.data.validation, Split::kValidation, 0);
   EvalOptions options;
   options.k = recipe.eval.k;
+  options.ks = EvalKs(recipe);
   options.max_prompts = recipe.eval.prompts;
   options.rollout = recipe.rollout.options;
   options.rollout.sampling = {.temperature = static_cast<float>(recipe.eval.temperature),
@@ -221,13 +255,23 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
                             {"maj@" + k, ToJson(result.maj_at_k)},
                             {"mean_response_length", result.mean_response_length},
                             {"clip_ratio", result.clip_ratio},
-                            {"pass_at", result.pass_at}};
+                            {"pass_at", result.pass_at},
+                            {"maj_at", result.maj_at},
+                            {"answer_entropy", result.answer_entropy},
+                            {"distinct_answers", result.distinct_answers},
+                            {"solved", result.solved}};
   for (const auto& [source, interval] : result.by_source)
     summary["by_source"][source] = ToJson(interval);
   std::vector<RecordedGroup> groups;
   for (size_t i = 0; i < result.trees.size(); ++i)
     groups.push_back({&result.prompts[i], &result.trees[i], {}});
   const std::string stem = run_folder + "/eval/" + StepName(step);
+  for (const auto& at : {result.pass_at, result.maj_at}) {
+    for (const auto& [name, value] : at) (*metrics)["val/" + name] = value;
+  }
+  (*metrics)["val/answer_entropy"] = result.answer_entropy;
+  (*metrics)["val/distinct_answers"] = result.distinct_answers;
+  AddSupportChange(run_folder, step, result.solved, &summary, metrics);
   WriteTrajectories(stem + ".jsonl", step, tokenizer, groups);
   WriteUnsynced(stem + ".json", summary.dump(2) + "\n");
   (*metrics)["val/avg@" + k] = result.avg_at_k.mean;

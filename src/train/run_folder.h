@@ -22,6 +22,9 @@ Recipe LoadRunRecipe(const std::string& run_folder);
 // Under bf16 the instruction set may decide bits: another than the run's is an Error unless
 // `other_isa`.
 void CheckIsa(const std::string& run_folder, const Recipe& recipe, bool other_isa);
+// The model that a stage after `step` starts from, as a Hugging Face folder in fp32: a copy of that
+// checkpoint's, which stays when the checkpoint goes. Made if it is not there.
+std::string StageModel(const std::string& run_folder, int64_t step);
 // Removes rollouts/ and eval/ files of steps after `last_step`.
 void CutRunFolder(const std::string& run_folder, int64_t last_step);
 

@@ -20,7 +20,9 @@
 #include "rollout/strategy.h"
 #include "train/checkpoint.h"
 #include "train/critic.h"
+#include "train/curriculum.h"
 #include "train/foreign_rows.h"
+#include "train/likelihood_reward.h"
 #include "train/metrics.h"
 #include "train/process_reward.h"
 #include "train/reference.h"
@@ -28,6 +30,7 @@
 #include "train/supervised.h"
 #include "train/token_temperature.h"
 #include "train/update.h"
+#include "verify/reward_term.h"
 #include "verify/verify.h"
 
 namespace rlvr {
@@ -53,6 +56,11 @@ struct StepBatch {
   std::vector<Tree> trees;      // likewise, in the order of the prompts
   Rows rows;                    // likewise: one row a trajectory
   int64_t rounds = 0, sampled_groups = 0;
+  int64_t position = 0;  // in the order of the prompts, after the last one sampled
+  struct Sampled {
+    int64_t row = 0, samples = 0, right = 0;
+  };
+  std::vector<Sampled> outcomes;          // of every sampled group, kept or not
   int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
   RolloutStats rollout;
@@ -62,6 +70,7 @@ struct StepBatch {
 
 constexpr const char* kReplayFile = "replay.cbor";
 constexpr const char* kResponsesFile = "responses.cbor";
+constexpr const char* kPromptsFile = "prompts.cbor";
 
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
@@ -95,6 +104,9 @@ class Trainer {
     if (const auto file = at_.files.find(kResponsesFile); file != at_.files.end())
       responses_.Load(file->second,
                       CheckpointFolder(run_folder_, checkpoint) + "/" + kResponsesFile);
+    if (const auto file = at_.files.find(kPromptsFile); file != at_.files.end())
+      curriculum_.Load(file->second,
+                       CheckpointFolder(run_folder_, checkpoint) + "/" + kPromptsFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -107,9 +119,10 @@ class Trainer {
   std::vector<Tree> Sample(const std::vector<Prompt>& prompts, std::vector<RolloutRequest> requests,
                            RolloutStats* stats = nullptr,
                            const std::function<void(int64_t, int64_t)>& progress = {});
-  RolloutRequest Request(int64_t step, int64_t position, Prompt* prompt);
+  RolloutRequest Request(int64_t step, Curriculum::Draw draw, Prompt* prompt);
   const Verifier& VerifierOf(const Prompt& prompt);
-  void Judge(const Prompt& prompt, Tree* tree);
+  void MakeTerms(int64_t step);
+  void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
   void FitTemperature();
   void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeStages();
@@ -129,16 +142,18 @@ class Trainer {
   std::string run_folder_;
   Policy policy_;
   std::unique_ptr<PromptSource> prompts_;
-  PromptOrder order_;
+  Curriculum curriculum_;
   std::unique_ptr<Selector> selector_;
   BatchStages reward_shaping_, advantage_;
   std::unique_ptr<Objective> objective_;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
+  std::vector<WeightedTerm> reward_terms_;  // of this step
   Optimizer optimizer_;
   std::unique_ptr<Updater> updater_;
   std::unique_ptr<Reference> reference_;  // this one and the next two: where a method needs them
   std::unique_ptr<Critic> critic_;
   std::unique_ptr<ProcessReward> process_reward_;
+  std::unique_ptr<LikelihoodReward> likelihood_;
   ReplayStore replay_;
   ResponseStore responses_;
   Progression at_;
@@ -160,7 +175,9 @@ Metrics Trainer::Step() {
   const double seconds = watch.Lap();
   FitTemperature();
   at_.step += 1;
-  at_.position += batch_.sampled_groups;
+  at_.position = batch_.position;
+  for (const auto& o : batch_.outcomes)
+    curriculum_.state().Observe(o.row, at_.step, o.samples, o.right);
   if (reference_) reference_->AfterStep(at_.step, *policy_.model, &optimizer_);
   Metrics metrics = Measure(batch_, update);
   metrics["timing_s/update_actor"] = seconds;
@@ -170,12 +187,16 @@ Metrics Trainer::Step() {
     if (const ConfigNode* node = recipe_.resolved.Find(stage))
       UpdateControllers(*node, stage, metrics, &at_.state);
   }
+  UpdateControllers(*RewardTermsNode(recipe_.resolved), "reward.terms", metrics, &at_.state);
   return metrics;
 }
 
 StepBatch Trainer::Collect(int64_t step) {
   StepBatch batch;
   double opposites = 0;
+  batch.position = at_.position;
+  curriculum_.BeginStep(step);
+  MakeTerms(step);
   const int64_t wanted = recipe_.data.prompts_per_step;
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
@@ -195,7 +216,7 @@ StepBatch Trainer::Collect(int64_t step) {
     std::vector<RolloutRequest> requests;
     for (int64_t i = 0; i < per_round; ++i) {
       requests.push_back(
-          Request(step, at_.position + batch.sampled_groups + i, &prompts[static_cast<size_t>(i)]));
+          Request(step, curriculum_.Next(&batch.position), &prompts[static_cast<size_t>(i)]));
     }
     RolloutStats stats;
     const auto progress = [&](int64_t done, int64_t total) {
@@ -215,7 +236,7 @@ StepBatch Trainer::Collect(int64_t step) {
         AddExpertRow(*policy_.tokenizer, prompts[i], eos.empty() ? -1 : eos.front(),
                      recipe_.rollout.options.max_tokens, &trees[i]);
       }
-      Judge(prompts[i], &trees[i]);
+      Judge(prompts[i], &trees[i], &batch.terms);
       if (recipe_.replay.opposites > 0) {
         opposites += static_cast<double>(responses_.AddOpposites(step, &trees[i]));
         responses_.Remember(step, trees[i]);
@@ -226,6 +247,7 @@ StepBatch Trainer::Collect(int64_t step) {
         ++batch.sampled;
         right += leaf.verdict == Verdict::kRight;
       }
+      batch.outcomes.push_back({trees[i].prompt_index, static_cast<int64_t>(own), right});
       batch.solve_none += right == 0;
       batch.solve_all += right == static_cast<int64_t>(own);
       // In the order of the prompts, whichever group was sampled first; a surplus is dropped.
@@ -268,12 +290,12 @@ void Trainer::AddReplays(int64_t step, StepBatch* batch) {
   batch->terms.push_back({"replay/stored", static_cast<double>(replay_.size()), 1});
 }
 
-RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) {
-  const int64_t row = order_.At(position);
+RolloutRequest Trainer::Request(int64_t step, Curriculum::Draw draw, Prompt* prompt) {
+  const int64_t row = draw.row;
   *prompt = prompts_->Get(row);
   RolloutRequest request;
   request.tree.prompt_index = row;
-  request.tree.occurrence = order_.OccurrenceAt(position);
+  request.tree.occurrence = draw.occurrence;
   request.tree.data_source = prompt->data_source;
   Prompt sampled = *prompt;
   if (!sampled.messages.empty()) {
@@ -289,10 +311,17 @@ RolloutRequest Trainer::Request(int64_t step, int64_t position, Prompt* prompt) 
                 "raise it, or remove the row");
   }
   request.tree.segments.push_back(std::move(root));
-  request.num_samples = recipe_.rollout.group_size;
+  request.num_samples = curriculum_.GroupSize(recipe_.rollout.group_size);
   request.key = StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(
       step)][static_cast<uint64_t>(row)][static_cast<uint64_t>(request.tree.occurrence)];
   return request;
+}
+
+// Their coefficients may be schedules.
+void Trainer::MakeTerms(int64_t step) {
+  const ConfigNode* node = RewardTermsNode(recipe_.resolved);
+  const ConfigNode terms = ResolveCoefficients(*node, "reward.terms", step, at_.state);
+  reward_terms_ = MakeRewardTerms(&terms);
 }
 
 // The trees of these requests, by the recipe's strategy and at the temperature of this step.
@@ -356,14 +385,31 @@ const Verifier& Trainer::VerifierOf(const Prompt& prompt) {
   return *verifier;
 }
 
-void Trainer::Judge(const Prompt& prompt, Tree* tree) {
+void Trainer::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
   JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
             recipe_.reward.wrong, tree);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
+    const std::vector<int32_t> response = tree->ResponseTokens(leaf);
+    const auto length = static_cast<int64_t>(response.size()) - leaf.prefix;
+    if (!reward_terms_.empty()) {
+      const std::string text = policy_.tokenizer->Decode(response, true);
+      const JudgedResponse judged{
+          .text = text,
+          .num_tokens = length,
+          .max_tokens = recipe_.rollout.options.max_tokens,
+          .right = leaf.verdict == Verdict::kRight,
+          .truncated = leaf.finish == Finish::kLength,
+          .extra_info = prompt.extra_info,
+          .place = fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index)};
+      for (const WeightedTerm& t : reward_terms_) {
+        const double value = (*t.term)(judged);
+        leaf.reward += static_cast<float>(t.coefficient * value);
+        AddTerms({{"reward/" + t.name, value, 1}}, metrics);
+      }
+    }
     if (overlong.name != "soft") continue;
-    const auto length = static_cast<int64_t>(tree->ResponseTokens(leaf).size()) - leaf.prefix;
     leaf.reward += static_cast<float>(SoftOverlongPunishment(
         length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
   }
@@ -392,6 +438,8 @@ void Trainer::Credit(StepBatch* batch) {
     if (recipe_.reward.overlong.name != "filter" || !rows.truncated[s]) continue;
     std::fill(rows.mask.begin() + rows.begin[s], rows.mask.begin() + rows.begin[s + 1], 0.0);
   }
+  if (likelihood_)
+    AddTerms(likelihood_->Reward(updater_->passes(), batch->prompts, trees, &rows), &batch->terms);
   const Needs needs = StageNeeds();
   const float temperature = recipe_.rollout.options.sampling.score_temperature();
   const int64_t micro = recipe_.update.micro_batch_tokens;
@@ -504,7 +552,7 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
   updater_->SetObjective(objective_.get());
   UpdateResult sum;
   sum.terms = batch.terms;
-  if (critic_ && at_.step < recipe_.critic.warmup_steps) return sum;
+  if (critic_ && at_.step - recipe_.first_step < recipe_.critic.warmup_steps) return sum;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
@@ -514,8 +562,14 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
       const bool on_policy = epoch == 0 && begin == 0;  // no weight has changed since sampling
       const RandomKey key = StreamKey(
           recipe_.seed, Stream::kObjective)[0][static_cast<uint64_t>(optimizer_.step + 1)];
-      UpdateResult result =
-          updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key, &optimizer_);
+      Updater::GradientTerm more;
+      if (likelihood_) {
+        more = [&](TreePasses* passes, Gradient* gradient) {
+          likelihood_->AddGradient(passes, begin, end, gradient);
+        };
+      }
+      UpdateResult result = updater_->MiniBatch(part, Part(batch.rows, begin, end), on_policy, key,
+                                                &optimizer_, more);
       norm += result.applied.norm;
       count += 1;
       sum.applied.lr = result.applied.lr;
@@ -562,7 +616,7 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
       for (const float e : segment.entropy) entropy.Add(e);
     }
   }
-  Metrics m = Finish(update.terms);
+  Metrics m = MetricsOf(update.terms);
   score.Write("critic/score", &m);
   reward.Write("critic/rewards", &m);
   advantage.Write("critic/advantages", &m);
@@ -589,6 +643,7 @@ Metrics Trainer::Measure(const StepBatch& batch, const UpdateResult& update) con
       static_cast<double>(batch.solve_none) / static_cast<double>(batch.sampled_groups);
   m["batch/solve_all"] =
       static_cast<double>(batch.solve_all) / static_cast<double>(batch.sampled_groups);
+  curriculum_.Measure(&m);
   m["timing_s/gen"] = batch.seconds_rollout;
   m["timing_s/reward"] = batch.seconds_reward;
   m["perf/sampled_tokens_per_s"] =
@@ -631,6 +686,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
 void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
   if (recipe_.replay.opposites > 0) at_.files[kResponsesFile] = responses_.Save();
+  at_.files[kPromptsFile] = curriculum_.Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
@@ -677,11 +733,15 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       run_folder_(std::move(run_folder)),
       policy_(LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/true)),
       prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
-      order_(prompts_->size(), recipe.seed),
+      // Another order in each stage.
+      curriculum_(recipe.resolved.Find("curriculum"), *prompts_,
+                  recipe.seed + static_cast<uint64_t>(recipe.first_step)),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       optimizer_(policy_.model->layout()),
       replay_(recipe.replay),
       responses_(recipe.replay) {
+  at_.step = recipe.first_step;
+  const int64_t steps = recipe.trainer.steps - recipe.first_step;
   const auto& update = recipe.update;
   const int64_t prompts = recipe.data.prompts_per_step;
   const int64_t mini = MiniBatchGroups(prompts), mini_batches = (prompts + mini - 1) / mini;
@@ -689,16 +749,21 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   MakeStages();
   const Needs needs = StageNeeds();
   const float temperature = recipe.rollout.options.sampling.score_temperature();
-  const int64_t without_policy =
-      needs.values ? std::min(recipe.critic.warmup_steps, recipe.trainer.steps) : 0;
+  const int64_t without_policy = needs.values ? std::min(recipe.critic.warmup_steps, steps) : 0;
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
-                                       (recipe.trainer.steps - without_policy) * per_step,
-                                       temperature, update.micro_batch_tokens, update.recompute);
+                                       (steps - without_policy) * per_step, temperature,
+                                       update.micro_batch_tokens, update.recompute);
+  if (recipe.likelihood_reward.kind != "none") {
+    const auto& eos = policy_.model->config().eos_token_ids;
+    likelihood_ = std::make_unique<LikelihoodReward>(
+        recipe.likelihood_reward, policy_.tokenizer.get(), eos.empty() ? -1 : eos.front(),
+        temperature, update.micro_batch_tokens);
+  }
   if (needs.values) {
-    critic_ = std::make_unique<Critic>(
-        recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
-        ParseComputeType(recipe.compute), recipe.critic, recipe.trainer.steps * per_step,
-        update.micro_batch_tokens, update.recompute);
+    critic_ =
+        std::make_unique<Critic>(recipe.critic.model.empty() ? recipe.model : recipe.critic.model,
+                                 ParseComputeType(recipe.compute), recipe.critic, steps * per_step,
+                                 update.micro_batch_tokens, update.recompute);
     if (critic_->model()->config().vocab_size != policy_.model->config().vocab_size) {
       throw Error(critic_->folder(), "the critic's vocabulary is not the policy's",
                   "choose a critic.model with the same tokenizer");
@@ -708,8 +773,7 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   if (needs.process_reward) {
     process_reward_ = std::make_unique<ProcessReward>(
         process.model.empty() ? recipe.model : process.model, ParseComputeType(recipe.compute),
-        process, recipe.trainer.steps * mini_batches, temperature, update.micro_batch_tokens,
-        update.recompute);
+        process, steps * mini_batches, temperature, update.micro_batch_tokens, update.recompute);
     if (process_reward_->model()->config().vocab_size != policy_.model->config().vocab_size) {
       throw Error(process_reward_->folder(),
                   "the process reward model's vocabulary is not the policy's",
@@ -726,13 +790,18 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
 Tree Trainer::Replay(int64_t prompt_index, int sample) {
   const int64_t step = at_.step + 1;
   const auto sampled = static_cast<int64_t>(ReadMetrics(run_folder_, step)["select/sampled"]);
+  curriculum_.BeginStep(step);
+  MakeTerms(step);
+  int64_t position = at_.position;
   for (int64_t i = 0; i < sampled; ++i) {
-    if (order_.At(at_.position + i) != prompt_index) continue;
+    const Curriculum::Draw draw = curriculum_.Next(&position);
+    if (draw.row != prompt_index) continue;
     Prompt prompt;
     std::vector<RolloutRequest> requests;
-    requests.push_back(Request(step, at_.position + i, &prompt));
+    requests.push_back(Request(step, draw, &prompt));
     Tree tree = Sample({prompt}, std::move(requests))[0];
-    Judge(prompt, &tree);
+    std::vector<MetricTerm> metrics;
+    Judge(prompt, &tree, &metrics);
     Tree one = tree;
     one.segments.clear();
     one.leaves.clear();
@@ -753,14 +822,45 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
               fmt::format("its prompts are in rollouts/{}.jsonl", StepName(step)));
 }
 
+// The stages that are not done yet, one after the other, each as a run of its own from the model that
+// the one before ended with.
+void RunStages(const Recipe& recipe, const std::string& run_folder) {
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    Recipe stage = recipe.stages[i];
+    const int64_t latest = LatestCheckpoint(run_folder);
+    if (latest >= stage.trainer.steps && i + 1 < recipe.stages.size()) continue;
+    if (stage.first_step > 0) stage.model = StageModel(run_folder, stage.first_step);
+    if (stage.kind != "rl") {
+      ResumeSupervised(run_folder, stage);
+      continue;
+    }
+    Trainer trainer(stage, run_folder);
+    if (latest > stage.first_step) trainer.Restore(latest);
+    trainer.Run();
+  }
+}
+
+// The stage that makes this step; without stages the recipe itself.
+Recipe StageOf(const Recipe& recipe, const std::string& run_folder, int64_t step) {
+  for (Recipe stage : recipe.stages) {
+    if (step > stage.trainer.steps) continue;
+    if (stage.first_step > 0) stage.model = StageModel(run_folder, stage.first_step);
+    return stage;
+  }
+  return recipe;
+}
+
 }  // namespace
 
 void Train(const Recipe& recipe) {
   if (recipe.kind != "rl")
     throw Error(recipe.name, "a recipe of kind " + recipe.kind, "run it with rlvr " + recipe.kind);
   SetNumThreads(recipe.threads);
-  Trainer trainer(recipe,
-                  RunFolder(recipe));  // before the folder: a wrong model leaves nothing behind
+  if (!recipe.stages.empty()) {
+    FindModelFolder(recipe.model);  // before the folder: a wrong model leaves nothing behind
+    return RunStages(recipe, StartRunFolder(recipe));
+  }
+  Trainer trainer(recipe, RunFolder(recipe));  // likewise
   StartRunFolder(recipe);
   trainer.Run();
 }
@@ -771,22 +871,24 @@ void Resume(const std::string& run_folder, const ResumeOptions& options) {
   if (options.threads > 0) recipe.threads = options.threads;
   SetNumThreads(recipe.threads);
   if (recipe.kind != "rl") return ResumeSupervised(run_folder, recipe);
+  if (!recipe.stages.empty()) return RunStages(recipe, run_folder);
   Trainer trainer(recipe, run_folder);
   if (const int64_t latest = LatestCheckpoint(run_folder); latest >= 0) trainer.Restore(latest);
   trainer.Run();
 }
 
 Tree ReplaySample(const std::string& run_folder, int64_t step, int64_t prompt_index, int sample) {
-  const Recipe recipe = LoadRunRecipe(run_folder);
+  const Recipe whole = LoadRunRecipe(run_folder);
+  CheckIsa(run_folder, whole, /*other_isa=*/false);
+  ReadMetrics(run_folder, step);  // an Error if the run has not come so far
+  SetNumThreads(whole.threads);
+  const Recipe recipe = StageOf(whole, run_folder, step);
   if (recipe.kind != "rl")
     throw Error(run_folder, "a run of kind " + recipe.kind, "only rl runs have samples");
-  CheckIsa(run_folder, recipe, /*other_isa=*/false);
-  ReadMetrics(run_folder, step);  // an Error if the run has not come so far
-  SetNumThreads(recipe.threads);
   Trainer trainer(recipe, run_folder);
   int64_t from = -1;
   for (const int64_t checkpoint : ListCheckpoints(run_folder)) {
-    if (checkpoint < step) from = checkpoint;
+    if (checkpoint > recipe.first_step && checkpoint < step) from = checkpoint;
   }
   if (from >= 0) trainer.Restore(from);
   Progress progress("replay", step - 1 - trainer.step());

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -342,6 +343,137 @@ TEST_F(TrainerTest, ResetReferenceResumed) {
     EXPECT_NE(std::string(e.what()).find("no method reads the reference"), std::string::npos)
         << e.what();
   }
+}
+
+// What is known of the prompts is part of the state: the same prompts resumed, and a sample again.
+TEST_F(TrainerTest, CurriculaResume) {
+  for (const std::string curriculum :
+       {"{name: drive, uniform_steps: 1, phases: 2, phase_steps: 2, keep: 0.5, hard_group_size: 6}",
+        "{name: pass_rate_band, rest: 2}", "{name: easy_to_hard, start: 0.1, steps: 4}"}) {
+    const std::string name = curriculum.substr(7, curriculum.find(',') - 7);
+    Train(Make(name, {"curriculum=" + curriculum, "data.train=gsm_micro:max_steps=2,train_size=9",
+                      "trainer.checkpoint_every=1", "eval.before=false", "eval.every=0",
+                      "eval.after=false", "trainer.rollout_groups=9"}));
+    for (const int64_t step : {1, 2}) {
+      const std::string killed = name + std::to_string(step);
+      CopyAsKilled(Run(name), Run(killed), step);
+      Resume(Run(killed));
+      ExpectSameRuns(name, killed, 4);
+      EXPECT_EQ(ReadFile(CheckpointFolder(Run(name), 4) + "/prompts.cbor"),
+                ReadFile(CheckpointFolder(Run(killed), 4) + "/prompts.cbor"));
+    }
+    std::ifstream rollouts(Run(name) + "/rollouts/step_000004.jsonl");
+    std::string line;
+    std::getline(rollouts, line);
+    const auto recorded = nlohmann::json::parse(line);
+    EXPECT_EQ(ReplaySample(Run(name), 4, recorded["prompt_index"], 0).segments[1].tokens,
+              recorded["token_ids"].get<std::vector<int32_t>>());
+  }
+  // Four prompts of step 1, then two of these in groups of six, then one.
+  EXPECT_EQ(ReadMetrics(Run("drive"), 1).at("prompt_state/seen"), 4);
+  EXPECT_EQ(ReadMetrics(Run("drive"), 2).at("curriculum/pool"), 2);
+  EXPECT_EQ(ReadMetrics(Run("drive"), 4).at("curriculum/pool"), 1);
+  EXPECT_EQ(ReadMetrics(Run("drive"), 4).at("prompt_state/seen"), 4);
+  std::ifstream rollouts(Run("drive") + "/rollouts/step_000004.jsonl");
+  int lines = 0;
+  std::set<int64_t> rows;
+  for (std::string line; std::getline(rollouts, line); ++lines)
+    rows.insert(nlohmann::json::parse(line)["prompt_index"].get<int64_t>());
+  EXPECT_EQ(lines, 4 * 6);
+  EXPECT_EQ(rows.size(), 1u);
+  // The random model solves nothing: what was sampled rests, and the second step has others.
+  EXPECT_EQ(ReadMetrics(Run("pass_rate_band"), 2).at("prompt_state/seen"), 8);
+  EXPECT_EQ(ReadMetrics(Run("pass_rate_band"), 2).at("curriculum/resting"), 8);
+}
+
+// A supervised stage and two of reinforcement learning in one run folder: the same bytes resumed
+// within a stage and at its border, whether or not the next one's start is there yet.
+TEST_F(TrainerTest, StagesResume) {
+  std::ofstream(folder_.path() + "/sft.jsonl")
+      << R"({"prompt": "Tom has 3 pens.", "response": "Answer: 3"})"
+      << "\n"
+      << R"({"prompt": "Ann has 4.", "response": "Answer: 4"})"
+      << "\n";
+  const std::vector<std::string> stages = {
+      "trainer.checkpoint_every=1", "eval.every=0", "eval.before=false",
+      "stages=[{steps: 2, kind: sft, supervised: {text: " + folder_.path() +
+          "/sft.jsonl, tokens_per_step: 60}},"
+          " {steps: 1, rollout: {max_tokens: 10, stop: []}, reward: {overlong: {buffer: 10}}},"
+          " {steps: 2, update: {lr: 1.0e-3}}]"};
+  const Recipe recipe = Make("base", stages);
+  ASSERT_EQ(recipe.stages.size(), 3u);
+  EXPECT_EQ(recipe.trainer.steps, 5);
+  EXPECT_EQ(recipe.stages[1].first_step, 2);
+  EXPECT_EQ(recipe.stages[1].trainer.steps, 3);
+  EXPECT_EQ(recipe.stages[1].rollout.options.max_tokens, 10);
+  EXPECT_EQ(recipe.stages[2].rollout.options.max_tokens, 14);
+  Train(recipe);
+  for (const int64_t step : {1, 2, 3, 4}) {
+    const std::string name = "killed_" + std::to_string(step);
+    CopyAsKilled(Run("base"), Run(name), step);
+    for (const int64_t border : {2, 3}) {
+      if (border >= step) fs::remove_all(Run(name) + "/stages/" + StepName(border));
+    }
+    Resume(Run(name));
+    ExpectSameRuns("base", name, 5);
+    EXPECT_EQ(ReadFile(Run("base") + "/model/model.safetensors"),
+              ReadFile(Run(name) + "/model/model.safetensors"));
+  }
+  EXPECT_EQ(ReadMetrics(Run("base"), 2).count("train/loss"), 1u);
+  EXPECT_EQ(ReadMetrics(Run("base"), 3).count("critic/score/mean"), 1u);
+  EXPECT_LE(ReadMetrics(Run("base"), 3).at("response_length/max"), 10);
+  // Each stage starts anew: warm-up 1 of 2 at the first of each one's two updates a step.
+  EXPECT_DOUBLE_EQ(ReadMetrics(Run("base"), 1).at("train/lr"), 1.5e-3);
+  const auto trainer =
+      nlohmann::json::parse(ReadFile(CheckpointFolder(Run("base"), 5) + "/trainer.json"));
+  EXPECT_EQ(trainer["optimizer_step"], 4);
+  // The last stage began where the middle one ended, and the model moved in each.
+  const auto weights = [&](int64_t step) {
+    return ReadFile(CheckpointFolder(Run("base"), step) + "/hf/model.safetensors");
+  };
+  EXPECT_EQ(weights(3), ReadFile(Run("base") + "/stages/step_000003/model.safetensors"));
+  EXPECT_NE(weights(2), weights(3));
+  EXPECT_NE(weights(3), weights(4));
+  std::ifstream rollouts(Run("base") + "/rollouts/step_000005.jsonl");
+  std::string line;
+  std::getline(rollouts, line);
+  const auto recorded = nlohmann::json::parse(line);
+  EXPECT_EQ(ReplaySample(Run("base"), 5, recorded["prompt_index"], 0).segments[1].tokens,
+            recorded["token_ids"].get<std::vector<int32_t>>());
+
+  for (const char* wrong :
+       {"stages=[{rollout: {max_tokens: 3}}]", "stages=[{steps: 1, seed: 3}]",
+        "stages=[{steps: 1}, {steps: 1, kind: sft}]", "stages=[{steps: 1, rollouts: {}}]"}) {
+    EXPECT_THROW(Make("wrong", {wrong}), Error) << wrong;
+  }
+}
+
+// A reward without a verifier, its second gradient term, and a stack of terms with a schedule.
+TEST_F(TrainerTest, LikelihoodAndTermsResume) {
+  const std::vector<std::string> more = {
+      "likelihood_reward={kind: logp, coefficient: 0.1}",
+      "reward={correct: 0, wrong: 0, overlong: {name: none}, terms: [{name: format, coefficient: "
+      "{schedule: linear, from: 1, to: 0, steps: 4}}, {name: rubric}, {name: repetition, n: 1}]}",
+      "data.train=gsm_micro:max_steps=2,rubric=true", "advantage={name: group_centered}",
+      "eval.every=0"};
+  auto split = more;
+  split.insert(split.end(), {"threads=2", "update.micro_batch_tokens=100000"});
+  Train(Make("base", more));
+  Train(Make("split", split));
+  ExpectSameRuns("base", "split", 4);
+  CopyAsKilled(Run("base"), Run("killed"), 2);
+  Resume(Run("killed"));
+  ExpectSameRuns("base", "killed", 4);
+  const Metrics m = ReadMetrics(Run("base"), 1);
+  EXPECT_NEAR(m.at("critic/rewards/mean"),
+              0.1 * m.at("likelihood/reward") + m.at("reward/format") + m.at("reward/rubric") +
+                  m.at("reward/repetition"),
+              1e-5);
+  EXPECT_LT(m.at("likelihood/reward"), -1);
+  EXPECT_EQ(m.at("critic/score/mean"), 0);
+  // The answer becomes likelier: all of it is trained on.
+  EXPECT_GT(ReadMetrics(Run("base"), 4).at("likelihood/answer_logp"),
+            m.at("likelihood/answer_logp"));
 }
 
 TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {

@@ -184,7 +184,8 @@ std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
 }
 
 UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& rows,
-                                bool on_policy, RandomKey key, Optimizer* optimizer) {
+                                bool on_policy, RandomKey key, Optimizer* optimizer,
+                                const GradientTerm& more) {
   UpdateResult result;
   RLVR_CHECK(rows.num_groups() == static_cast<int64_t>(trees.size()));
   const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
@@ -279,6 +280,7 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     }
     result.trained_tokens += packed.batch.size();
   }
+  if (more) more(&passes_, &gradient_);
   result.applied = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
   return result;
 }
@@ -302,7 +304,7 @@ void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to) 
   }
 }
 
-Metrics Finish(const std::vector<MetricTerm>& terms) {
+Metrics MetricsOf(const std::vector<MetricTerm>& terms) {
   Metrics metrics;
   for (const MetricTerm& term : terms) metrics[term.name] = Value(term);
   return metrics;

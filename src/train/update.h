@@ -2,6 +2,7 @@
 #ifndef RLVR_TRAIN_UPDATE_H_
 #define RLVR_TRAIN_UPDATE_H_
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +20,8 @@ namespace rlvr {
 // Consecutive trees whose tokens sum to at most `max_tokens` (or one tree that is larger than
 // that): trees are never split. Returns the bounds [batches + 1].
 std::vector<int64_t> SplitMicroBatches(std::span<const Tree* const> trees, int64_t max_tokens);
+
+inline constexpr Statistic kLogpOnly[] = {Statistic::kLogp};
 
 // The buffers of forward and backward passes over packed trees of one model.
 class TreePasses {
@@ -86,8 +89,10 @@ class Updater {
   // still those that sampled, so the recorded statistics serve, and backward's own must equal them
   // bit for bit; if not, throws Error naming the token. key: of this optimizer step. The same
   // groups give the same bits for any micro_batch_tokens and number of threads.
+  // more: adds a further term's gradient, of a loss, before the step.
+  using GradientTerm = std::function<void(TreePasses*, Gradient*)>;
   UpdateResult MiniBatch(std::span<const Tree* const> trees, const Rows& rows, bool on_policy,
-                         RandomKey key, Optimizer* optimizer);
+                         RandomKey key, Optimizer* optimizer, const GradientTerm& more = {});
 
   void SetObjective(const Objective* objective) { objective_ = objective; }
   TreePasses* passes() { return &passes_; }
@@ -108,7 +113,7 @@ double Value(const MetricTerm& term);
 // Adds terms of one name up (the largest of "max" ones stays).
 void AddTerms(const std::vector<MetricTerm>& from, std::vector<MetricTerm>* to);
 // Terms of one name become one number.
-Metrics Finish(const std::vector<MetricTerm>& terms);
+Metrics MetricsOf(const std::vector<MetricTerm>& terms);
 
 }  // namespace rlvr
 #endif  // RLVR_TRAIN_UPDATE_H_

@@ -175,7 +175,7 @@ TEST_F(UpdateTest, SameBitsForAnySplitAndThreads) {
         EXPECT_TRUE(SameBytes(o.weights, base.weights)) << tokens;
         EXPECT_EQ(o.result.objective, base.result.objective);
         EXPECT_EQ(o.result.applied.norm, base.result.applied.norm);
-        EXPECT_EQ(Finish(o.result.terms), Finish(base.result.terms));
+        EXPECT_EQ(MetricsOf(o.result.terms), MetricsOf(base.result.terms));
         EXPECT_EQ(o.result.trained_tokens, base.result.trained_tokens);
       }
     }
@@ -187,7 +187,7 @@ TEST_F(UpdateTest, RecordedStatisticsServeTheFirstMiniBatch) {
                 computed = RunUpdate(true, false, 60, false);
   EXPECT_TRUE(SameBytes(recorded.gradient, computed.gradient));
   EXPECT_EQ(recorded.result.probs_diff_max, 0);
-  EXPECT_EQ(Finish(recorded.result.terms).at("ratio"), 1.0);
+  EXPECT_EQ(MetricsOf(recorded.result.terms).at("ratio"), 1.0);
 }
 
 TEST_F(UpdateTest, AWrongRecordedBitStopsTheRun) {

@@ -42,6 +42,9 @@ def load(root, name):
         "verl.utils.device", "verl.trainer", "verl.trainer.config", "verl.workers", "verl.workers.config",
     ]:  # fmt: skip
         sys.modules[module] = Stub(module)
+        parent, _, child = module.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, sys.modules[module])
 
     def from_file(path, module):
         spec = importlib.util.spec_from_file_location(module, f"{root}/{path}")

@@ -13,6 +13,7 @@ need are replaced by empty ones before theirs are loaded.
 import argparse
 import ast
 import collections
+import contextlib
 import importlib.util
 import json
 import pathlib
@@ -181,9 +182,9 @@ def verl_cases(w, folder, batches):
             w.add(f"verl vanilla {mode}", name, b,
                   f"{{name: decoupled_clip, eps_low: 0.2, eps_high: 0.28, clip_ratio_c: 3, aggregate: {ours}}}",
                   lambda logp: call("vanilla", b, mode, settings(0.2, 0.28), logp))  # fmt: skip
-        w.add("verl vanilla symmetric", name, b, "{name: ppo_clip, eps: 0.1, clip_ratio_c: 10, aggregate: token_mean}",
-              lambda logp: call("vanilla", b, "token-mean", settings(0.1, 0.1, 10.0), logp))  # fmt: skip
-        for low, high in ((0.2, 0.28), (1.0, 4.0)):
+        w.add("verl vanilla symmetric", name, b, "{name: ppo_clip, eps: 0.1, clip_ratio_c: 2, aggregate: token_mean}",
+              lambda logp: call("vanilla", b, "token-mean", settings(0.1, 0.1, 2.0), logp))  # fmt: skip
+        for low, high in ((0.2, 0.28), (1.0, 0.5)):
             w.add("verl cispo", name, b, f"{{name: cispo, eps_low: {low}, eps_high: {high}, aggregate: token_mean}}",
                   lambda logp: call("cispo", b, "token-mean", settings(low, high), logp))  # fmt: skip
         w.add("verl clip_cov, every candidate", name, b,
@@ -207,10 +208,11 @@ def verl_cases(w, folder, batches):
           lambda logp: core.compute_policy_loss_reinforce(
               b["logp_old"], logp, b["adv"], b["mask"], config=settings(0.2, 0.2))[0])  # fmt: skip
 
+    b = batches["full"]  # verl counts rewards of rows without a token, we do not
     rewards = torch.zeros_like(b["mask"])
     rewards[:, 0] = torch.tensor(b["reward"], dtype=torch.float64)
     scaled, _ = core.compute_gpg_outcome_advantage(rewards, torch.ones_like(b["mask"]), b["index"])
-    centred = dict(b, adv=w_centred(b))
+    centred = dict(b, adv=group_centred(b))
     w.add_batch("centred", centred)
     w.add("verl gpg", "centred", centred, "{name: gpg, alpha_by: scores, aggregate: token_mean}",
           lambda logp: call("gpg", dict(b, adv=scaled), "token-mean", settings(0.2, 0.2), logp))  # fmt: skip
@@ -229,6 +231,8 @@ def verl_cases(w, folder, batches):
                            ("seq_sum_k1", "0.5_1.6"), ("seq_mean_k1", "0.9_1.1"), ("seq_mean_k3", "0.06"),
                            ("seq_max_k2", "0.3"), ("seq_max_k3", "0.2")):  # fmt: skip
         mask, _ = correction.compute_rollout_rejection_mask(ratio, b["mask"], option, bounds)
+        if not 0 < mask.sum() < b["mask"].sum():
+            raise SystemExit(f"{option}: choose bounds that reject something")
         low, high = ([float(x) for x in bounds.split("_")] + [0.0])[:2] if "_" in bounds else (0.0, float(bounds))
         level, kind = option.rsplit("_", 1)
         w.add(f"verl vanilla, rejection {option}", "stale", b,
@@ -238,7 +242,7 @@ def verl_cases(w, folder, batches):
               token_weight=f"[{{name: rejection, level: {level}, kind: {kind}, low: {low}, high: {high}}}]")  # fmt: skip
 
 
-def w_centred(batch):
+def group_centred(batch):
     reward = torch.tensor(batch["reward"], dtype=torch.float64)
     adv = torch.zeros_like(reward)
     for i in set(batch["index"].tolist()):
@@ -260,6 +264,7 @@ def trl_cases(w, folder, batches):
             self.loss_type, self.importance_sampling_level, self.beta = loss_type, level, beta
             self.epsilon_low, self.epsilon_high, self.max_completion_length = 0.2, eps_high, 9
             self.args.delta, self.args.use_bias_correction_kl = delta, False
+            self.args.sapo_temperature_pos, self.args.sapo_temperature_neg = 0.8, 1.3
             self.aux_loss_enabled = self._entropy_bonus_enabled = self.use_vllm = False
             self.top_entropy_quantile, self.off_policy_mask_threshold = 1.0, None
             self.current_gradient_accumulation_steps, self.accelerator.num_processes = 1, 1
@@ -296,6 +301,8 @@ def trl_cases(w, folder, batches):
           regularizer="[{name: kl, kind: k3, beta: 0.04}]")  # fmt: skip
     w.add("TRL cispo", "full", b, "{name: cispo, eps_low: 1, eps_high: 0.5, aggregate: token_mean}",
           loss_of(b, "cispo", eps_high=1.5))  # fmt: skip
+    w.add("TRL sapo", "full", b, "{name: sapo, tau_pos: 0.8, tau_neg: 1.3, aggregate: seq_mean_token_mean}",
+          loss_of(b, "sapo"))  # fmt: skip
     w.add("TRL grpo of sequences", "full", b,
           "{name: gspo, eps_low: 0.2, eps_high: 0.28, aggregate: seq_mean_token_mean}",
           loss_of(b, "grpo", level="sequence"))  # fmt: skip
@@ -362,9 +369,10 @@ def main():
         "stale": w.add_batch("stale", make_batch(4, groups, holes=[(0, 1)], stale=0.4, spread=0.3)),
         "expert": w.add_batch("expert", make_batch(5, groups, expert_rows=[2, 4])),
     }
-    verl_cases(w, a.verl, batches)
-    trl_cases(w, a.trl, batches)
-    expert_cases(w, batches, a.luffy, a.rl_plus, a.calib_rl)
+    with contextlib.redirect_stdout(sys.stderr):  # some of them print
+        verl_cases(w, a.verl, batches)
+        trl_cases(w, a.trl, batches)
+        expert_cases(w, batches, a.luffy, a.rl_plus, a.calib_rl)
     for c in w.cases:
         if not any(g != 0 for g in c["gradient"]):
             raise SystemExit(f"{c['source']}: no gradient, nothing would be tested")

@@ -36,12 +36,12 @@ TEST(DeepSearch, TemperatureMaximumAndStd) {
   method.eps = 0.1;
   method(&r, {});
   // std(R) = 1.1: divisor 1.2. Row 0: (2 tanh(1) = 1.523188312 + 0.1) / 1.2; 2 tanh(-.5) =
-  // -0.924234315. Alone: 2 tanh(4) = 1.998658598, not divided.
+  // -0.924234315. Alone: 2 tanh(4) = 1.998658599, not divided.
   EXPECT_NEAR(r.adv[0], 1.352656926, 1e-9);
   EXPECT_NEAR(r.adv[1], -0.686861929, 1e-9);
   EXPECT_NEAR(r.adv[3], 1.1 / 1.2, 1e-9);
   EXPECT_NEAR(r.adv[4], 1.185990260, 1e-9);
-  EXPECT_NEAR(r.adv[7], 1.998658598, 1e-9);
+  EXPECT_NEAR(r.adv[7], 1.998658599, 1e-9);
 }
 
 }  // namespace
