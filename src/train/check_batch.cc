@@ -19,10 +19,10 @@ struct GroupPlan {
   bool replay = false;  // of an earlier step, where the recipe has such groups
 };
 const std::vector<GroupPlan> kPlans = {
-    {{1, 0, 0, 0}, -1},
+    {{1, 0, 0, 0, 0}, -1},
     {{1, 1, 0, 0}, 2},
     {{0, 1, 1, 1}, -1, true},
-    {{0, 0, 0, 0}, 1},
+    {{0, 0, 0, 0, 0}, 1},
     {{1, 1, 1, 1}, -1},
     {{0, 0, 1, 0}, 2, false, true},
     {{1, 0}, -1},

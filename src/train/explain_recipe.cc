@@ -141,7 +141,7 @@ RecipeSummary Summarize(const std::string& recipe) {
 
 std::string RecipeTable() {
   using Cell = std::vector<std::string>;  // its lines
-  constexpr size_t kWidest = 40;          // of the cells that break into lines
+  constexpr size_t kWidest = 22;          // of the cells that break into lines
   const auto in_lines = [](const std::vector<std::string>& words) {
     Cell lines(1);
     for (const std::string& word : words) {

@@ -67,7 +67,7 @@ TEST(ExplainRecipe, NeedsAreModelsStatisticsAndRows) {
 TEST(ExplainRecipe, ARecipeShowsItsStagesAndDapos) {
   const std::string text = ExplainRecipe("grpo");
   for (const char* part : {"grpo\n  GRPO, arXiv:2402.03300", "  https://arxiv.org/abs/2402.03300\n",
-                           "\nselect\n  none\n", "  DAPO: dynamic_sampling(max_rounds = 10)\n",
+                           "\nselect\n  none\n", "  DAPO: dynamic_sampling(max_rounds = 10",
                            "\npolicy_loss\n  ppo_clip(eps = 0.2, aggregate = seq_mean_token_mean",
                            "    J_t = min(r_t A_t, clip(r_t, 1 - eps, 1 + eps) A_t)\n",
                            "\nneeds\n  log-probs of the reference model\n"}) {

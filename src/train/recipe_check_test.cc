@@ -198,10 +198,10 @@ struct LeaveOneOutNormalized {
 TEST(RecipeCheck, FindsAnAdvantageThatDropsTheLoneSuccess) {
   const Verdicts v = Check(kSound, LeaveOneOutNormalized{});
   EXPECT_EQ(v.failed, Names{"lone success"}) << v.messages;
-  EXPECT_NE(v.messages.find("[1, 0, 0, 0]"), std::string::npos) << v.messages;
+  EXPECT_NE(v.messages.find("[1, 0, 0, 0, 0]"), std::string::npos) << v.messages;
 }
 
-// The median of [1, 0, 0, 0] is its minimum too: "no response is below the median".
+// The median of [1, 0, 0, 0, 0] is its minimum too: "no response is below the median".
 struct ZeroUnlessBelowMedian {
   Doubles Estimate(std::span<const double> r) const {
     const double median = QuantileOf(r, 0.5);
