@@ -25,10 +25,11 @@ struct BranchSettings {
   //   entropy  at tokens drawn from the top_k of highest entropy, among those that count
   //   random   the same of top_k drawn tokens: the paper's ablation
   //   even     at floor(L k / (cuts + 1)), k = 1 ... cuts
-  // For the first two a token counts unless it is the first, special, or text of at most one
-  // character besides white space. Where too few do, branches start at the prompt.
+  // For the first two a token counts unless it is the first, special, or text of fewer than
+  // min_characters once white space is cut off its ends (the paper's: 2). Where too few do, branches
+  // start at the prompt.
   std::string at = "entropy";
-  int top_k = 20;
+  int top_k = 20, min_characters = 2;
   // once: the prefix is prompt of its branches, which have max_tokens of their own.
   // per_trajectory: it is a part of the branch's response, in the loss and in max_tokens.
   std::string prefix = "once";
@@ -98,7 +99,8 @@ void PruneToLeaves(Tree* tree);
 // Positions of a response at which CURE may branch, best first: at most top_k of those that count,
 // in falling order of `rank` (ties: the earlier token first).
 std::vector<int64_t> BranchCandidates(const Tokenizer& tokenizer, std::span<const int32_t> tokens,
-                                      std::span<const float> rank, int top_k);
+                                      std::span<const float> rank, int top_k,
+                                      int min_characters = 2);
 
 // --- the numbers of the search
 double SiblingScore(double value, int64_t visits, int64_t parent_visits, double lambda);

@@ -10,16 +10,15 @@ namespace {
 
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// More than one character once white space is cut off its ends. Bytes that go on with a UTF-8
-// character do not count.
-bool HasTwoCharacters(const std::string& bytes) {
+// Once white space is cut off its ends. Bytes that go on with a UTF-8 character do not count.
+int NumCharacters(const std::string& bytes) {
   size_t begin = 0, end = bytes.size();
   while (begin < end && IsSpace(bytes[begin])) ++begin;
   while (begin < end && IsSpace(bytes[end - 1])) --end;
   int characters = 0;
   for (size_t i = begin; i < end; ++i)
     characters += (static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80;
-  return characters > 1;
+  return characters;
 }
 
 class BranchGrowth : public Growth {
@@ -85,7 +84,8 @@ class BranchGrowth : public Growth {
       if (settings_.at == "random") {
         for (size_t t = 0; t < rank.size(); ++t) rank[t] = static_cast<float>(key[1].Uniform(t));
       }
-      positions = BranchCandidates(*context_.tokenizer, response.tokens, rank, settings_.top_k);
+      positions = BranchCandidates(*context_.tokenizer, response.tokens, rank, settings_.top_k,
+                                   settings_.min_characters);
       Random random(key[0]);
       random.Shuffle(positions);
       positions.resize(std::min(cuts, positions.size()));
@@ -106,7 +106,7 @@ class BranchGrowth : public Growth {
 }  // namespace
 
 std::vector<int64_t> BranchCandidates(const Tokenizer& tokenizer, std::span<const int32_t> tokens,
-                                      std::span<const float> rank, int top_k) {
+                                      std::span<const float> rank, int top_k, int min_characters) {
   RLVR_CHECK(rank.size() == tokens.size());
   std::vector<int64_t> order(tokens.size());
   std::iota(order.begin(), order.end(), 0);
@@ -117,7 +117,8 @@ std::vector<int64_t> BranchCandidates(const Tokenizer& tokenizer, std::span<cons
   for (const int64_t t : order) {
     if (static_cast<int>(candidates.size()) == top_k) break;
     const int32_t token = tokens[static_cast<size_t>(t)];
-    if (t == 0 || tokenizer.IsSpecial(token) || !HasTwoCharacters(tokenizer.TokenBytes(token)))
+    if (t == 0 || tokenizer.IsSpecial(token) ||
+        NumCharacters(tokenizer.TokenBytes(token)) < min_characters)
       continue;
     candidates.push_back(t);
   }

@@ -35,6 +35,8 @@ TEST(BranchCandidates, SpecialTokensSingleCharactersAndTiesAreNoReason) {
   const std::vector<float> entropy = {1, 9, 8, 0.5f, 0.7f, 0.7f};
   EXPECT_EQ(BranchCandidates(p.tokenizer, tokens, entropy, 2), (std::vector<int64_t>{4, 5}));
   EXPECT_EQ(BranchCandidates(p.tokenizer, tokens, entropy, 9), (std::vector<int64_t>{4, 5, 3}));
+  EXPECT_EQ(BranchCandidates(p.tokenizer, tokens, entropy, 2, /*min_characters=*/1),
+            (std::vector<int64_t>{2, 4}));
 }
 
 Tree Chain() {  // a prompt of two tokens and one response of four

@@ -241,7 +241,10 @@ void VisitStrategy(StrategySettings& s, Fields& p) {
     p("first", b.first, 1, 1 << 20);
     p("branches", b.branches, 1, 1 << 20);
     p("cuts", b.cuts, 1, 1 << 20);
-    if (b.at != "even") p("top_k", b.top_k, 1, 1 << 20);
+    if (b.at != "even") {
+      p("top_k", b.top_k, 1, 1 << 20);
+      p("min_characters", b.min_characters, 0, 1 << 20);
+    }
     p("prefix", b.prefix, kPrefixes);
   } else if (s.name == "tree") {
     SearchSettings& t = s.tree;
