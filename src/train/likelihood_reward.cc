@@ -11,7 +11,6 @@
 namespace rlvr {
 namespace {
 
-
 // log of sum exp(x), without `skip` (-1: none).
 double LogSumExp(const std::vector<double>& x, int64_t skip) {
   double most = -INFINITY, sum = 0;

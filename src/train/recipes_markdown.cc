@@ -251,15 +251,15 @@ std::string SectionOf(const RecipeKey& key) {
 
 std::string DefaultOf(const RecipeKey& key) {
   if (!key.default_value.empty()) return "`" + key.default_value + "`";
+  return key.range == "stage" ? "none" : "";
+}
+
+std::string RangeOf(const RecipeKey& key) {
   static const std::map<std::string, std::string> kElsewhere = {
       {"curriculum", "[curriculum.md](curriculum.md)"},
       {"reward.terms", "[rewards.md](rewards.md)"},
       {"stages", "[run_folder.md](run_folder.md#stages)"}};
   if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;
-  return key.range == "stage" ? "none" : "";
-}
-
-std::string RangeOf(const RecipeKey& key) {
   return key.range == "stage" ? fmt::format("[methods.md](methods.md), `{}`", key.path) : key.range;
 }
 
