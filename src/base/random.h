@@ -36,7 +36,8 @@ enum class Stream : uint64_t {
   kShuffle = 5,
   kGenerate = 6,
   kObjective = 7,
-  kReplay = 8
+  kReplay = 8,
+  kFlow = 9
 };
 inline RandomKey StreamKey(uint64_t seed, Stream s) {
   return RandomKey(seed)[static_cast<uint64_t>(s)];

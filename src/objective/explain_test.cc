@@ -48,9 +48,10 @@ TEST(Explain, NeedsNameWhatIsBeyondLogpAndEntropy) {
   Needs needs;
   needs.statistics = {Statistic::kLogp, Statistic::kEntropy};
   EXPECT_EQ(DescribeNeeds(needs), Names{});
-  needs.reference = needs.values = needs.process_reward = true;
+  needs.reference = needs.values = needs.process_reward = needs.flow_reward = true;
   EXPECT_EQ(DescribeNeeds(needs), (Names{"log-probs of the reference model", "values of a critic",
-                                         "rewards of tokens by a process reward model"}));
+                                         "rewards of tokens by a process reward model",
+                                         "rewards of tokens by a flow field over hidden states"}));
 }
 
 TEST(Explain, AMethodHasFormulaParametersSourceAndDapo) {
