@@ -36,8 +36,7 @@ enum class Stream : uint64_t {
   kShuffle = 5,
   kGenerate = 6,
   kObjective = 7,
-  kReplay = 8,
-  kFlow = 9
+  kReplay = 8
 };
 inline RandomKey StreamKey(uint64_t seed, Stream s) {
   return RandomKey(seed)[static_cast<uint64_t>(s)];

@@ -140,7 +140,6 @@ std::vector<std::string> DescribeNeeds(const Needs& needs) {
   if (needs.reference) list.emplace_back("log-probs of the reference model");
   if (needs.values) list.emplace_back("values of a critic");
   if (needs.process_reward) list.emplace_back("rewards of tokens by a process reward model");
-  if (needs.flow_reward) list.emplace_back("rewards of tokens by a flow field over hidden states");
   return list;
 }
 

@@ -48,10 +48,9 @@ TEST(Explain, NeedsNameWhatIsBeyondLogpAndEntropy) {
   Needs needs;
   needs.statistics = {Statistic::kLogp, Statistic::kEntropy};
   EXPECT_EQ(DescribeNeeds(needs), Names{});
-  needs.reference = needs.values = needs.process_reward = needs.flow_reward = true;
+  needs.reference = needs.values = needs.process_reward = true;
   EXPECT_EQ(DescribeNeeds(needs), (Names{"log-probs of the reference model", "values of a critic",
-                                         "rewards of tokens by a process reward model",
-                                         "rewards of tokens by a flow field over hidden states"}));
+                                         "rewards of tokens by a process reward model"}));
 }
 
 TEST(Explain, AMethodHasFormulaParametersSourceAndDapo) {

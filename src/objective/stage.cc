@@ -21,7 +21,6 @@ void Needs::Add(const Needs& other) {
   reference = reference || other.reference;
   values = values || other.values;
   process_reward = process_reward || other.process_reward;
-  flow_reward = flow_reward || other.flow_reward;
 }
 
 const Field& TokenFields::Get(const Statistic& statistic) const {

@@ -30,7 +30,6 @@ struct Needs {
   bool reference = false;             // Rows::logp_ref
   bool values = false;                // Rows::value, of a critic
   bool process_reward = false;        // Rows::token_reward, of a process reward model
-  bool flow_reward = false;           // Rows::token_reward, of a flow field (RLFR)
   void Add(const Needs& other);
 };
 

@@ -204,7 +204,7 @@ Rows MakeCheckRows(const CheckBatch& batch, std::span<const size_t> order, const
   };
   for (int64_t t = 0; t < rows.num_tokens(); ++t) {
     if (needs.values) rows.value.push_back(random(t, 0));
-    if (needs.process_reward || needs.flow_reward) rows.token_reward[t] += random(t, 1) - 0.5;
+    if (needs.process_reward) rows.token_reward[t] += random(t, 1) - 0.5;
   }
   return rows;
 }

@@ -126,7 +126,7 @@ RecipeSummary Summarize(const std::string& recipe) {
   if (needs.reference) s.needs.emplace_back("reference");
   if (needs.values) s.needs.emplace_back("critic");
   if (needs.process_reward) s.needs.emplace_back("process_reward");
-  if (needs.flow_reward) s.needs.emplace_back("flow_reward");
+  if (ReadsFlowReward(r.resolved)) s.needs.emplace_back("flow_reward");
   if (r.expert.rows > 0) s.needs.emplace_back("expert");
   if (r.replay.groups > 0) s.needs.emplace_back("replay");
   for (const auto* list : {&needs.statistics, &needs.behaviour}) {

@@ -12,6 +12,9 @@
 
 namespace rlvr {
 
+// First child of RandomKey(seed), beside those of Stream.
+inline constexpr uint64_t kFlowStream = 101;
+
 // The states are the residual stream after these layers, at each token of a response; the condition
 // is the state one token earlier.
 class FlowReward {
@@ -39,7 +42,6 @@ class FlowReward {
                                     const Rows& rows, RandomKey key);
 
   FlowField* field() { return &field_; }
-  const FlowField& field() const { return field_; }
   const std::vector<int64_t>& layers() const { return layers_; }
   const AlignedBuffer<float>& gradient() const { return gradient_; }  // of the last MiniBatch
 

@@ -686,6 +686,17 @@ std::vector<RecipeKey> RecipeKeys() {
   return keys;
 }
 
+bool ReadsFlowReward(const ConfigNode& recipe) {
+  const ConfigNode* advantage = recipe.Find("advantage");
+  if (advantage == nullptr) return false;
+  const auto is_rlfr = [](const ConfigNode& node) {
+    const ConfigNode* name = node.Find("name");
+    return name != nullptr && name->scalar == "rlfr";
+  };
+  if (advantage->kind != ConfigNode::Kind::kList) return is_rlfr(*advantage);
+  return std::any_of(advantage->items.begin(), advantage->items.end(), is_rlfr);
+}
+
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {
   const ConfigNode* reward = recipe.Find("reward");
   return reward == nullptr ? nullptr : reward->Find("terms");

@@ -205,6 +205,9 @@ struct RecipeKey {
 std::vector<RecipeKey> RecipeKeys();
 std::string RecipesMarkdown();  // docs/recipes.md
 
+// Whether a flow field is needed: where the advantages have rlfr.
+bool ReadsFlowReward(const ConfigNode& recipe);
+
 // reward.terms of a whole recipe, null if it has none.
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
 

@@ -516,7 +516,7 @@ void Trainer::RewardByFlow(StepBatch* batch) {
   const auto trees = Pointers(batch->trees);
   const auto n = static_cast<int64_t>(trees.size()), mini = MiniBatchGroups(n);
   Rows& rows = batch->rows;
-  const RandomKey key = StreamKey(recipe_.seed, Stream::kFlow)[static_cast<uint64_t>(at_.step + 1)];
+  const RandomKey key = RandomKey(recipe_.seed)[kFlowStream][static_cast<uint64_t>(at_.step + 1)];
   const auto update = [&] {
     for (int64_t begin = 0; begin < n; begin += mini) {
       const int64_t end = std::min(n, begin + mini);
@@ -729,7 +729,7 @@ void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
   if (recipe_.replay.opposites > 0) at_.files[kResponsesFile] = responses_.Save();
   at_.files[kPromptsFile] = curriculum_.Save();
-  if (flow_reward_) at_.files[kFlowFile] = flow_reward_->field().Save();
+  if (flow_reward_) at_.files[kFlowFile] = flow_reward_->field()->Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
@@ -791,10 +791,11 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   const int64_t per_step = update.epochs * mini_batches;
   MakeStages();
   const Needs needs = StageNeeds();
+  const bool flow = ReadsFlowReward(recipe.resolved);
   const float temperature = recipe.rollout.options.sampling.score_temperature();
   const int64_t without_policy =
       std::min(steps, std::max(needs.values ? recipe.critic.warmup_steps : 0,
-                               needs.flow_reward ? recipe.flow_reward.warmup_steps : 0));
+                               flow ? recipe.flow_reward.warmup_steps : 0));
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
                                        (steps - without_policy) * per_step, temperature,
                                        update.micro_batch_tokens, update.recompute);
@@ -825,10 +826,10 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
                   "choose a process_reward.model with the same tokenizer");
     }
   }
-  if (needs.flow_reward) {
+  if (flow) {
     flow_reward_ = std::make_unique<FlowReward>(
         policy_.model->config(), recipe.flow_reward, steps * mini_batches,
-        StreamKey(recipe.seed, Stream::kFlow)[0], update.micro_batch_tokens);
+        RandomKey(recipe.seed)[kFlowStream][0], update.micro_batch_tokens);
   }
   if (needs.reference || (needs.process_reward && process.reference == "reference")) {
     reference_ = std::make_unique<Reference>(

@@ -7,7 +7,7 @@ namespace rlvr {
 // train/flow_reward.h, a KL penalty included where there is one) come as returns on top of the
 // outcome's advantage, which the methods before made (group_normalized):
 //   A_t' = A_t + sum_{s >= t} gamma^{s-t} token_reward_s
-// Not normalised again.
+// Not normalised again. A recipe that names this method trains a flow field (section flow_reward).
 struct Rlfr {
   static constexpr MethodInfo kInfo{
       "rlfr", "2510.10201", "A_t + sum_{s >= t} gamma^(s-t) token_reward_s, of a flow field"};
@@ -15,11 +15,6 @@ struct Rlfr {
   template <class Visitor>
   void Params(Visitor& p) {
     p("gamma", gamma, 0.0, 1.0);
-  }
-  Needs needs() const {
-    Needs needs;
-    needs.flow_reward = true;
-    return needs;
   }
   void operator()(Rows* rows, const BatchContext&) const {
     for (int64_t s = 0; s < rows->num_rows(); ++s) {
