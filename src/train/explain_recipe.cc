@@ -223,6 +223,8 @@ std::string ExplainRecipe(const std::string& recipe) {
     if (in_dapo != Line(mine)) out += Wrapped("  DAPO: ", in_dapo);
   }
   std::vector<std::string> needs = DescribeNeeds(NeedsOf(r));
+  if (ReadsFlowReward(r.resolved))
+    needs.emplace_back("rewards of tokens by a flow field over hidden states");
   if (r.expert.rows > 0) needs.emplace_back("an expert's response to each prompt");
   if (r.replay.groups > 0) needs.emplace_back("groups of earlier steps");
   return out + "\nneeds\n" +

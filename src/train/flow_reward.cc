@@ -101,8 +101,8 @@ void ShapeFlowScores(const FlowRewardSettings& settings, std::span<double> score
 }
 
 struct FlowReward::Unit {
-  LeafTokens tokens;
-  size_t row = 0;  // of Rows
+  std::vector<int64_t> token, before;  // packed rows, as in LeafTokens
+  size_t row = 0;                      // of Rows
   size_t layer = 0;
   RandomKey key{0};
 };
@@ -139,8 +139,7 @@ void FlowReward::ForEachPiece(TreePasses* passes, std::span<const Tree* const> t
   const auto flush = [&] {
     piece.unit_begin = {0};
     for (const Unit& u : piece.units)
-      piece.unit_begin.push_back(piece.unit_begin.back() +
-                                 static_cast<int64_t>(u.tokens.row.size()));
+      piece.unit_begin.push_back(piece.unit_begin.back() + static_cast<int64_t>(u.token.size()));
     const int64_t N = piece.unit_begin.back();
     if (N == 0) return piece.units.clear();
     for (AlignedBuffer<float>* buffer : {&x_, &condition_, &velocity_}) buffer->Resize(N * D);
@@ -159,8 +158,8 @@ void FlowReward::ForEachPiece(TreePasses* passes, std::span<const Tree* const> t
           t = 1 / (1 + std::exp(-Random(token[1]).Normal()));
         FillNormal(token[0], noise);
         const View<const float> states = passes->Residual(layers_[unit.layer]);
-        const float* target = states.row(unit.tokens.row[i]);
-        const int64_t before = unit.tokens.before[i];
+        const float* target = states.row(unit.token[i]);
+        const int64_t before = unit.before[i];
         const auto share = static_cast<float>(t), rest = static_cast<float>(1 - t);
         for (int64_t d = 0; d < D; ++d) {
           x_[n * D + d] = share * target[d] + rest * noise[static_cast<size_t>(d)];
@@ -194,7 +193,8 @@ void FlowReward::ForEachPiece(TreePasses* passes, std::span<const Tree* const> t
         RLVR_CHECK(n == rows.length(static_cast<int64_t>(row))) << n;
         if (weight[row] == 0 || n == 0) continue;
         for (size_t layer_index = 0; layer_index < layers_.size(); ++layer_index) {
-          piece.units.push_back({leaves[l], row, layer_index, of_tree[l][layer_index]});
+          piece.units.push_back(
+              {leaves[l].row, leaves[l].before, row, layer_index, of_tree[l][layer_index]});
           pending += n;
           if (pending < kPieceRows) continue;
           flush();
