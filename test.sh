@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs all tests; then the unit tests and those of the command line once more under the address and
-# undefined-behaviour sanitizers.
+# Installs what is missing, builds, and runs all tests; then the unit tests and those of the command line once more under
+# the address and undefined-behaviour sanitizers.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -73,8 +74,11 @@ std::string StatusOf(const Recipe& recipe, const RecipeSummary& s) {
     }
   }
   if (!s.arxiv.empty()) return "paper";
-  for (const char* word : {"verl", "TRL", "code"}) {
-    if (s.what.find(word) != std::string::npos) return "code";
+  std::istringstream words(s.what);
+  for (std::string word; words >> word;) {
+    while (!word.empty() && std::ispunct(static_cast<unsigned char>(word.back()))) word.pop_back();
+    if (word.ends_with("'s")) word.resize(word.size() - 2);
+    if (word == "verl" || word == "TRL" || word == "code") return "code";
   }
   return "ours";
 }
