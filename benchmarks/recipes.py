@@ -24,6 +24,15 @@ common = ("trainer.steps=20 data.prompts_per_step=16 rollout.group_size=8 rollou
           "eval.before=true eval.after=true trainer.checkpoint_every=0 threads=1").split()
 
 
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def spread(values):
+    return max(values) - min(values) if values else 0
+
+
 class Sample:
     """A line of rollouts/: a response that a step trained on."""
 
@@ -78,7 +87,7 @@ class Run:
     def groups_by_step(self):
         """Of every step the groups that rollouts/ has of it: trainer.rollout_groups."""
         for file in sorted((self.folder / "rollouts").glob("*.jsonl")):
-            samples = [Sample(json.loads(line)) for line in file.read_text().splitlines()]
+            samples = [Sample(json.loads(line)) for line in file.read_text().split("\n") if line]
             yield [Group(g) for _, g in itertools.groupby(samples, lambda s: s.key)]
 
 
