@@ -70,14 +70,21 @@ class Literature : public testing::Test {
   std::vector<Entry> entries_;
 };
 
-// Name and arXiv ids of the first line of every recipe.
-std::map<std::string, std::vector<std::string>> RecipeIds() {
-  std::map<std::string, std::vector<std::string>> recipes;
+struct RecipeHead {
+  std::vector<std::string> ids;  // arXiv, of the first line
+  bool reconstruction = false;   // says the comment that it begins with
+};
+
+std::map<std::string, RecipeHead> RecipeHeads() {
+  std::map<std::string, RecipeHead> recipes;
   for (const auto& file : std::filesystem::directory_iterator(RLVR_SOURCE_DIR "/recipes")) {
     if (file.path().extension() != ".yaml") continue;
     const std::string text = ReadFile(file.path().string());
-    recipes[file.path().stem().string()] =
-        Matches(text.substr(0, text.find('\n')), R"(arXiv:([0-9]{4}\.[0-9]{5}))");
+    RecipeHead& head = recipes[file.path().stem().string()];
+    head.ids = Matches(text.substr(0, text.find('\n')), R"(arXiv:([0-9]{4}\.[0-9]{5}))");
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line) && line.starts_with('#');)
+      head.reconstruction |= line.find("reconstruction") != std::string::npos;
   }
   return recipes;
 }
@@ -106,7 +113,7 @@ TEST_F(Literature, StatusSaysWhatThereIs) {
 }
 
 TEST_F(Literature, RecipesAndTheirPapersAgree) {
-  const auto recipes = RecipeIds();
+  const auto recipes = RecipeHeads();
   ASSERT_GT(recipes.size(), 50u);
   for (const Entry& e : entries_) {
     for (const std::string& name : e.recipes) {
@@ -116,17 +123,18 @@ TEST_F(Literature, RecipesAndTheirPapersAgree) {
         continue;
       }
       // "+" rows may name a recipe for a part that its first line does not speak of.
-      const auto& ids = recipe->second;
+      const auto& ids = recipe->second.ids;
       const bool shared = std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
         return std::count(e.ids.begin(), e.ids.end(), id) > 0;
       });
       EXPECT_TRUE(shared || ids.empty() || e.number == "+")
           << name << ".yaml is of another paper than " << e.method;
+      EXPECT_EQ(recipe->second.reconstruction, e.status == "reconstruction") << name;
     }
   }
-  for (const auto& [name, ids] : recipes) {
+  for (const auto& [name, head] : recipes) {
     EXPECT_NE(text_.find("`" + name + "`"), std::string::npos) << name << " is not in the page";
-    for (const std::string& id : ids) {
+    for (const std::string& id : head.ids) {
       EXPECT_TRUE(std::any_of(entries_.begin(), entries_.end(),
                               [&, &recipe = name](const Entry& e) {
                                 return std::count(e.ids.begin(), e.ids.end(), id) > 0 &&
