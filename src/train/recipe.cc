@@ -202,6 +202,7 @@ void FieldWriter::Stage(const char* key, const char* default_name) {
 const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
 const std::vector<std::string> kComputes = {"fp32", "bf16"};
 const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
+const std::vector<std::string> kGroupOrders = {"mixed", "together"};
 const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
@@ -295,7 +296,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
     p("group_key", r.data.group_key);
-    p("group_order", r.data.group_order, {"mixed", "together"});
+    p("group_order", r.data.group_order, kGroupOrders);
   });
   f.Stage("curriculum", "uniform");
   f.Map("rollout", [&](auto& p) {
