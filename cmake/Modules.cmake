@@ -17,6 +17,8 @@ if(RLVR_BUILD_TESTS)
   enable_testing()
 endif()
 
+set(rlvr_computing base tensor text model rollout)
+
 # External libraries each folder links.
 set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-cpp PkgConfig::XXHASH)
 set(rlvr_tensor_libs PkgConfig::HWY)
@@ -34,7 +36,7 @@ function(rlvr_tests name)
   add_executable(rlvr_${name}_test ${tests})
   # Tests of one folder may give their own small functions the same name.
   set_target_properties(rlvr_${name}_test PROPERTIES UNITY_BUILD OFF)
-  if(RLVR_SANITIZE)  # what they test stays optimised
+  if(RLVR_SANITIZE)
     target_compile_options(rlvr_${name}_test PRIVATE -O0)
   endif()
   target_link_libraries(rlvr_${name}_test PRIVATE rlvr_${name} GTest::gtest_main)
@@ -42,7 +44,7 @@ function(rlvr_tests name)
   # One process a folder, with a temporary folder of its own: tests of one folder share names of files.
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp/${name})
   add_test(NAME ${name} COMMAND rlvr_${name}_test --gtest_brief=1)
-  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 600
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600
                        ENVIRONMENT TEST_TMPDIR=${CMAKE_BINARY_DIR}/tmp/${name})
 endfunction()
 
@@ -55,6 +57,10 @@ function(rlvr_module name)
   endif()
   add_library(rlvr_${name} STATIC ${sources})
   target_include_directories(rlvr_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  # Sanitizers make compiling slow, and most folders compute little.
+  if(RLVR_SANITIZE AND NOT name IN_LIST rlvr_computing)
+    target_compile_options(rlvr_${name} PRIVATE -O0)
+  endif()
   if(name STREQUAL tensor)  # Highway compiles such a file once for each instruction set
     set_target_properties(rlvr_tensor PROPERTIES UNITY_BUILD OFF)
   endif()

@@ -12,8 +12,9 @@
 namespace rlvr {
 
 void AddImport(CLI::App& app, Action* action) {
-  CLI::App* import = Subcommand(app, "import", "Another program's configuration as a recipe",
-                                "rlvr import verl config.yaml > my_recipe.yaml");
+  CLI::App* import =
+      Subcommand(app, "import", "Another program's configuration as a recipe",
+                 "rlvr import verl 'data.train_batch_size=512 algorithm.adv_estimator=grpo'");
   import->require_subcommand(1);
   CLI::App* command = Subcommand(
       *import, "verl",

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "base/config.h"
 #include "base/error.h"
@@ -173,6 +175,17 @@ int64_t PromptOrder::At(int64_t position) {
     for (int64_t i = 0; i < size_; ++i) permutation_[static_cast<size_t>(i)] = i;
     Random random(StreamKey(seed_, Stream::kShuffle)[static_cast<uint64_t>(epoch)]);
     random.Shuffle(permutation_);
+    if (!family_.empty()) {
+      std::map<int32_t, int64_t> first;  // of each family, its place
+      for (int64_t i = 0; i < size_; ++i) first.emplace(FamilyAt(i), i);
+      std::vector<std::pair<int64_t, int64_t>> order;  // place of the family, row
+      for (int64_t i = 0; i < size_; ++i) {
+        order.emplace_back(first.at(FamilyAt(i)), permutation_[static_cast<size_t>(i)]);
+      }
+      std::stable_sort(order.begin(), order.end(),
+                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      for (size_t i = 0; i < order.size(); ++i) permutation_[i] = order[i].second;
+    }
     epoch_ = epoch;
   }
   return permutation_[static_cast<size_t>(position % size_)];

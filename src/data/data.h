@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rlvr {
@@ -20,6 +21,10 @@ struct Prompt {
   std::string target;        // an expert's response, where the data has one; else empty
   int64_t index = 0;         // row in its data set
 };
+
+// extra_info[key] of a prompt as text ("7" and 7 are alike): the name of its family. Where there is
+// none, or it is neither text nor a number: an Error at `place`.
+std::string FamilyOf(const Prompt& prompt, const std::string& key, const std::string& place);
 
 enum class Split : uint8_t { kTrain, kValidation, kTest };
 const char* ToString(Split split);
@@ -45,17 +50,27 @@ const std::vector<DataSourceInfo>& EmbeddedDataSources();
 // A JSONL line in the field's columns (prompt, data_source, ability, reward_model, extra_info).
 std::string ToJsonLine(const Prompt& prompt);
 
+// Numbers of the families of all prompts [size], in the order of their first rows.
+std::vector<int32_t> FamiliesOf(const PromptSource& prompts, const std::string& key);
+
 // Order of training prompts: epoch e is a permutation of the rows that depends on (seed, e) alone.
-// Position is a plain count, so resuming is setting it.
+// Position is a plain count, so resuming is setting it. With families [size], all rows of one follow
+// its first in the permutation.
 class PromptOrder {
  public:
-  PromptOrder(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
+  PromptOrder(int64_t size, uint64_t seed, std::vector<int32_t> family = {})
+      : size_(size), seed_(seed), family_(std::move(family)) {}
   int64_t At(int64_t position);                                              // row
   int64_t OccurrenceAt(int64_t position) const { return position / size_; }  // epoch
 
  private:
+  int32_t FamilyAt(int64_t i) const {
+    return family_[static_cast<size_t>(permutation_[static_cast<size_t>(i)])];
+  }
+
   int64_t size_;
   uint64_t seed_;
+  std::vector<int32_t> family_;
   int64_t epoch_ = -1;
   std::vector<int64_t> permutation_;
 };

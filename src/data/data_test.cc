@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "base/error.h"
@@ -78,6 +79,54 @@ TEST(PromptOrder, EachEpochIsAPermutation) {
   }
   const int64_t late = order.At(45);
   EXPECT_EQ(PromptOrder(20, 1).At(45), late);  // resuming is setting the position
+}
+
+TEST(FamilyOf, TextOrNumber) {
+  const auto family = [](const std::string& info) {
+    return FamilyOf({.extra_info = info}, "group", "f:1");
+  };
+  EXPECT_EQ(family(R"({"group": "family-7", "steps": 2})"), "family-7");
+  EXPECT_EQ(family(R"({"group": 7})"), "7");
+  for (const char* info : {"", "{}", R"({"group": null})", R"({"group": [7]})"}) {
+    const std::string message = MessageOf([&] { family(info); });
+    EXPECT_NE(message.find("f:1: extra_info has no text or number 'group'"), std::string::npos);
+  }
+}
+
+TEST(FamiliesOf, NumberedByFirstRows) {
+  const std::string path = testing::TempDir() + "/families.jsonl";
+  std::ofstream file(path);
+  for (const char* group : {"b", "a", "b", "c"})
+    file << R"({"prompt": "x", "ground_truth": "1", "extra_info": {"group": ")" << group
+         << "\"}}\n";
+  file.close();
+  const auto prompts = OpenPrompts(path, Split::kTrain, 0);
+  EXPECT_EQ(FamiliesOf(*prompts, "group"), (std::vector<int32_t>{0, 1, 0, 2}));
+  const std::string message = MessageOf([&] { FamiliesOf(*prompts, "grup"); });
+  EXPECT_NE(message.find("families.jsonl: prompt 0"), std::string::npos) << message;
+}
+
+TEST(PromptOrder, FamiliesTogether) {
+  const std::vector<int32_t> family = {0, 1, 2, 0, 1, 2, 0, 3};
+  PromptOrder order(8, 1, family), plain(8, 1);
+  std::set<std::vector<int32_t>> seen;
+  for (int64_t epoch = 0; epoch < 4; ++epoch) {
+    std::set<int64_t> rows;
+    std::vector<int32_t> runs;  // families, each run of equal ones once
+    for (int64_t i = 0; i < 8; ++i) {
+      const int64_t row = order.At(epoch * 8 + i);
+      rows.insert(row);
+      const int32_t f = family[static_cast<size_t>(row)];
+      if (runs.empty() || runs.back() != f) runs.push_back(f);
+    }
+    EXPECT_EQ(rows.size(), 8u);
+    EXPECT_EQ(runs.size(), 4u);
+    EXPECT_EQ(order.At(epoch * 8), plain.At(epoch * 8));
+    seen.insert(runs);
+  }
+  EXPECT_GT(seen.size(), 1u);  // their order is another one in each pass
+  const int64_t late = order.At(29);
+  EXPECT_EQ(PromptOrder(8, 1, family).At(29), late);
 }
 
 TEST(Countdown, SolvableAndSplitsDisjoint) {

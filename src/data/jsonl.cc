@@ -1,5 +1,6 @@
 #include "data/jsonl.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -102,6 +103,27 @@ Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t in
     throw Error(place, e.what(), "mend or remove this line");
   }
   return p;
+}
+
+std::string FamilyOf(const Prompt& prompt, const std::string& key, const std::string& place) {
+  const Json info = Json::parse(prompt.extra_info, nullptr, /*allow_exceptions=*/false);
+  if (!info.is_object() || !info.contains(key) ||
+      !(info[key].is_string() || info[key].is_number())) {
+    throw Error(place, "extra_info has no text or number '" + key + "'",
+                "data.group_key names the entry of extra_info that tells a prompt's family");
+  }
+  return Text(info[key]);
+}
+
+std::vector<int32_t> FamiliesOf(const PromptSource& prompts, const std::string& key) {
+  std::map<std::string, int32_t> numbers;
+  std::vector<int32_t> family;
+  for (int64_t row = 0; row < prompts.size(); ++row) {
+    const std::string place = prompts.name() + ": prompt " + std::to_string(row);
+    const auto number = static_cast<int32_t>(numbers.size());
+    family.push_back(numbers.emplace(FamilyOf(prompts.Get(row), key, place), number).first->second);
+  }
+  return family;
 }
 
 std::string ToJsonLine(const Prompt& p) {

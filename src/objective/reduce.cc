@@ -40,6 +40,9 @@ Grouping RowsBy(Scope scope, const Rows& rows) {
       case Scope::kGroup:
         by.id[s] = group[s];
         break;
+      case Scope::kFamily:
+        by.id[s] = rows.family[group[s]];
+        break;
       case Scope::kTask:
         by.id[s] = rows.task[group[s]];
         break;

@@ -8,7 +8,7 @@
 namespace rlvr {
 namespace {
 
-constexpr const char* kScopes[] = {"token", "response", "group", "task", "batch"};
+constexpr const char* kScopes[] = {"token", "response", "group", "family", "task", "batch"};
 
 template <class T>
 std::vector<T> Cut(const std::vector<T>& v, int64_t from, int64_t to) {
@@ -28,7 +28,7 @@ std::vector<int64_t> CutBounds(const std::vector<int64_t>& v, int64_t from, int6
 const char* ToString(Scope scope) { return kScopes[static_cast<int>(scope)]; }
 
 Scope ParseScope(const std::string& name) {
-  for (int i = 0; i < 5; ++i) {
+  for (size_t i = 0; i < std::size(kScopes); ++i) {
     if (name == kScopes[i]) return static_cast<Scope>(i);
   }
   throw Error("scope", "there is no scope '" + name + "'",
@@ -50,6 +50,7 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.prompt = Cut(r.prompt, first, last);
   p.occurrence = Cut(r.occurrence, first, last);
   p.task = Cut(r.task, first, last);
+  p.family = Cut(r.family, first, last);
   p.score = Cut(r.score, s0, s1);
   p.reward = Cut(r.reward, s0, s1);
   p.verdict = Cut(r.verdict, s0, s1);

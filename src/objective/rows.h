@@ -13,10 +13,11 @@
 namespace rlvr {
 
 // Which tokens, or rows, a reduction sees together. A task is all groups of one data_source in the
-// batch at hand; a batch is the rollout batch where rewards and advantages are made, and the
-// mini-batch where a loss is. No scope depends on how memory forced a batch to be split.
-enum class Scope : uint8_t { kToken, kResponse, kGroup, kTask, kBatch };
-const char* ToString(Scope scope);  // "token", "response", "group", "task", "batch"
+// batch at hand; a family all groups with one name in data.group_key; a batch is the rollout batch
+// where rewards and advantages are made, and the mini-batch where a loss is. No scope depends on how
+// memory forced a batch to be split.
+enum class Scope : uint8_t { kToken, kResponse, kGroup, kFamily, kTask, kBatch };
+const char* ToString(Scope scope);  // "token", "response", "group", "family", "task", "batch"
 Scope ParseScope(const std::string& name);
 
 struct Rows {
@@ -26,6 +27,7 @@ struct Rows {
   // Groups [G].
   std::vector<int64_t> prompt, occurrence;  // together the group's key in its run
   std::vector<int32_t> task;                // equal for equal data_source
+  std::vector<int32_t> family;  // equal for equal Tree::family; a group without one is its own
 
   // Rows [S].
   std::vector<double> score;     // the verifier's

@@ -16,6 +16,7 @@ Rows NumberedRows() {
   number(&r.prompt, 100);
   number(&r.occurrence, 1);
   number(&r.task, 2);
+  number(&r.family, 5);
   number(&r.score, 10);
   number(&r.reward, 20);
   r.verdict = {Verdict::kRight, Verdict::kWrong, Verdict::kTimedOut, Verdict::kBroken,
@@ -51,6 +52,7 @@ TEST(Rows, PartIsCutAtItsGroups) {
   EXPECT_EQ(p.prompt, (std::vector<int64_t>{101, 102}));
   EXPECT_EQ(p.occurrence, (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(p.task, (std::vector<int32_t>{3, 4}));
+  EXPECT_EQ(p.family, (std::vector<int32_t>{6, 7}));
   EXPECT_EQ(p.score, (Doubles{12, 13, 14}));
   EXPECT_EQ(p.reward, (Doubles{22, 23, 24}));
   EXPECT_EQ(p.verdict,
@@ -92,7 +94,7 @@ TEST(Rows, TotalsCountWhatIsUnmasked) {
 }
 
 TEST(Scope, Names) {
-  for (const char* name : {"token", "response", "group", "task", "batch"})
+  for (const char* name : {"token", "response", "group", "family", "task", "batch"})
     EXPECT_STREQ(ToString(ParseScope(name)), name);
   try {
     ParseScope("gruop");

@@ -29,13 +29,14 @@ inline Doubles RandomDoubles(size_t n, uint64_t seed) {
 }
 
 // Groups of rows of the given lengths: lengths[g][i] tokens in row i of group g. Columns are 0,
-// weight and mask 1, verdicts wrong, tasks 0, answers -1.
+// weight and mask 1, verdicts wrong, tasks 0, families their groups', answers -1.
 inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   Rows r;
   for (size_t g = 0; g < lengths.size(); ++g) {
     r.prompt.push_back(static_cast<int64_t>(10 + g));
     r.occurrence.push_back(0);
     r.task.push_back(0);
+    r.family.push_back(static_cast<int32_t>(g));
     for (size_t i = 0; i < lengths[g].size(); ++i) {
       r.begin.push_back(r.begin.back() + lengths[g][i]);
       r.sample.push_back(static_cast<int32_t>(i));

@@ -77,6 +77,7 @@ Tree MakeTree(const GroupPlan& plan, int64_t index, const CheckSettings& setting
   tree.prompt_index = 7 * index + 3;
   tree.occurrence = index % 2;
   tree.data_source = index % 3 == 0 ? "even" : "odd";
+  tree.family = index % 2 == 0 ? "first" : "second";
   AddSegment(&tree, -1, Author::kPrompt, -1, random->Int(3, 7), vocab, random);
   const Author author = settings.replay && plan.replay ? Author::kReplay : Author::kPolicy;
   for (size_t i = 0; i < plan.right.size(); ++i) {

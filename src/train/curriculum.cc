@@ -252,9 +252,10 @@ std::unique_ptr<PromptFilter> MakePromptFilter(const ConfigNode* node,
   return made;
 }
 
-Curriculum::Curriculum(const ConfigNode* node, const PromptSource& prompts, uint64_t seed)
+Curriculum::Curriculum(const ConfigNode* node, const PromptSource& prompts, uint64_t seed,
+                       std::vector<int32_t> families)
     : size_(prompts.size()),
-      order_(prompts.size(), seed),
+      order_(prompts.size(), seed, std::move(families)),
       state_(DecayOf(node)),
       filter_(MakePromptFilter(node, prompts)),
       uniform_(dynamic_cast<const Uniform*>(filter_.get()) != nullptr) {}

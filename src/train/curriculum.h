@@ -43,7 +43,9 @@ std::unique_ptr<PromptFilter> MakePromptFilter(const ConfigNode* node, const Pro
 
 class Curriculum {
  public:
-  Curriculum(const ConfigNode* node, const PromptSource& prompts, uint64_t seed);
+  // families: of the prompts, where those of one are to follow each other; else empty.
+  Curriculum(const ConfigNode* node, const PromptSource& prompts, uint64_t seed,
+             std::vector<int32_t> families = {});
 
   struct Draw {
     int64_t row = 0, occurrence = 0;  // occurrence: the pass over the data, from 0

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
-#include <regex>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -73,7 +74,13 @@ std::string StatusOf(const Recipe& recipe, const RecipeSummary& s) {
     }
   }
   if (!s.arxiv.empty()) return "paper";
-  return std::regex_search(s.what, std::regex("\\b(verl|TRL|code)\\b")) ? "code" : "ours";
+  std::istringstream words(s.what);
+  for (std::string word; words >> word;) {
+    while (!word.empty() && std::ispunct(static_cast<unsigned char>(word.back()))) word.pop_back();
+    if (word.ends_with("'s")) word.resize(word.size() - 2);
+    if (word == "verl" || word == "TRL" || word == "code") return "code";
+  }
+  return "ours";
 }
 
 Needs NeedsOf(const Recipe& recipe) {
@@ -97,6 +104,20 @@ std::string FirstComment(const std::string& path) {
   return line.starts_with("#") && begin != std::string::npos ? line.substr(begin) : "";
 }
 
+// The first arXiv id (2503.14476) of a text, or "".
+std::string ArxivIdIn(const std::string& text) {
+  constexpr std::string_view kForm = "dddd.ddddd";
+  for (size_t begin = 0; begin + kForm.size() <= text.size(); ++begin) {
+    size_t n = 0;
+    while (n < kForm.size() &&
+           (kForm[n] == 'd' ? std::isdigit(static_cast<unsigned char>(text[begin + n])) != 0
+                            : text[begin + n] == kForm[n]))
+      ++n;
+    if (n == kForm.size()) return text.substr(begin, n);
+  }
+  return "";
+}
+
 // The file that a recipe's `extends` names, or "".
 std::string BaseOf(const std::string& path) {
   const ConfigNode root = ParseConfig(ReadFile(path), path);
@@ -111,8 +132,7 @@ RecipeSummary Summarize(const std::string& recipe) {
   const std::string path = FindRecipe(recipe), base = BaseOf(path);
   s.name = fs::path(path).stem().string();
   s.what = FirstComment(path);
-  std::smatch arxiv;
-  if (std::regex_search(s.what, arxiv, std::regex("\\b(\\d{4}\\.\\d{5})\\b"))) s.arxiv = arxiv[1];
+  s.arxiv = ArxivIdIn(s.what);
   s.base = fs::path(base).stem().string();
   const Recipe r = Load(path);
   if (!base.empty()) {

@@ -66,6 +66,7 @@ Json ToJson(const ReplayedGroup& g) {
           {"prompt_index", g.tree.prompt_index},
           {"occurrence", g.tree.occurrence},
           {"data_source", g.tree.data_source},
+          {"family", g.tree.family},
           {"segments", segments},
           {"leaves", leaves}};
 }
@@ -79,6 +80,7 @@ ReplayedGroup GroupOf(const Json& j) {
   g.tree.prompt_index = g.prompt.index = j.at("prompt_index").get<int64_t>();
   g.tree.occurrence = j.at("occurrence").get<int64_t>();
   g.tree.data_source = g.prompt.data_source = j.at("data_source").get<std::string>();
+  g.tree.family = j.value("family", "");  // checkpoints from before there were families
   for (const Json& s : j.at("segments")) g.tree.segments.push_back(SegmentOf(s));
   for (const Json& l : j.at("leaves")) g.tree.leaves.push_back(LeafOf(l));
   return g;

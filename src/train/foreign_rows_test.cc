@@ -18,6 +18,7 @@ Tree Group(int64_t index, const std::vector<Verdict>& verdicts) {
   tree.prompt_index = index;
   tree.occurrence = index % 3;
   tree.data_source = "gsm_micro";
+  tree.family = "f" + std::to_string(index / 2);
   tree.segments.push_back({.tokens = {1, 2, static_cast<int32_t>(index)}});
   for (size_t i = 0; i < verdicts.size(); ++i) {
     const auto sample = static_cast<int32_t>(i);
@@ -167,6 +168,7 @@ void ExpectSame(const ReplayedGroup& a, const ReplayedGroup& b) {
   EXPECT_EQ(a.prompt.index, b.prompt.index);
   EXPECT_EQ(a.tree.occurrence, b.tree.occurrence);
   EXPECT_EQ(a.tree.data_source, b.tree.data_source);
+  EXPECT_EQ(a.tree.family, b.tree.family);
   ASSERT_EQ(a.tree.segments.size(), b.tree.segments.size());
   for (size_t i = 0; i < a.tree.segments.size(); ++i) {
     const Segment &x = a.tree.segments[i], &y = b.tree.segments[i];

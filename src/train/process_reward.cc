@@ -7,10 +7,7 @@
 #include "eval/policy.h"
 
 namespace rlvr {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 OutcomeLoss OutcomeCrossEntropy(double score, bool right) {
   const double x = right ? -score : score;

@@ -202,6 +202,7 @@ void FieldWriter::Stage(const char* key, const char* default_name) {
 const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
 const std::vector<std::string> kComputes = {"fp32", "bf16"};
 const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
+const std::vector<std::string> kGroupOrders = {"mixed", "together"};
 const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
@@ -296,6 +297,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("validation", r.data.validation);
     p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
+    p("group_key", r.data.group_key);
+    p("group_order", r.data.group_order, kGroupOrders);
   });
   f.Stage("curriculum", "uniform");
   f.Map("rollout", [&](auto& p) {
@@ -483,6 +486,10 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),
                 fmt::format("the soft punishment needs 1 to rollout.max_tokens = {}", max_tokens));
+  }
+  if (r.data.group_order == "together" && r.data.group_key.empty()) {
+    throw Error(PlaceOf(root, "data"), "group_order is together, and no group_key names families",
+                "set data.group_key to an entry of the prompts' extra_info");
   }
   if (r.update.mini_batch_prompts > r.data.prompts_per_step) {
     throw Error(PlaceOf(root, "update"),

@@ -125,7 +125,9 @@ struct Recipe {
   struct {
     std::string train = "gsm_micro", validation = "gsm_micro";
     int64_t prompts_per_step = 32;
-    int64_t max_prompt_tokens = 512;  // a longer prompt is an error that names it
+    int64_t max_prompt_tokens = 512;    // a longer prompt is an error that names it
+    std::string group_key;              // of extra_info: names the family of a prompt; "": none
+    std::string group_order = "mixed";  // or together: prompts of a family follow each other
   } data;
   struct {
     int group_size = 16;

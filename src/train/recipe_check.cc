@@ -237,7 +237,8 @@ CheckedProperty Checker::Gradient() const {
       }
       c.Within(deviation, [&] {
         std::string why;
-        if (std::abs(coefficient[t] - difference(i, t, 1e-6, 1e-6, nullptr)) / scale <= kGradientBound)
+        if (std::abs(coefficient[t] - difference(i, t, 1e-6, 1e-6, nullptr)) / scale <=
+            kGradientBound)
           why = "; it is the derivative through StopGradient, where no gradient may flow";
         return fmt::format("{}: coefficient of {} is {}, dJ / d{} is {}{}",
                            NameOf(rows_, static_cast<int64_t>(t)), ToString(wanted_[i]),
@@ -468,7 +469,8 @@ CheckedProperty Checker::LoneSuccess() const {
       c.Fail([] { return "a group with rewards [1, 0, 0, 0, 0] has no advantage at all"; });
     } else if (of_many && !lone[i]) {
       c.Fail([] {
-        return "the right response of [1, 0, 0, 0, 0] has advantage 0, and those of [1, 1, 0, 0] have "
+        return "the right response of [1, 0, 0, 0, 0] has advantage 0, and those of [1, 1, 0, 0] "
+               "have "
                "not";
       });
     }

@@ -115,6 +115,8 @@ TEST_F(RecipeTest, ErrorsNameLineAndRemedy) {
   EXPECT_TRUE(Has(e, "mini_batch_prompts")) << e;
   e = ErrorOf(rl_ + "rollout: {gen_prompts: 4}\n", {"data.prompts_per_step=32"});
   EXPECT_TRUE(Has(e, "gen_prompts")) << e;
+  e = ErrorOf(rl_ + "data: {group_order: together}\n");
+  EXPECT_TRUE(Has(e, "r.yaml:3") && Has(e, "data.group_key")) << e;
   e = ErrorOf("policy_loss: {name: ppo_clip}\n");
   EXPECT_TRUE(Has(e, "no model")) << e;
   e = ErrorOf("model: x\npolicy_loss: {name: ppo_clp}\n");

@@ -83,12 +83,14 @@ std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& 
       group.advantage.empty()
           ? ""
           : fmt::format("\"advantage\":{},", AdvantageJson(group.advantage[leaf_index]));
+  const std::string family =
+      tree.family.empty() ? "" : fmt::format("\"family\":{},", Quote(tree.family));
   return fmt::format(
-      "{{\"step\":{},\"prompt_index\":{},\"occurrence\":{},\"sample\":{},\"data_source\":{},"
+      "{{\"step\":{},\"prompt_index\":{},\"occurrence\":{},\"sample\":{},\"data_source\":{},{}"
       "\"prompt\":{},\"response\":{},\"ground_truth\":{},\"answer\":{},\"verdict\":\"{}\","
       "\"finish\":\"{}\",\"score\":{},\"reward\":{},{}\"tokens\":[{}],\"token_ids\":[{}],"
       "\"logp\":[{}],\"entropy\":[{}]}}\n",
-      step, tree.prompt_index, tree.occurrence, r.sample, Quote(tree.data_source),
+      step, tree.prompt_index, tree.occurrence, r.sample, Quote(tree.data_source), family,
       Quote(tokenizer.Decode(tree.segments[0].tokens)), Quote(tokenizer.Decode(r.tokens)),
       Quote(group.prompt->ground_truth), Quote(leaf.answer), ToString(leaf.verdict),
       ToString(leaf.finish), leaf.score, leaf.reward, advantage, pieces, fmt::join(r.tokens, ","),

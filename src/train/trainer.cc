@@ -307,6 +307,10 @@ RolloutRequest Trainer::Request(int64_t step, Curriculum::Draw draw, Prompt* pro
   request.tree.prompt_index = row;
   request.tree.occurrence = draw.occurrence;
   request.tree.data_source = prompt->data_source;
+  if (!recipe_.data.group_key.empty()) {
+    request.tree.family = FamilyOf(*prompt, recipe_.data.group_key,
+                                   fmt::format("{}: prompt {}", recipe_.data.train, row));
+  }
   Prompt sampled = *prompt;
   if (!sampled.messages.empty()) {
     std::string& text = sampled.messages.back().second;
@@ -771,6 +775,19 @@ void Trainer::Run() {
   ExportModel(run_folder_ + "/model", *policy_.model, policy_.folder);
 }
 
+namespace {
+
+// Families by which prompts are ordered; none unless the recipe asks. A prompt without a family is
+// found here, before training starts.
+std::vector<int32_t> FamilyOrder(const Recipe& recipe, const PromptSource& prompts) {
+  if (recipe.data.group_key.empty()) return {};
+  std::vector<int32_t> families = FamiliesOf(prompts, recipe.data.group_key);
+  if (recipe.data.group_order == "mixed") families.clear();
+  return families;
+}
+
+}  // namespace
+
 Trainer::Trainer(const Recipe& recipe, std::string run_folder)
     : recipe_(recipe),
       run_folder_(std::move(run_folder)),
@@ -778,7 +795,8 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       prompts_(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)),
       // Another order in each stage.
       curriculum_(recipe.resolved.Find("curriculum"), *prompts_,
-                  recipe.seed + static_cast<uint64_t>(recipe.first_step)),
+                  recipe.seed + static_cast<uint64_t>(recipe.first_step),
+                  FamilyOrder(recipe, *prompts_)),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
       optimizer_(policy_.model->layout()),
       replay_(recipe.replay),

@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "base/error.h"
@@ -532,6 +534,40 @@ TEST_F(TrainerTest, CtrlCSavesTheLastWholeStep) {
       },
       testing::ExitedWithCode(0),
       "stopped after step [0-9]+ of 1000000; go on with: rlvr resume .*/long");
+}
+
+// Prompts of as many steps are a family here; a pass over 8 prompts is two batches.
+TEST_F(TrainerTest, FamiliesReachTheRows) {
+  const std::string data = "data={train: \"gsm_micro:max_steps=2,train_size=8\", group_key: ";
+  const std::vector<std::string> two_steps = {"trainer.steps=2", "eval.before=false",
+                                              "eval.after=false", "eval.every=0"};
+  std::vector<std::string> more = two_steps;
+  more.push_back(data + "steps, group_order: together}");
+  more.push_back("reward_shaping=[{name: information_consistency, scope: family}]");
+  Train(Make("families", more));
+  std::vector<std::string> runs;  // of equal families
+  for (const int64_t step : {1, 2}) {
+    std::istringstream lines(ReadFile(Run("families") + "/rollouts/" + StepName(step) + ".jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      const size_t at = line.find("\"family\":\"");
+      ASSERT_NE(at, std::string::npos) << line;
+      const std::string family = line.substr(at + 10, 1);
+      if (runs.empty() || runs.back() != family) runs.push_back(family);
+    }
+  }
+  std::sort(runs.begin(), runs.end());
+  EXPECT_EQ(runs, (std::vector<std::string>{"1", "2"}));
+
+  more = two_steps;
+  more.push_back(data + "stepz}");
+  try {
+    Train(Make("no_families", more));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("extra_info has no text or number 'stepz'"),
+              std::string::npos)
+        << e.what();
+  }
 }
 
 TEST_F(TrainerTest, RewardsAndMasksAsTheRecipeSays) {

@@ -8,12 +8,16 @@ namespace rlvr {
 
 Rows MakeRows(std::span<const Tree* const> trees) {
   Rows rows;
-  std::map<std::string, int32_t> tasks;
+  std::map<std::string, int32_t> tasks, families;
+  int32_t num_families = 0;
   for (const Tree* tree : trees) {
     rows.prompt.push_back(tree->prompt_index);
     rows.occurrence.push_back(tree->occurrence);
     rows.task.push_back(
         tasks.emplace(tree->data_source, static_cast<int32_t>(tasks.size())).first->second);
+    const bool first_seen =
+        tree->family.empty() || families.emplace(tree->family, num_families).second;
+    rows.family.push_back(first_seen ? num_families++ : families.at(tree->family));
     std::map<std::string, int32_t> answers;
     for (const Leaf& leaf : tree->leaves) {
       rows.score.push_back(leaf.score);

@@ -29,6 +29,7 @@ class TreeRowsTest : public testing::Test {
     first_.prompt_index = 7;
     first_.occurrence = 3;
     first_.data_source = "a";
+    first_.family = "f";
     first_.segments = {
         Part(-1, Author::kPrompt, {1, 2}, -1),  Part(0, Author::kPolicy, {10, 11}, 0),
         Part(1, Author::kPolicy, {12}, 0),      Part(1, Author::kPolicy, {13}, 1),
@@ -49,11 +50,20 @@ class TreeRowsTest : public testing::Test {
     second_.segments.resize(3);
     second_.leaves.resize(1);
     second_.data_source = "b";
+    second_.family = "";
     third_ = second_;
     third_.data_source = "a";
   }
   Tree first_, second_, third_;
 };
+
+TEST_F(TreeRowsTest, FamiliesByName) {
+  Tree fourth = third_;
+  third_.family = fourth.family = "f";
+  second_.family = "g";
+  const Tree* trees[] = {&second_, &third_, &first_, &fourth};
+  EXPECT_EQ(MakeRows(trees).family, (std::vector<int32_t>{0, 1, 1, 1}));
+}
 
 TEST_F(TreeRowsTest, OneRowPerLeaf) {
   const Tree* trees[] = {&first_, &second_, &third_};
@@ -63,6 +73,7 @@ TEST_F(TreeRowsTest, OneRowPerLeaf) {
   EXPECT_EQ(r.prompt, (std::vector<int64_t>{7, 7, 7}));
   EXPECT_EQ(r.occurrence, (std::vector<int64_t>{3, 3, 3}));
   EXPECT_EQ(r.task, (std::vector<int32_t>{0, 1, 0}));
+  EXPECT_EQ(r.family, (std::vector<int32_t>{0, 1, 2}));  // groups without one are not alike
   EXPECT_EQ(r.score, (std::vector<double>{0, 1, 2, 0, 0}));
   EXPECT_EQ(r.reward, (std::vector<double>{0.5, 1.5, 2.5, 0.5, 0.5}));
   EXPECT_TRUE(r.right(0) && !r.right(1));

@@ -70,6 +70,7 @@ struct Tree {
   int64_t prompt_index = 0;  // row of the prompt in its data set
   int64_t occurrence = 0;    // how often the run had drawn this prompt before
   std::string data_source;
+  std::string family;  // of prompts, by the recipe's data.group_key; empty: none
   std::vector<Segment> segments;
   std::vector<Leaf> leaves;
 

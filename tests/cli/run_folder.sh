@@ -10,18 +10,18 @@ train critic "${small[@]}" advantage.name=gae policy_loss.name=gspo critic.optim
 train reward "${small[@]}" advantage.name=prime reference.update=ema replay.groups=1 replay.admit=all \
   'token_weight=[{name: clip_cov}, {name: forking_tokens}]'
 
-# `a/{b,c}` in the document is a/b and a/c; k stands for the recipe's 2.
+# `a/{b,c}` in the document is a/b and a/c; k stands for any number.
 grep -o '`[^`]*`' "$document" | tr -d '`' | grep -E '^(step|[a-z_]+/[a-z_@{},/]+)$' | while read -r name; do
   eval "printf '%s\\n' $name"
-done | sed 's/@k$/@2/' | sort -u >documented
+done | sort -u >documented
 for run in critic reward; do
-  grep -oE '"[^"]+":' "runs/$run/metrics.jsonl" | tr -d '":'
+  grep -oE '"[^"]+":' "runs/$run/metrics.jsonl" | tr -d '":' | sed -E 's/@[0-9]+$/@k/'
 done | sort -u >written
 missing=$(comm -13 documented written | tr '\n' ' ')
 [ -z "$missing" ] || fail "docs/run_folder.md has no metric $missing"
 [ "$(comm -12 documented written | wc -l)" -ge 60 ] || fail "too few metrics: $(cat written)"
 # What is documented and not written is of methods that these runs do not have.
-gone=$(comm -23 documented written | sed -E '/^(train\/|token_weight\/|actor\/(gpg|copo|is|gmpo)_|replay\/opposites|reward_model\/pair)/d')
+gone=$(comm -23 documented written | sed -E '/^(train\/|token_weight\/|actor\/((gpg|copo|is|gmpo|kl_cov|cov|entropy_band|lp_reg|epo|peak)_)|reward_shaping\/|trapo\/|spear\/|advantage\/|likelihood\/|curriculum\/|replay\/opposites|reward_model\/pair)/d')
 [ -z "$gone" ] || fail "no run has" $gone
 
 # Files: by their name, or by their folder where the step or the time is in the name.

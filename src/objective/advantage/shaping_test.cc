@@ -20,6 +20,12 @@ TEST(TaskNormalized, ByHand) {
   const double a = std::sqrt(3.0) / 3;
   ExpectNear(WithAdvantage("{name: task_normalized, eps: 0}", rows).adv,
              {a, -2 * a, a, 2 * a, -a, -a}, 1e-12);
+  // Families: without any the groups' own stds; of one family as of one task.
+  const std::string by_family = "{name: task_normalized, eps: 0, std_of: family}";
+  ExpectNear(WithAdvantage(by_family, rows).adv, {a, -2 * a, a, 2 * a, -a, -a}, 1e-12);
+  rows.family = {4, 4};
+  ExpectNear(WithAdvantage(by_family, rows).adv,
+             {0.6085806, -1.2171612, 0.6085806, 1.2171612, -0.6085806, -0.6085806}, 1e-6);
   // Lite PPO: the tasks do not matter.
   ExpectNear(WithAdvantage("{name: task_normalized, eps: 0, std_of: batch}", rows).adv,
              {0.6085806, -1.2171612, 0.6085806, 1.2171612, -0.6085806, -0.6085806}, 1e-6);

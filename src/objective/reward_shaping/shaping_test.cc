@@ -81,6 +81,17 @@ TEST(InformationConsistency, ByHand) {
              {1, 0.9, -0.1}, 1e-12);
 }
 
+// Families of groups 0 and 2, and of group 1: means 1.5 and 5, not each group's own.
+TEST(InformationConsistency, OverAFamilyOfPrompts) {
+  Rows rows = MakeTestRows({{1, 1}, {1, 1}, {1, 1}});
+  rows.family = {0, 1, 0};
+  rows.entropy_old = {1, 1, 4, 6, 2, 2};
+  const std::string shaping = "{name: information_consistency, coefficient: 1, scope: ";
+  EXPECT_EQ(WithRewardShaping(shaping + "family}", rows).reward,
+            (Doubles{-0.5, -0.5, -1, -1, -0.5, -0.5}));
+  EXPECT_EQ(WithRewardShaping(shaping + "group}", rows).reward, (Doubles{0, 0, -1, -1, 0, 0}));
+}
+
 TEST(TokenAfterMarker, FindsFirstAndLast) {
   const Rows rows = TextRows({{"xx", "abcabcd"}});
   const auto at = [&](const std::string& marker, bool last) {
