@@ -146,6 +146,7 @@ RecipeSummary Summarize(const std::string& recipe) {
   if (needs.reference) s.needs.emplace_back("reference");
   if (needs.values) s.needs.emplace_back("critic");
   if (needs.process_reward) s.needs.emplace_back("process_reward");
+  if (ReadsFlowReward(r.resolved)) s.needs.emplace_back("flow_reward");
   if (r.expert.rows > 0) s.needs.emplace_back("expert");
   if (r.replay.groups > 0) s.needs.emplace_back("replay");
   for (const auto* list : {&needs.statistics, &needs.behaviour}) {
@@ -242,6 +243,8 @@ std::string ExplainRecipe(const std::string& recipe) {
     if (in_dapo != Line(mine)) out += Wrapped("  DAPO: ", in_dapo);
   }
   std::vector<std::string> needs = DescribeNeeds(NeedsOf(r));
+  if (ReadsFlowReward(r.resolved))
+    needs.emplace_back("rewards of tokens by a flow field over hidden states");
   if (r.expert.rows > 0) needs.emplace_back("an expert's response to each prompt");
   if (r.replay.groups > 0) needs.emplace_back("groups of earlier steps");
   return out + "\nneeds\n" +

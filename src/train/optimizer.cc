@@ -21,7 +21,7 @@ void FillZero(AlignedBuffer<float>* buffer) {
   });
 }
 
-Optimizer::Optimizer(const ParameterLayout& layout) : m(layout.total), v(layout.total) {
+Optimizer::Optimizer(int64_t total) : m(total), v(total) {
   FillZero(&m);
   FillZero(&v);
 }
@@ -64,8 +64,19 @@ double LearningRate(const OptimizerSettings& s, int64_t step, int64_t total_step
 AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
                               const AlignedBuffer<float>& gradient, Model* model,
                               Optimizer* optimizer) {
+  RLVR_CHECK(gradient.size() == model->layout().total) << gradient.size();
+  const AppliedGradient applied = ApplyGradient(
+      s, total_steps, gradient, model->layout().parameters, model->weights(), optimizer);
+  model->WeightsChanged(/*for_training=*/true);
+  return applied;
+}
+
+AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
+                              const AlignedBuffer<float>& gradient,
+                              const std::vector<Parameter>& parameters, float* weights,
+                              Optimizer* optimizer) {
   const int64_t n = gradient.size();
-  RLVR_CHECK(n == model->layout().total && n == optimizer->m.size()) << n;
+  RLVR_CHECK(n == optimizer->m.size()) << n;
   AppliedGradient applied;
   applied.norm = std::sqrt(SumOfSquares({gradient.data(), 1, n}));
   if (!std::isfinite(applied.norm)) {
@@ -77,7 +88,7 @@ AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
   const double scale =
       s.grad_clip > 0 && applied.norm > s.grad_clip ? s.grad_clip / applied.norm : 1;
   applied.lr = LearningRate(s, ++optimizer->step, total_steps);
-  for (const Parameter& p : model->layout().parameters) {
+  for (const Parameter& p : parameters) {
     const AdamWOptions options{.lr = applied.lr,
                                .beta1 = s.beta1,
                                .beta2 = s.beta2,
@@ -86,9 +97,8 @@ AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
     const auto size = static_cast<size_t>(p.size());
     AdamW(options, optimizer->step - optimizer->moments_from, static_cast<float>(scale),
           {gradient.data() + p.offset, size}, {optimizer->m.data() + p.offset, size},
-          {optimizer->v.data() + p.offset, size}, {model->weights() + p.offset, size});
+          {optimizer->v.data() + p.offset, size}, {weights + p.offset, size});
   }
-  model->WeightsChanged(/*for_training=*/true);
   return applied;
 }
 

@@ -2,6 +2,7 @@
 #ifndef RLVR_TRAIN_OPTIMIZER_H_
 #define RLVR_TRAIN_OPTIMIZER_H_
 #include <cstdint>
+#include <vector>
 
 #include "model/model.h"
 #include "train/recipe.h"
@@ -10,7 +11,8 @@ namespace rlvr {
 
 // AdamW's moments, arrays of the model's layout, and the number of steps taken.
 struct Optimizer {
-  explicit Optimizer(const ParameterLayout& layout);
+  explicit Optimizer(const ParameterLayout& layout) : Optimizer(layout.total) {}
+  explicit Optimizer(int64_t total);
   AlignedBuffer<float> m, v;  // [layout.total]
   int64_t step = 0;
   int64_t moments_from =
@@ -43,6 +45,12 @@ struct AppliedGradient {
 // finite throws Error before any weight has changed.
 AppliedGradient ApplyGradient(const OptimizerSettings& settings, int64_t total_steps,
                               const AlignedBuffer<float>& gradient, Model* model,
+                              Optimizer* optimizer);
+
+// The same for any array of named weights; what is packed of them is the caller's to renew.
+AppliedGradient ApplyGradient(const OptimizerSettings& settings, int64_t total_steps,
+                              const AlignedBuffer<float>& gradient,
+                              const std::vector<Parameter>& parameters, float* weights,
                               Optimizer* optimizer);
 
 // The moments of a fresh optimizer; the schedule goes on.

@@ -207,6 +207,8 @@ const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
 const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
+const std::vector<std::string> kFlowTimes = {"logit_normal", "score"};
+const std::vector<std::string> kFlowNorms = {"minmax", "bilateral"};
 const std::vector<std::string> kStrategies = {"independent", "branch", "tree"};
 const std::vector<std::string> kBranchAt = {"entropy", "random", "even"};
 const std::vector<std::string> kPrefixes = {"once", "per_trajectory"};
@@ -388,6 +390,23 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("update", r.process_reward.update, kProcessUpdates);
     p.Map("optimizer", [&](auto& q) { VisitOptimizer(r.process_reward.optimizer, q); });
   });
+  f.Map("flow_reward", [&](auto& p) {
+    FlowRewardSettings& w = r.flow_reward;
+    p("coefficient", w.coefficient, -kInfinity, kInfinity);
+    p("layers", w.layers);
+    p("width", w.width, int64_t{0}, int64_t{1} << 20);
+    p("blocks", w.blocks, int64_t{0}, int64_t{4096});
+    p("time", w.time, 0.0, 0.999);
+    p("train_time", w.train_time, kFlowTimes);
+    p("norm", w.norm, kFlowNorms);
+    p("threshold", w.threshold, 0.0, 1.0);
+    p("top_k", w.top_k, int64_t{0}, kMany);
+    p("gamma", w.gamma, 0.0, 100.0);
+    p("update", w.update, kProcessUpdates);
+    p("wrong_weight", w.wrong_weight, 0.0, 1.0);
+    p("warmup_steps", w.warmup_steps, int64_t{0}, kMany);
+    p.Map("optimizer", [&](auto& q) { VisitOptimizer(w.optimizer, q); });
+  });
   f.Map("eval", [&](auto& p) {
     p("prompts", r.eval.prompts, int64_t{0}, kMany);
     p("k", r.eval.k, 1, 1 << 20);
@@ -437,7 +456,7 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "expert",         "replay",
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
-                                            "stages"};
+                                            "flow_reward",    "stages"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -491,11 +510,13 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   }
   for (const auto& [section, optimizer] :
        {std::pair("update", &r.update.optimizer), std::pair("critic", &r.critic.optimizer),
-        std::pair("process_reward", &r.process_reward.optimizer)}) {
+        std::pair("process_reward", &r.process_reward.optimizer),
+        std::pair("flow_reward", &r.flow_reward.optimizer)}) {
     if (optimizer->beta1 < 1 && optimizer->beta2 < 1) continue;
     throw Error(PlaceOf(root, section), "beta1 and beta2 must be below 1",
                 "0.9 and 0.999 are usual");
   }
+  FlowLayers(PlaceOf(root, "flow_reward"), r.flow_reward, 1);
   if (r.reference.reset_optimizer && r.reference.update != "copy") {
     throw Error(PlaceOf(root, "reference"), "reset_optimizer goes with update: copy",
                 "set reference.update=copy, or leave reset_optimizer out");
@@ -670,6 +691,17 @@ std::vector<RecipeKey> RecipeKeys() {
   KeyLister lister(&keys);
   Visit(defaults, seed, lister);
   return keys;
+}
+
+bool ReadsFlowReward(const ConfigNode& recipe) {
+  const ConfigNode* advantage = recipe.Find("advantage");
+  if (advantage == nullptr) return false;
+  const auto is_rlfr = [](const ConfigNode& node) {
+    const ConfigNode* name = node.Find("name");
+    return name != nullptr && name->scalar == "rlfr";
+  };
+  if (advantage->kind != ConfigNode::Kind::kList) return is_rlfr(*advantage);
+  return std::any_of(advantage->items.begin(), advantage->items.end(), is_rlfr);
 }
 
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {

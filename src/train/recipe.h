@@ -83,6 +83,29 @@ struct LikelihoodRewardSettings {
   double gradient = 1;  // of the second gradient term, on the answer's tokens; 0: left out
 };
 
+// RLFR's flow reward (train/flow_reward.h), where some method reads it (rlfr). Defaults are the
+// released scripts'.
+struct FlowRewardSettings {
+  double coefficient = 0.01;
+  std::vector<std::string> layers;  // shares of the depth; none: 0.25, 0.5, 0.75
+  int64_t width = 0, blocks = 4;    // of the field; width 0: the model's hidden size
+  double time = 0.8;                // at which tokens are scored
+  // of training: logit_normal (flow matching), score (always `time`, as the released online updates)
+  std::string train_time = "logit_normal";
+  std::string norm = "minmax";   // of a response's scores: minmax to [0, 1], bilateral to [-1, 1]
+  double threshold = 0.6;        // scores not beyond it count 0; 0: off
+  int64_t top_k = 15;            // only so many tokens of a response count; 0: all
+  double gamma = 1;              // power of the normalised score
+  std::string update = "after";  // as process_reward.update
+  double wrong_weight = 0;       // of responses that are not right, in the field's training
+  int64_t warmup_steps = 0;      // training steps in which only the field learns
+  OptimizerSettings optimizer = {.lr = 1e-4, .beta2 = 0.95, .weight_decay = 0};
+};
+
+// Indices of `layers` in a model of so many, from 0; an Error for what is no number in [0, 1].
+std::vector<int64_t> FlowLayers(const std::string& place, const FlowRewardSettings& settings,
+                                int64_t num_layers);
+
 struct OverlongSettings {     // reward.overlong; DAPO, arXiv:2503.14476, Sec. 3.4
   std::string name = "none";  // none, filter (mask the truncated sample), soft (Eq. 13)
   int64_t buffer = 0;         // soft: tokens of the ramp, before max_tokens
@@ -136,6 +159,7 @@ struct Recipe {
   CriticSettings critic;  // mini-batches and epochs are those of `update`
   LikelihoodRewardSettings likelihood_reward;
   ProcessRewardSettings process_reward;  // mini-batches are those of `update`, one epoch
+  FlowRewardSettings flow_reward;        // likewise
   struct {
     int64_t prompts = 128;  // of the validation set; 0: all
     int k = 16;
@@ -182,6 +206,9 @@ struct RecipeKey {
 };
 std::vector<RecipeKey> RecipeKeys();
 std::string RecipesMarkdown();  // docs/recipes.md
+
+// Whether a flow field is needed: where the advantages have rlfr.
+bool ReadsFlowReward(const ConfigNode& recipe);
 
 // reward.terms of a whole recipe, null if it has none.
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe);

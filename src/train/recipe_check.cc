@@ -91,6 +91,7 @@ class Checker {
     needs_ = objective_.needs();
     needs_.Add(stages.reward_shaping->needs());
     needs_.Add(stages.advantage->needs());
+    needs_.process_reward = needs_.process_reward || stages.flow_reward;  // likewise any numbers
     for (size_t g = 0; g < batch_.trees.size(); ++g) {
       if (!stages.selector || stages.selector->Keep(batch_.trees[g])) order_.push_back(g);
     }
@@ -516,7 +517,8 @@ std::vector<CheckedProperty> CheckRecipe(const Recipe& recipe) {
   const CheckedStages stages{.reward_shaping = &shaping_stages,
                              .advantage = &advantage_stages,
                              .objective = objective.get(),
-                             .selector = selector.get()};
+                             .selector = selector.get(),
+                             .flow_reward = ReadsFlowReward(recipe.resolved)};
   std::vector<CheckedProperty> worst;
   for (const uint64_t seed : {1, 2, 3}) {
     settings.seed = seed;

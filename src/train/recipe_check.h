@@ -38,6 +38,7 @@ struct CheckedStages {
   const BatchStages* advantage = nullptr;
   const Objective* objective = nullptr;
   const Selector* selector = nullptr;
+  bool flow_reward = false;  // tokens have rewards of a flow field
 };
 std::vector<CheckedProperty> CheckStages(const CheckedStages& stages,
                                          const CheckSettings& settings);

@@ -21,6 +21,7 @@
 #include "train/checkpoint.h"
 #include "train/critic.h"
 #include "train/curriculum.h"
+#include "train/flow_reward.h"
 #include "train/foreign_rows.h"
 #include "train/likelihood_reward.h"
 #include "train/metrics.h"
@@ -65,12 +66,14 @@ struct StepBatch {
   int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
   RolloutStats rollout;
   std::vector<MetricTerm> terms;  // of reward shaping and advantages
-  double seconds_rollout = 0, seconds_reward = 0, seconds_process_reward = 0;
+  double seconds_rollout = 0, seconds_reward = 0, seconds_process_reward = 0,
+         seconds_flow_reward = 0;
 };
 
 constexpr const char* kReplayFile = "replay.cbor";
 constexpr const char* kResponsesFile = "responses.cbor";
 constexpr const char* kPromptsFile = "prompts.cbor";
+constexpr const char* kFlowFile = "flow_field.cbor";
 
 constexpr const char* kLossAndBatchStages[] = {"reward_shaping", "advantage", "token_weight",
                                                "policy_loss", "regularizer"};
@@ -107,6 +110,9 @@ class Trainer {
     if (const auto file = at_.files.find(kPromptsFile); file != at_.files.end())
       curriculum_.Load(file->second,
                        CheckpointFolder(run_folder_, checkpoint) + "/" + kPromptsFile);
+    if (const auto file = at_.files.find(kFlowFile); flow_reward_ && file != at_.files.end())
+      flow_reward_->field()->Load(file->second,
+                                  CheckpointFolder(run_folder_, checkpoint) + "/" + kFlowFile);
   }
   int64_t step() const { return at_.step; }
   Metrics Step();
@@ -130,6 +136,8 @@ class Trainer {
   UpdateResult Update(const StepBatch& batch);
   void UpdateCritic(StepBatch* batch);
   void RewardTokens(StepBatch* batch);
+  void RewardByFlow(StepBatch* batch);
+  bool PolicyWaits() const;
   Needs StageNeeds() const;
   int64_t MiniBatchGroups(int64_t n) const;
   std::vector<SecondModel> OtherModels();
@@ -150,9 +158,10 @@ class Trainer {
   std::vector<WeightedTerm> reward_terms_;  // of this step
   Optimizer optimizer_;
   std::unique_ptr<Updater> updater_;
-  std::unique_ptr<Reference> reference_;  // this one and the next two: where a method needs them
+  std::unique_ptr<Reference> reference_;  // this one and the next three: where a method needs them
   std::unique_ptr<Critic> critic_;
   std::unique_ptr<ProcessReward> process_reward_;
+  std::unique_ptr<FlowReward> flow_reward_;
   std::unique_ptr<LikelihoodReward> likelihood_;
   ReplayStore replay_;
   ResponseStore responses_;
@@ -183,6 +192,7 @@ Metrics Trainer::Step() {
   metrics["timing_s/update_actor"] = seconds;
   if (critic_) metrics["timing_s/update_critic"] = critic_seconds;
   if (process_reward_) metrics["timing_s/process_reward"] = batch_.seconds_process_reward;
+  if (flow_reward_) metrics["timing_s/flow_reward"] = batch_.seconds_flow_reward;
   for (const char* stage : kLossAndBatchStages) {
     if (const ConfigNode* node = recipe_.resolved.Find(stage))
       UpdateControllers(*node, stage, metrics, &at_.state);
@@ -449,6 +459,7 @@ void Trainer::Credit(StepBatch* batch) {
   const int64_t micro = recipe_.update.micro_batch_tokens;
   if (reference_) rows.logp_ref = reference_->Logp(trees, temperature, micro);
   if (process_reward_) RewardTokens(batch);
+  if (flow_reward_) RewardByFlow(batch);
   if (critic_) rows.value = critic_->Values(trees);
   if (!needs.behaviour.empty()) {
     const auto fields = ScoreTrees(updater_->passes(), trees, needs.behaviour, temperature, micro);
@@ -501,6 +512,37 @@ void Trainer::RewardTokens(StepBatch* batch) {
   for (size_t t = 0; t < reward.size(); ++t) rows.token_reward[t] += reward[t];
   if (recipe_.process_reward.update == "after") update();
   batch->seconds_process_reward = watch.Lap();
+}
+
+// The flow field's rewards, and its own training on the batch.
+void Trainer::RewardByFlow(StepBatch* batch) {
+  Stopwatch watch;
+  const auto trees = Pointers(batch->trees);
+  const auto n = static_cast<int64_t>(trees.size()), mini = MiniBatchGroups(n);
+  Rows& rows = batch->rows;
+  const RandomKey key = RandomKey(recipe_.seed)[kFlowStream][static_cast<uint64_t>(at_.step + 1)];
+  const auto update = [&] {
+    for (int64_t begin = 0; begin < n; begin += mini) {
+      const int64_t end = std::min(n, begin + mini);
+      const auto part =
+          std::span(trees).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      AddTerms(flow_reward_->MiniBatch(updater_->passes(), part, Part(rows, begin, end), key[1]),
+               &batch->terms);
+    }
+  };
+  if (recipe_.flow_reward.update == "before") update();
+  const std::vector<double> reward =
+      flow_reward_->Rewards(updater_->passes(), trees, rows, key[0], &batch->terms);
+  for (size_t t = 0; t < reward.size(); ++t) rows.token_reward[t] += reward[t];
+  if (recipe_.flow_reward.update == "after") update();
+  batch->seconds_flow_reward = watch.Lap();
+}
+
+// In the first steps only what judges the policy learns.
+bool Trainer::PolicyWaits() const {
+  const int64_t done = at_.step - recipe_.first_step;
+  return (critic_ && done < recipe_.critic.warmup_steps) ||
+         (flow_reward_ && done < recipe_.flow_reward.warmup_steps);
 }
 
 // The critic learns first, on all mini-batches, as in verl.
@@ -556,7 +598,7 @@ UpdateResult Trainer::Update(const StepBatch& batch) {
   updater_->SetObjective(objective_.get());
   UpdateResult sum;
   sum.terms = batch.terms;
-  if (critic_ && at_.step - recipe_.first_step < recipe_.critic.warmup_steps) return sum;
+  if (PolicyWaits()) return sum;
   double norm = 0, count = 0;
   for (int epoch = 0; epoch < recipe_.update.epochs; ++epoch) {
     for (int64_t begin = 0; begin < n; begin += mini) {
@@ -691,6 +733,7 @@ void Trainer::Save() {
   if (recipe_.replay.groups > 0) at_.files[kReplayFile] = replay_.Save();
   if (recipe_.replay.opposites > 0) at_.files[kResponsesFile] = responses_.Save();
   at_.files[kPromptsFile] = curriculum_.Save();
+  if (flow_reward_) at_.files[kFlowFile] = flow_reward_->field()->Save();
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
                  recipe_.trainer.keep_checkpoints, OtherModels());
 }
@@ -766,8 +809,11 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
   const int64_t per_step = update.epochs * mini_batches;
   MakeStages();
   const Needs needs = StageNeeds();
+  const bool flow = ReadsFlowReward(recipe.resolved);
   const float temperature = recipe.rollout.options.sampling.score_temperature();
-  const int64_t without_policy = needs.values ? std::min(recipe.critic.warmup_steps, steps) : 0;
+  const int64_t without_policy =
+      std::min(steps, std::max(needs.values ? recipe.critic.warmup_steps : 0,
+                               flow ? recipe.flow_reward.warmup_steps : 0));
   updater_ = std::make_unique<Updater>(policy_.model.get(), objective_.get(), update.optimizer,
                                        (steps - without_policy) * per_step, temperature,
                                        update.micro_batch_tokens, update.recompute);
@@ -797,6 +843,11 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
                   "the process reward model's vocabulary is not the policy's",
                   "choose a process_reward.model with the same tokenizer");
     }
+  }
+  if (flow) {
+    flow_reward_ = std::make_unique<FlowReward>(
+        policy_.model->config(), recipe.flow_reward, steps * mini_batches,
+        RandomKey(recipe.seed)[kFlowStream][0], update.micro_batch_tokens);
   }
   if (needs.reference || (needs.process_reward && process.reference == "reference")) {
     reference_ = std::make_unique<Reference>(

@@ -219,6 +219,38 @@ TEST_F(TrainerTest, PpoWithACriticSameBytesAndResumed) {
   EXPECT_NE(ReadMetrics(Run("base"), 4).at("critic/values/mean"), 0);
 }
 
+// A flow field in training, and a step before the policy learns.
+TEST_F(TrainerTest, RlfrSameBytesAndResumed) {
+  // Hardly an answer is right: the field learns from all.
+  const std::vector<std::string> rlfr = {
+      "advantage=[{name: group_normalized}, {name: rlfr}]",
+      "flow_reward={coefficient: 0.5, width: 8, blocks: 1, wrong_weight: 1, warmup_steps: 1, "
+      "optimizer: {lr: 1.0e-2}}"};
+  auto more = rlfr;
+  more.emplace_back("threads=1");
+  Train(Make("base", more));
+  more = rlfr;
+  more.insert(more.end(), {"threads=2", "update.micro_batch_tokens=100000"});
+  Train(Make("two", more));
+  CopyAsKilled(Run("base"), Run("killed"), 2);
+  Resume(Run("killed"));
+  const auto field = [&](const char* run, int64_t step) {
+    return ReadFile(CheckpointFolder(Run(run), step) + "/flow_field.cbor");
+  };
+  for (const char* other : {"two", "killed"}) {
+    ExpectSameRuns("base", other, 4);
+    EXPECT_TRUE(field("base", 4) == field(other, 4)) << other;
+  }
+  EXPECT_FALSE(field("base", 2) == field("base", 4));
+  const Metrics first = ReadMetrics(Run("base"), 1), last = ReadMetrics(Run("base"), 4);
+  EXPECT_EQ(first.at("actor/grad_norm"), 0);
+  EXPECT_GT(first.at("flow_reward/grad_norm"), 0);
+  EXPECT_GT(last.at("actor/grad_norm"), 0);
+  EXPECT_LT(last.at("flow_reward/loss"), first.at("flow_reward/loss"));
+  EXPECT_GT(last.at("flow_reward/rewarded_tokens"), 0);
+  EXPECT_GT(last.at("critic/advantages/max"), last.at("critic/advantages/min"));
+}
+
 // A process reward model in training and a reference that follows the policy.
 TEST_F(TrainerTest, PrimeWithAMovingReferenceSameBytesAndResumed) {
   const std::vector<std::string> prime = {

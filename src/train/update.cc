@@ -132,6 +132,14 @@ std::vector<std::vector<float>> TreePasses::Backward(
   return values;
 }
 
+View<const float> TreePasses::Residual(int64_t layer) const {
+  const int64_t L = model_->config().num_hidden_layers, D = model_->config().hidden_size;
+  RLVR_CHECK(layer >= 0 && layer < L && static_cast<int64_t>(activations_.layers.size()) == L);
+  const auto& after = layer + 1 < L ? activations_.layers[static_cast<size_t>(layer) + 1].input
+                                    : activations_.output;
+  return {after.data(), packed_.batch.size(), D};
+}
+
 std::vector<int64_t> TreePasses::PredictionRows() const {
   std::vector<int64_t> rows;
   for (const Prediction& p : packed_.predictions) rows.push_back(p.row);

@@ -45,6 +45,8 @@ class TreePasses {
   void BackwardValues(const std::vector<float>& coefficients, Gradient* gradient);
 
   const PackedTrees& packed() const { return packed_; }  // of the last Forward
+  // [T, D] residual stream after layer l, from 0, of the last Forward(..., for_backward = true).
+  View<const float> Residual(int64_t layer) const;
 
  private:
   std::vector<int64_t> PredictionRows() const;

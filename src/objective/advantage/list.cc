@@ -19,6 +19,7 @@
 #include "objective/advantage/reinforce_plus_plus.h"
 #include "objective/advantage/reinforce_plus_plus_baseline.h"
 #include "objective/advantage/risk_po.h"
+#include "objective/advantage/rlfr.h"
 #include "objective/advantage/rloo.h"
 #include "objective/advantage/spear.h"
 #include "objective/advantage/task_normalized.h"
@@ -50,6 +51,7 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<ReinforcePlusPlus, BatchStageOf>();
     l.Add<ReinforcePlusPlusBaseline, BatchStageOf>();
     l.Add<RiskPo, BatchStageOf>();
+    l.Add<Rlfr, BatchStageOf>();
     l.Add<Rloo, BatchStageOf>();
     l.Add<Spear, BatchStageOf>();
     l.Add<TaskNormalized, BatchStageOf>();
