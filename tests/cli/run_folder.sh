@@ -21,7 +21,7 @@ missing=$(comm -13 documented written | tr '\n' ' ')
 [ -z "$missing" ] || fail "docs/run_folder.md has no metric $missing"
 [ "$(comm -12 documented written | wc -l)" -ge 60 ] || fail "too few metrics: $(cat written)"
 # What is documented and not written is of methods that these runs do not have.
-gone=$(comm -23 documented written | sed -E '/^(train\/|token_weight\/|actor\/((gpg|copo|is|gmpo|kl_cov|cov|entropy_band|lp_reg|epo|peak)_)|reward_shaping\/|trapo\/|spear\/|advantage\/|likelihood\/|curriculum\/|replay\/opposites|reward_model\/pair)/d')
+gone=$(comm -23 documented written | sed -E '/^(train\/|token_weight\/|actor\/((gpg|copo|is|gmpo|kl_cov|cov|entropy_band|lp_reg|epo|peak)_)|reward_shaping\/|trapo\/|spear\/|advantage\/|likelihood\/|curriculum\/|flow_reward\/|timing_s\/flow_reward|replay\/opposites|reward_model\/pair)/d')
 [ -z "$gone" ] || fail "no run has" $gone
 
 # Files: by their name, or by their folder where the step or the time is in the name.
