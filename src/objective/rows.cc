@@ -63,6 +63,9 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.turn = Cut(r.turn, t0, t1);
   p.step = Cut(r.step, t0, t1);
   p.step_value = Cut(r.step_value, t0, t1);
+  p.turn_reward = Cut(r.turn_reward, t0, t1);
+  p.illocution = Cut(r.illocution, t0, t1);
+  p.strategy = Cut(r.strategy, t0, t1);
   p.logp_old = Cut(r.logp_old, t0, t1);
   p.entropy_old = Cut(r.entropy_old, t0, t1);
   p.adv = Cut(r.adv, t0, t1);

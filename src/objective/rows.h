@@ -45,6 +45,11 @@ struct Rows {
   std::vector<int32_t> step;        // 0 for the first segment of the row, 1, ...: branches and
                                     // a search's nodes begin new ones
   std::vector<double> step_value;   // what a tree search backed up to the step; else 0
+  // Of the turn that the token is in (TurnOutcome); 0 and unknown outside conversations. `reward`
+  // of the row holds the sum of its turns' rewards too.
+  std::vector<double> turn_reward;
+  std::vector<Illocution> illocution;
+  std::vector<TurnStrategy> strategy;
   std::vector<double> logp_old;     // of the policy that sampled
   std::vector<double> entropy_old;  // likewise, nats
   std::vector<double> adv;          // advantage

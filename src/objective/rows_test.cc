@@ -29,7 +29,7 @@ Rows NumberedRows() {
   number(&r.turn, 60);
   number(&r.step, 70);
   for (auto* column : {&r.logp_old, &r.entropy_old, &r.adv, &r.weight, &r.mask, &r.logp_ref,
-                       &r.value, &r.behaviour["max_prob"], &r.step_value}) {
+                       &r.value, &r.behaviour["max_prob"], &r.step_value, &r.turn_reward}) {
     column->resize(7);
   }
   number(&r.logp_old, 200);
@@ -41,6 +41,11 @@ Rows NumberedRows() {
   number(&r.value, 800);
   number(&r.behaviour["max_prob"], 900);
   number(&r.step_value, 1000);
+  number(&r.turn_reward, 1100);
+  using enum Illocution;
+  r.illocution = {kUnknown, kUnknown,   kSpecified, kUnderspecified,
+                  kUnknown, kSpecified, kSpecified};
+  for (int t = 0; t < 7; ++t) r.strategy.push_back(static_cast<TurnStrategy>(t));
   return r;
 }
 
@@ -67,11 +72,16 @@ TEST(Rows, PartIsCutAtItsGroups) {
   const Doubles five = {2, 3, 4, 5, 6};
   int offset = 200;
   for (const Doubles& column : {p.logp_old, p.entropy_old, p.adv, p.weight, p.mask, p.logp_ref,
-                                p.value, p.Behaviour("max_prob"), p.step_value}) {
+                                p.value, p.Behaviour("max_prob"), p.step_value, p.turn_reward}) {
     ASSERT_EQ(column.size(), 5u);
     for (size_t t = 0; t < 5; ++t) EXPECT_EQ(column[t], offset + five[t]);
     offset += 100;
   }
+  using enum Illocution;
+  EXPECT_EQ(p.illocution, (std::vector<Illocution>{kSpecified, kUnderspecified, kUnknown,
+                                                   kSpecified, kSpecified}));
+  EXPECT_EQ(p.strategy.front(), TurnStrategy::kClarification);
+  EXPECT_EQ(p.strategy.back(), TurnStrategy::kRefuse);
   EXPECT_TRUE(p.right(2));
   EXPECT_FALSE(p.right(0));
   // Columns that nobody asked for stay empty.

@@ -56,6 +56,9 @@ inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   r.turn.assign(T, 0);
   r.step.assign(T, 0);
   r.step_value.assign(T, 0);
+  r.turn_reward.assign(T, 0);
+  r.illocution.assign(T, Illocution::kUnknown);
+  r.strategy.assign(T, TurnStrategy::kUnknown);
   r.logp_old.assign(T, 0);
   r.entropy_old.assign(T, 0);
   r.adv.assign(T, 0);

@@ -51,6 +51,9 @@ Rows MakeRows(std::span<const Tree* const> trees) {
         rows.turn.insert(rows.turn.end(), n, turn);
         rows.step.insert(rows.step.end(), n, ++step);
         rows.step_value.insert(rows.step_value.end(), n, segment.value);
+        rows.turn_reward.insert(rows.turn_reward.end(), n, segment.outcome.reward);
+        rows.illocution.insert(rows.illocution.end(), n, segment.outcome.illocution);
+        rows.strategy.insert(rows.strategy.end(), n, segment.outcome.strategy);
         const auto add = [n, first](const std::vector<float>& from, std::vector<double>* to) {
           if (from.empty()) {
             to->insert(to->end(), n, 0.0);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/suggest.h"
+
 namespace rlvr {
 
 const char* ToString(Author author) {
@@ -44,6 +47,50 @@ const char* ToString(Verdict verdict) {
       return "broken";
   }
   return "?";
+}
+
+const char* ToString(Illocution illocution) {
+  switch (illocution) {
+    case Illocution::kUnknown:
+      return "unknown";
+    case Illocution::kSpecified:
+      return "specified";
+    case Illocution::kUnderspecified:
+      return "underspecified";
+  }
+  return "?";
+}
+
+const char* ToString(TurnStrategy strategy) {
+  switch (strategy) {
+    case TurnStrategy::kUnknown:
+      return "unknown";
+    case TurnStrategy::kAnswerAttempt:
+      return "answer_attempt";
+    case TurnStrategy::kClarification:
+      return "clarification";
+    case TurnStrategy::kInterrogation:
+      return "interrogation";
+    case TurnStrategy::kDiscussion:
+      return "discussion";
+    case TurnStrategy::kHedge:
+      return "hedge";
+    case TurnStrategy::kRefuse:
+      return "refuse";
+    case TurnStrategy::kMissing:
+      return "missing";
+  }
+  return "?";
+}
+
+TurnStrategy ParseTurnStrategy(const std::string& name) {
+  std::vector<std::string> known;
+  for (int i = 1; i < kNumTurnStrategies; ++i) {
+    const auto strategy = static_cast<TurnStrategy>(i);
+    if (name == ToString(strategy)) return strategy;
+    known.emplace_back(ToString(strategy));
+  }
+  throw Error(name, "no strategy of a turn", DidYouMean(name, known));
 }
 
 std::vector<int32_t> Tree::Path(int32_t segment) const {

@@ -39,6 +39,34 @@ const char* ToString(Finish finish);  // "stop", "length", "aborted"
 enum class Verdict : uint8_t { kRight, kWrong, kTimedOut, kBroken };
 const char* ToString(Verdict verdict);
 
+// Whether what the user has said so far can be answered (ICPO, arXiv:2601.15330).
+enum class Illocution : int8_t { kUnknown, kSpecified, kUnderspecified };
+const char* ToString(Illocution illocution);  // "unknown", "specified", "underspecified"
+
+// What a policy's turn does; the seven classes of "LLMs Get Lost In Multi-Turn Conversation",
+// arXiv:2505.06120 (verify/turn_strategy.h).
+enum class TurnStrategy : int8_t {
+  kUnknown,  // nobody has looked
+  kAnswerAttempt,
+  kClarification,
+  kInterrogation,
+  kDiscussion,
+  kHedge,
+  kRefuse,
+  kMissing,
+};
+inline constexpr int kNumTurnStrategies = 8;              // with kUnknown
+const char* ToString(TurnStrategy strategy);              // "answer_attempt", "clarification", ...
+TurnStrategy ParseTurnStrategy(const std::string& name);  // throws Error
+
+// What the other side of a conversation made of one turn of the policy.
+struct TurnOutcome {
+  float reward = 0;                              // of this turn alone
+  Illocution illocution = Illocution::kUnknown;  // of the request as it stood before the turn
+  TurnStrategy strategy = TurnStrategy::kUnknown;
+  bool right = false;  // it was an answer attempt, and right
+};
+
 // A run of tokens with one author. Children continue at the segment's end.
 struct Segment {
   int32_t parent = -1;  // index in Tree::segments, always smaller than its own; -1 for the root
@@ -51,6 +79,7 @@ struct Segment {
                                     // (top-k, top-p, min-p)
   int32_t sample = -1;              // index of the sample in its group, for the random key
   float value = 0;                  // what a tree search backed up to here; else 0
+  TurnOutcome outcome;              // of a policy's turn in a conversation
 };
 
 // A path from the root to a segment that ended a trajectory.
@@ -60,7 +89,8 @@ struct Leaf {
   Verdict verdict = Verdict::kWrong;
   std::string answer;  // what the verifier extracted; for majority votes
   float score = 0;     // the verifier's (acc is verdict == kRight)
-  float reward = 0;    // score plus shaping (overlong punishment): what training sees
+  float reward = 0;    // score plus shaping (overlong punishment) plus the turns' own rewards: what
+                       // training sees
   int64_t prefix = 0;  // tokens of other samples that its response begins with and that are prompt
                        // to it: its row in training has the tokens after them
 };
