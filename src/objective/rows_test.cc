@@ -45,7 +45,7 @@ Rows NumberedRows() {
   using enum Illocution;
   r.illocution = {kUnknown, kUnknown,   kSpecified, kUnderspecified,
                   kUnknown, kSpecified, kSpecified};
-  for (int t = 0; t < 7; ++t) r.strategy.push_back(static_cast<TurnStrategy>(t));
+  for (size_t t = 0; t < 7; ++t) r.strategy[t] = static_cast<TurnStrategy>(t);
   return r;
 }
 
