@@ -8,100 +8,77 @@
 namespace rlvr {
 namespace {
 
+// Says outright that it cannot answer.
+bool SaysCannot(const Sentence& s) {
+  if (HasPhrase(s.spoken, {"not enough information", "don't have enough", "do not have enough",
+                           "not possible to", "impossible to", "insufficient information"}))
+    return true;
+  return HasPhrase(s.spoken, {"cannot", "can't", "can not", "unable to", "not able to",
+                              "could not", "couldn't"}) &&
+         HasPhrase(s.spoken,
+                   {"determine", "determined", "calculate", "calculated", "provide", "answer",
+                    "answered", "solve", "solved", "give", "given", "find", "complete", "proceed",
+                    "tell", "say", "state", "compute", "computed", "figure", "help"});
+}
+
 // Says that something is missing for an answer.
 bool SaysGap(const Sentence& s) {
-  return HasPhrase(s.spoken, {"not enough information",
-                              "enough information",
-                              "more information",
-                              "additional information",
-                              "not provided",
-                              "not given",
-                              "not specified",
-                              "not mentioned",
-                              "not stated",
-                              "haven't provided",
-                              "have not provided",
-                              "hasn't provided",
-                              "doesn't provide",
-                              "does not provide",
-                              "didn't provide",
-                              "did not provide",
-                              "don't provide",
-                              "do not provide",
-                              "cannot",
-                              "can't",
-                              "unable to",
-                              "not able to",
-                              "need to know",
-                              "i still need",
-                              "we still need",
-                              "i need",
-                              "i'd need",
-                              "i would need",
-                              "we need more",
-                              "you would need",
-                              "we would need",
-                              "without knowing",
-                              "without more",
-                              "without additional",
-                              "without any",
-                              "without the",
-                              "without specific",
-                              "without that",
-                              "without this",
-                              "no information",
-                              "no specific",
-                              "missing information",
-                              "missing piece",
-                              "not possible",
-                              "impossible to",
-                              "insufficient",
-                              "don't know",
-                              "do not know",
-                              "is unknown",
-                              "don't have",
-                              "do not have",
-                              "remains unknown",
-                              "more details",
-                              "more context",
-                              "information is missing",
-                              "lack of information"});
+  if (HasPhrase(s.spoken,
+                {"enough information", "enough details", "enough data", "more information",
+                 "additional information", "more details", "more context", "more specific",
+                 "not provided", "not given", "not specified", "not mentioned", "not stated",
+                 "not yet known", "not known", "haven't provided", "have not provided",
+                 "hasn't been provided", "has not been provided", "wasn't provided",
+                 "were not provided", "weren't provided", "doesn't provide", "does not provide",
+                 "didn't provide", "did not provide", "don't provide", "do not provide",
+                 "haven't given", "haven't told", "haven't specified", "doesn't specify",
+                 "does not specify", "don't specify", "need to know", "still need", "i need",
+                 "i'd need", "i'll need", "i would need", "we need more", "you would need",
+                 "you'd need", "we would need", "we'd need", "without knowing", "without more",
+                 "without additional", "without specific", "without further", "no information",
+                 "no specific", "missing information", "missing piece", "still missing",
+                 "is missing", "are missing", "not possible to", "impossible to", "insufficient",
+                 "i don't know", "we don't know", "i do not know", "we do not know", "is unknown",
+                 "still unknown", "indeterminate", "undetermined", "remains unknown", "don't have", "do not have",
+                 "lack of", "unsolvable", "not solvable", "incomplete"}))
+    return true;
+  return SaysCannot(s);
 }
 
 // Asks the user for something without a question mark.
 bool Requests(const Sentence& s) {
-  return HasPhrase(s.spoken, {"please provide",         "please tell",
-                              "please specify",         "please clarify",
-                              "please share",           "please give",
-                              "please let me know the", "please let me know what",
-                              "please let me know how", "tell me",
-                              "let me know the",        "let me know what",
-                              "let me know how",        "if you provide",
-                              "if you can provide",     "if you could provide",
-                              "once you provide",       "once i have",
-                              "once we have",           "once you give",
-                              "provide the following",  "could provide more",
-                              "need the following"});
+  return HasPhrase(s.spoken, {"please provide", "please tell", "please specify", "please clarify",
+                              "please share", "please give", "let me know the", "let me know what",
+                              "let me know how", "let me know which", "tell me", "if you provide",
+                              "if you can provide", "if you could provide", "if you give",
+                              "if you share", "if you let me know", "once you provide",
+                              "once i have", "once we have", "once you give", "once i know",
+                              "once we know", "provide the following", "need the following",
+                              "could provide more", "can provide more"});
 }
 
-// A question that asks nothing of the request: courtesy.
+// Courtesy, and whether it got it right: nothing that the answer waits for.
 bool IsCourtesy(const Sentence& s) {
   return HasPhrase(s.spoken,
-                   {"any questions", "any other questions", "further questions", "anything else",
-                    "else can i help", "would you like", "make sense", "need any", "if you need"});
+                   {"any questions", "any other questions", "further questions", "more questions",
+                    "anything else", "else can i help", "would you like", "make sense",
+                    "if you need", "need any", "any further", "refine", "any clarification",
+                    "let me know if", "please confirm", "is that correct", "is this correct",
+                    "did i", "have i", "does that", "does this", "feel free", "happy to"});
 }
 
+// Sets up a case of its own.
 bool Assumes(const Sentence& s) {
-  return HasPhrase(
-      s.spoken, {"let's assume", "let us assume", "hypothetical", "hypothetically", "for example",
-                 "for instance", "let's say", "suppose", "assume for", "as an example",
-                 "for illustration", "fictional", "if you told", "if you tell"});
+  return HasPhrase(s.spoken, {"hypothetical", "hypothetically", "for example", "for instance",
+                              "example scenario", "as an example", "for illustration",
+                              "illustrative", "to illustrate", "fictional", "if you told",
+                              "if you tell", "let's say", "suppose"});
 }
 
 bool Concludes(const Sentence& s) {
-  return HasPhrase(s.spoken,
-                   {"therefore", "thus", "hence", "so", "in total", "total", "in conclusion",
-                    "final answer", "the answer", "this means", "in summary", "altogether"});
+  return HasPhrase(s.spoken, {"therefore", "thus", "hence", "so", "in total", "total", "in conclusion",
+                              "final answer", "the answer", "this means", "in summary", "altogether",
+                              "which means"});
 }
 
 int NumWords(std::string_view text) {
@@ -129,6 +106,17 @@ struct Found {
   bool marked = false;  // by \boxed{}, ####, "answer:" or "answer is"
 };
 
+constexpr int kLast = 12, kTail = 60;
+
+struct Counts {
+  int questions = 0, requests = 0;
+  int listed_asks = 0;   // items of lists after the first question or request
+  bool working = false;  // calculates something
+  bool cannot = false;   // says so outright
+  // 1 + the sentence's index; 0: none.
+  size_t last_gap = 0, last_ask = 0, first_assumption = 0;
+};
+
 class Reader {
  public:
   explicit Reader(std::string_view original)
@@ -138,34 +126,24 @@ class Reader {
     if (std::none_of(original_.begin(), original_.end(),
                      [](unsigned char c) { return std::isalnum(c) || c >= 0x80; }))
       return {TurnStrategy::kMissing, ""};
-    int questions = 0, requests = 0;
-    size_t last_gap = 0, last_ask = 0, assumed = 0;  // 1 + the sentence's index
-    for (size_t i = 0; i < sentences_.size(); ++i) {
-      const Sentence& s = sentences_[i];
-      const bool courtesy = IsCourtesy(s);
-      if (s.question && !courtesy) {
-        ++questions;
-        last_ask = i + 1;
-      } else if (Requests(s) && !courtesy) {
-        ++requests;
-        last_ask = i + 1;
-      }
-      if (SaysGap(s) && !courtesy) last_gap = i + 1;
-      if (assumed == 0 && Assumes(s)) assumed = i + 1;
-    }
-    const Found found = FindAnswer();
-    const bool assumption = assumed > 0 && assumed <= found.sentence + 1;
-    if (!found.answer.empty()) {
-      const size_t at = found.sentence + 1;
-      if (last_gap <= at && last_ask <= at && !(assumption && last_gap > 0))
-        return {TurnStrategy::kAnswerAttempt, found.answer};
-    }
-    if (assumption && questions + requests == 0 && !found.answer.empty())
+    Counts c;
+    for (size_t i = 0; i < sentences_.size(); ++i) Count(i, &c);
+    const Found found = FindAnswer(c);
+    const size_t at = found.sentence + 1;
+    const bool assumption = c.first_assumption > 0 && c.first_assumption <= at;
+    if (!found.answer.empty() && c.last_gap <= at && c.last_ask <= at &&
+        !(assumption && c.last_gap > 0))
+      return {TurnStrategy::kAnswerAttempt, found.answer};
+    if (assumption && c.questions + c.requests == 0 && !found.answer.empty())
       return {TurnStrategy::kHedge, ""};
-    if (questions >= 2) return {TurnStrategy::kInterrogation, ""};
-    if (questions + requests >= 1 && NumWords(original_) < 100)
+    if (c.questions >= 2 || (c.questions + c.requests >= 1 && c.listed_asks >= 2)) {
+      if (!c.working) return {TurnStrategy::kInterrogation, ""};
+      return {TurnStrategy::kDiscussion, ""};
+    }
+    if (c.cannot && !c.working && c.questions == 0) return {TurnStrategy::kRefuse, ""};
+    if (c.questions + c.requests >= 1 && NumWords(original_) < 100)
       return {TurnStrategy::kClarification, ""};
-    if (last_gap > 0) return {TurnStrategy::kRefuse, ""};
+    if (c.last_gap > 0 && !c.working) return {TurnStrategy::kRefuse, ""};
     return {TurnStrategy::kDiscussion, ""};
   }
 
@@ -223,17 +201,55 @@ class Reader {
     return found;
   }
 
+  // Several candidates where one is due: "20-35", "17 or 18", "between 50 and 100".
+  bool IsRange(const Sentence& s) const {
+    if (s.numbers.size() < 2) return false;
+    if (HasPhrase(s.spoken, {"between"})) return true;
+    const NumberSpan &a = s.numbers[s.numbers.size() - 2], &b = s.numbers.back();
+    std::string_view gap = std::string_view(plain_.text).substr(a.end, b.begin - a.end);
+    const size_t first = gap.find_first_not_of(' ');
+    if (first == std::string_view::npos) return false;
+    gap = gap.substr(first, gap.find_last_not_of(' ') - first + 1);
+    return gap == "-" || gap == "to" || gap == "or";
+  }
+
   Found Concluded() const {
+    int words_after = 0;
     for (size_t i = sentences_.size(); i-- > 0;) {
       const Sentence& s = sentences_[i];
-      if (s.numbers.empty() || s.question) continue;
-      if (Concludes(s) || s.text.find('=') != std::string_view::npos || i + 2 >= sentences_.size())
+      const int words = IsCourtesy(s) ? 0 : NumWords(s.text);
+      const bool usable = !s.numbers.empty() && !s.question && !SaysGap(s) && !Requests(s) &&
+                          s.text.find("__") == std::string_view::npos && !IsCourtesy(s);
+      const bool last = words_after <= kLast;
+      if (usable && (Concludes(s) || s.text.find('=') != std::string_view::npos || last)) {
+        if (IsRange(s)) return {};
         return {i, Verbatim(s.numbers.back()), false};
+      }
+      words_after += words;
+      if (words_after > kTail) return {};
     }
     return {};
   }
 
-  Found FindAnswer() const {
+  void Count(size_t i, Counts* c) const {
+    const Sentence& s = sentences_[i];
+    const bool asked = c->last_ask > 0;
+    if (s.listed && asked) ++c->listed_asks;
+    if (s.text.find('=') != std::string_view::npos && !s.numbers.empty()) c->working = true;
+    if (c->first_assumption == 0 && Assumes(s)) c->first_assumption = i + 1;
+    if (IsCourtesy(s)) return;
+    if (SaysGap(s)) c->last_gap = i + 1;
+    if (SaysCannot(s)) c->cannot = true;
+    if (s.question)
+      ++c->questions;
+    else if (Requests(s))
+      ++c->requests;
+    else
+      return;
+    c->last_ask = i + 1;
+  }
+
+  Found FindAnswer(const Counts&) const {
     if (Found f = Boxed(); !f.answer.empty()) return f;
     if (Found f = Marked(); !f.answer.empty()) return f;
     return Concluded();
