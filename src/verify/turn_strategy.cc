@@ -110,7 +110,8 @@ constexpr int kLast = 12, kTail = 60;
 
 struct Counts {
   int questions = 0, requests = 0;
-  int listed_asks = 0;   // items of lists after the first question or request
+  int listed_asks = 0;     // items of lists of what is asked for
+  bool list_open = false;  // such a list may go on
   bool working = false;  // calculates something
   bool cannot = false;   // says so outright
   // 1 + the sentence's index; 0: none.
@@ -119,8 +120,11 @@ struct Counts {
 
 class Reader {
  public:
-  explicit Reader(std::string_view original)
-      : original_(original), plain_(MakePlain(original)), sentences_(SplitSentences(plain_)) {}
+  Reader(std::string_view original, std::string_view request)
+      : original_(original),
+        plain_(MakePlain(original)),
+        request_(MakePlain(request)),
+        sentences_(SplitSentences(plain_)) {}
 
   TurnReading Read() const {
     if (std::none_of(original_.begin(), original_.end(),
@@ -204,13 +208,12 @@ class Reader {
   // Several candidates where one is due: "20-35", "17 or 18", "between 50 and 100".
   bool IsRange(const Sentence& s) const {
     if (s.numbers.size() < 2) return false;
-    if (HasPhrase(s.spoken, {"between"})) return true;
     const NumberSpan &a = s.numbers[s.numbers.size() - 2], &b = s.numbers.back();
     std::string_view gap = std::string_view(plain_.text).substr(a.end, b.begin - a.end);
     const size_t first = gap.find_first_not_of(' ');
     if (first == std::string_view::npos) return false;
     gap = gap.substr(first, gap.find_last_not_of(' ') - first + 1);
-    return gap == "-" || gap == "to" || gap == "or";
+    return gap == "to" || gap == "or" || (gap == "and" && HasPhrase(s.spoken, {"between"}));
   }
 
   Found Concluded() const {
@@ -233,20 +236,29 @@ class Reader {
 
   void Count(size_t i, Counts* c) const {
     const Sentence& s = sentences_[i];
-    const bool asked = c->last_ask > 0;
-    if (s.listed && asked) ++c->listed_asks;
     if (s.text.find('=') != std::string_view::npos && !s.numbers.empty()) c->working = true;
     if (c->first_assumption == 0 && Assumes(s)) c->first_assumption = i + 1;
+    const bool example = HasPhrase(s.text, {"example", "instance"});
+    if (s.listed && c->list_open) {
+      c->listed_asks += s.first && !s.question && s.spoken.find_first_not_of(' ') < 2 ? 1 : 0;
+    } else {
+      c->list_open = false;
+    }
     if (IsCourtesy(s)) return;
     if (SaysGap(s)) c->last_gap = i + 1;
     if (SaysCannot(s)) c->cannot = true;
-    if (s.question)
-      ++c->questions;
-    else if (Requests(s))
-      ++c->requests;
-    else
-      return;
+    const bool asks = s.question || Requests(s);
+    if ((asks || SaysGap(s)) && s.text.back() == ':' && !example) c->list_open = true;
+    if (!asks || Repeats(s)) return;
+    ++(s.question ? c->questions : c->requests);
     c->last_ask = i + 1;
+  }
+
+  // The request's own words, said again.
+  bool Repeats(const Sentence& s) const {
+    if (request_.text.empty() || s.text.size() < 12) return false;
+    const std::string_view words = s.text.substr(0, s.text.find_last_not_of("?.! ") + 1);
+    return request_.text.find(words) != std::string::npos;
   }
 
   Found FindAnswer(const Counts&) const {
@@ -256,12 +268,14 @@ class Reader {
   }
 
   std::string_view original_;
-  PlainText plain_;
+  PlainText plain_, request_;
   std::vector<Sentence> sentences_;
 };
 
 }  // namespace
 
-TurnReading ReadTurn(std::string_view text) { return Reader(text).Read(); }
+TurnReading ReadTurn(std::string_view text, std::string_view request) {
+  return Reader(text, request).Read();
+}
 
 }  // namespace rlvr

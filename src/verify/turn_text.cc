@@ -131,11 +131,13 @@ PlainText MakePlain(std::string_view original) {
 std::vector<Sentence> SplitSentences(const PlainText& plain) {
   const std::string_view text = plain.text;
   std::vector<Sentence> sentences;
+  bool first = true;
   const auto add = [&](size_t begin, size_t end, bool listed) {
     while (begin < end && IsBlank(text[begin])) ++begin;
     while (end > begin && IsBlank(text[end - 1])) --end;
     if (begin == end) return;
-    Sentence s{.begin = begin, .end = end, .listed = listed};
+    Sentence s{.begin = begin, .end = end, .listed = listed, .first = first};
+    first = false;
     s.text = text.substr(begin, end - begin);
     s.spoken = WithoutQuotes(s.text);
     const size_t last = s.spoken.find_last_not_of(" \t)_");
@@ -152,6 +154,7 @@ std::vector<Sentence> SplitSentences(const PlainText& plain) {
     const bool listed = mark > 0 && !heading;
     begin += mark;
     bool quoted = false;
+    first = true;
     for (size_t i = begin; i < stop; ++i) {
       if (text[i] == '"') quoted = !quoted;
       const bool ends = text[i] == '.' || text[i] == '!' || text[i] == '?';

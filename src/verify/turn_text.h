@@ -25,6 +25,7 @@ struct NumberSpan {
 struct Sentence {
   size_t begin = 0, end = 0;  // in PlainText::text, without a list's mark
   bool listed = false;        // stands behind a list's mark
+  bool first = false;         // of its line
   bool question = false;      // ends in a question mark outside quotation marks
   std::string_view text;      // of PlainText::text
   std::string spoken;         // the same without what stands in quotation marks
