@@ -203,7 +203,7 @@ class Reader {
         sentences_(SplitSentences(plain_)) {}
 
   TurnReading Read() const {
-    if (std::none_of(original_.begin(), original_.end(),
+    if (std::none_of(plain_.text.begin(), plain_.text.end(),
                      [](unsigned char c) { return std::isalnum(c) || c >= 0x80; }))
       return {TurnStrategy::kMissing, ""};
     // A word alone, cut off or not, says nothing.
@@ -259,31 +259,83 @@ class Reader {
     return {};
   }
 
+  // Of a sentence's numbers the one that it is about.
+  const NumberSpan* Chosen(const Sentence& s, size_t from) const {
+    const std::string_view text = plain_.text;
+    size_t num_bold = 0, num = 0;
+    for (const NumberSpan& n : s.numbers) {
+      num += n.begin >= from ? 1 : 0;
+      num_bold += n.begin >= from && plain_.bold[n.begin] ? 1 : 0;
+    }
+    const size_t equals = s.text.rfind('=');
+    const size_t after_equals =
+        equals == std::string_view::npos ? s.begin : std::max(s.begin + equals, s.begin);
+    const NumberSpan* best = nullptr;
+    int best_score = 0;
+    for (const NumberSpan& n : s.numbers) {
+      if (n.begin < from) continue;
+      const std::string_view before = text.substr(s.begin, n.begin - s.begin);
+      int score = 0;
+      if (num_bold < num && plain_.bold[n.begin]) score += 4;
+      if (equals != std::string_view::npos && n.begin < after_equals) score -= 4;
+      if (std::count(before.begin(), before.end(), '(') >
+          std::count(before.begin(), before.end(), ')'))
+        score -= 3;
+      score += LeadIn(before);
+      if (best == nullptr || score >= best_score) {
+        best = &n;
+        best_score = score;
+      }
+    }
+    return best;
+  }
+
+  // How the word before a number speaks for it.
+  static int LeadIn(std::string_view before) {
+    const size_t last = before.find_last_not_of(" $");
+    if (last == std::string_view::npos) return 0;
+    before = before.substr(0, last + 1);
+    if (before.ends_with("total of")) return 2;
+    const size_t word = before.find_last_of(" (");
+    const std::string_view w = word == std::string_view::npos ? before : before.substr(word + 1);
+    for (const char* good :
+         {"is",    "are",  "was",           "were",  "be",     "=",       "need",   "needs",
+          "have",  "has",  "approximately", "about", "around", "exactly", "total:", "answer:",
+          "takes", "take", "cut",           "costs", "cost",   "eat",     "earn",   "earns"}) {
+      if (w == good) return 2;
+    }
+    for (const char* bad :
+         {"all", "for", "to", "after", "over",  "per",      "with",  "by",      "from", "than",
+          "at",  "on",  "in", "of",    "every", "each",     "these", "between", "*",    "x",
+          "/",   "+",   "-",  "and",   "july",  "december", "step",  "the",     "those"}) {
+      if (w == bad) return -2;
+    }
+    return 0;
+  }
+
   Found Marked() const {
     Found found;
-    for (const std::string_view mark :
-         {"#### ", "answer:", "answer is", "answer is:", "answer ="}) {
+    for (const std::string_view mark : {"#### ", "answer:", "answer is", "answer ="}) {
       const size_t at = plain_.text.rfind(mark);
       if (at == std::string::npos) continue;
       size_t begin = at + mark.size();
       while (begin < plain_.text.size() &&
-             std::isspace(static_cast<unsigned char>(plain_.text[begin])))
+             (plain_.text[begin] == ':' ||
+              std::isspace(static_cast<unsigned char>(plain_.text[begin]))))
         ++begin;
-      const size_t end = std::min(plain_.text.find('\n', begin), plain_.text.size());
-      if (begin >= end) continue;
+      if (begin >= plain_.text.size()) continue;
       const size_t sentence = SentenceAt(begin);
-      if (!found.answer.empty() && sentence < found.sentence) continue;
-      std::string answer;
-      for (const Sentence& s : sentences_) {
-        for (const NumberSpan& n : s.numbers) {
-          if (n.begin >= begin && n.end <= end) answer = Verbatim(n);
-        }
-      }
-      const size_t last = plain_.at[end];
+      const Sentence& s = sentences_[sentence];
+      if ((!found.answer.empty() && sentence < found.sentence) || SaysGap(s)) continue;
+      const size_t end = std::min(plain_.text.find('\n', begin), plain_.text.size());
       const std::string_view line =
-          Trimmed(original_.substr(plain_.at[begin], last - plain_.at[begin]));
-      if (line.size() <= 24) answer = std::string(line);
-      if (!answer.empty()) found = {sentence, answer, true};
+          Trimmed(original_.substr(plain_.at[begin], plain_.at[end] - plain_.at[begin]));
+      const NumberSpan* n = Chosen(s, begin);
+      const bool whole = mark != "answer is" && line.size() <= 24;
+      if (whole && !line.empty())
+        found = {sentence, std::string(line), true};
+      else if (n != nullptr)
+        found = {sentence, Verbatim(*n), true};
     }
     return found;
   }
@@ -309,10 +361,10 @@ class Reader {
       const bool last = words_after <= kLast;
       if (usable && (Concludes(s) || s.text.find('=') != std::string_view::npos || last)) {
         if (IsRange(s)) return {};
-        return {i, Verbatim(s.numbers.back()),
-                s.spoken.starts_with("so ") || s.spoken.starts_with("so,") ||
-                    HasPhrase(s.spoken, {"therefore", "thus", "hence", "in conclusion",
-                                         "final answer", "the answer"})};
+        const bool strong = s.spoken.starts_with("so ") || s.spoken.starts_with("so,") ||
+                            HasPhrase(s.spoken, {"therefore", "thus", "hence", "in conclusion",
+                                                 "final answer", "the answer"});
+        return {i, Verbatim(*Chosen(s, s.begin)), strong};
       }
       words_after += words;
       if (words_after > kTail) return {};
