@@ -87,6 +87,7 @@ PromptIllocution IllocutionOf(std::string_view extra_info, const std::string& pl
   PromptIllocution p;
   const auto info = nlohmann::json::parse(extra_info, nullptr, false);
   if (!info.is_object() || !info.contains("illocution")) return p;
+  p.given = true;
   const auto& label = info["illocution"];
   if (label == ToString(Illocution::kUnderspecified)) {
     p.illocution = Illocution::kUnderspecified;

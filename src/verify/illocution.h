@@ -52,6 +52,7 @@ bool NamesMissing(std::string_view text, const std::vector<std::string>& missing
 // What a prompt says of itself in extra_info: {"illocution": "underspecified", "missing": ["..."]}.
 struct PromptIllocution {
   Illocution illocution = Illocution::kSpecified;
+  bool given = false;  // it says so; else specified is assumed
   std::vector<std::string> missing;
 };
 // extra_info: JSON text or nothing. place: of the prompt, for the Error where it says something else.

@@ -110,6 +110,8 @@ TEST(IllocutionOf, ExtraInfo) {
   const PromptIllocution u =
       IllocutionOf("{\"illocution\": \"underspecified\", \"missing\": [\"a\", \"b\"]}", "p");
   EXPECT_EQ(u.illocution, kUnderspecified);
+  EXPECT_TRUE(u.given);
+  EXPECT_FALSE(IllocutionOf("{\"index\": 3}", "p").given);
   EXPECT_EQ(u.missing, (std::vector<std::string>{"a", "b"}));
   EXPECT_THROW(IllocutionOf("{\"illocution\": \"vague\"}", "p"), Error);
   EXPECT_THROW(IllocutionOf("{\"illocution\": \"underspecified\", \"missing\": \"a\"}", "p"),
