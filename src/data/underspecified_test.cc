@@ -52,10 +52,11 @@ TEST(Underspecified, SharesOfRowsAndLabels) {
 
 TEST(Underspecified, NothingMissingLeaksOverSeedsAndMethods) {
   for (const auto& method : UnderspecifiedMethods()) {
-    for (uint64_t seed = 0; seed < 5; ++seed) {
-      UnderspecifiedPrompts prompts(OpenPrompts(kSharded, Split::kTrain, seed),
-                                    {.ratio = 0.5, .method = method}, seed);
-      for (int64_t i = 200; i < prompts.size(); ++i) {
+    for (uint64_t seed = 0; seed < 3; ++seed) {
+      UnderspecifiedPrompts prompts(
+          OpenPrompts("gsm_micro:shards=true,train_size=80", Split::kTrain, seed),
+          {.ratio = 0.5, .method = method}, seed);
+      for (int64_t i = 80; i < prompts.size(); ++i) {
         const Prompt p = prompts.Get(i);
         const std::string& left = p.messages[0].second;
         const ShardedText text = ReadShards(p).value();
