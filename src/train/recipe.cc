@@ -219,6 +219,7 @@ const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
+const std::vector<std::string> kIllocutions = {"none", "icpo", "icpo_illocution"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -343,6 +344,19 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("name", r.reward.overlong.name, kOverlongs);
       q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
+    });
+    p.Method("illocution", "none", [&](auto& q) {
+      IllocutionSettings& s = r.reward.illocution;
+      q("name", s.name, kIllocutions);
+      if (!s.on()) return;
+      q("penalty_confident", s.penalty_confident, 0.0, kInfinity);
+      q("penalty_needless", s.penalty_needless, 0.0, kInfinity);
+      q("r_refuse", s.r_refuse, 0.0, 1.0);
+      q("r_hedge", s.r_hedge, 0.0, 1.0);
+      q("r_discussion", s.r_discussion, 0.0, 1.0);
+      q("clarify_requires_missing", s.clarify_requires_missing);
+      q("tau", s.tau, 0.0, 1.0);
+      q("format", s.format);
     });
     p.Stage("terms", "");
   });

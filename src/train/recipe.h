@@ -145,6 +145,7 @@ struct Recipe {
     std::string name = "auto";  // a verifier, or auto: by the prompt's data_source
     double correct = 1, wrong = -1;
     OverlongSettings overlong;
+    IllocutionSettings illocution;  // its correct and wrong are this section's
   } reward;
   struct {
     int64_t mini_batch_prompts = 0;  // 0: prompts_per_step
