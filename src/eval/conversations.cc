@@ -88,7 +88,8 @@ void OpenConversations(EnvironmentMaker* maker, const Tokenizer& tokenizer,
   RLVR_CHECK(prompts.size() == requests.size()) << prompts.size() << " " << requests.size();
   std::vector<std::shared_ptr<Group>> groups;
   for (size_t i = 0; i < requests.size(); ++i) {
-    groups.push_back(std::make_shared<Group>(Group{maker, prompts[i], requests[i].key, {}, {}, {}}));
+    groups.push_back(
+        std::make_shared<Group>(Group{maker, prompts[i], requests[i].key, {}, {}, {}}));
     try {
       groups[i]->first = maker->Make();
     } catch (const ConversationFailed& e) {
