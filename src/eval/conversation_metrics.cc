@@ -51,7 +51,7 @@ Interval Bootstrap(const Strata& strata, RandomKey key, const Statistic& statist
     const double value = statistic(picked);
     if (std::isfinite(value)) drawn.push_back(value);
   }
-  if (drawn.empty()) return {kNaN, kNaN, kNaN};
+  if (drawn.empty()) return NoInterval();
   std::sort(drawn.begin(), drawn.end());
   interval.low = drawn[drawn.size() * 25 / 1000];
   interval.high = drawn[(drawn.size() * 975 + 999) / 1000 - 1];
@@ -78,6 +78,8 @@ std::vector<double> Column(const std::vector<RunScores>& scores, double RunScore
 }
 
 }  // namespace
+
+Interval NoInterval() { return {kNaN, kNaN, kNaN}; }
 
 double Percentile(std::vector<double> values, double q) {
   RLVR_CHECK(!values.empty() && q >= 0 && q <= 100) << values.size() << " " << q;
@@ -195,7 +197,7 @@ Interval RelativeScore(const ConversationSummary& a, const ConversationSummary& 
       ++i, ++j;
     }
   }
-  if (task.empty()) return {kNaN, kNaN, kNaN};
+  if (task.empty()) return NoInterval();
   return RatioInterval(above, below, ByTask(task), key);
 }
 

@@ -75,6 +75,9 @@ struct ConversationSummary {
 // No conversations: all 0.
 ConversationSummary Summarize(const std::vector<ScoredConversation>& conversations, RandomKey key);
 
+// All NaN: there is no such number.
+Interval NoInterval();
+
 // 100 P(a) / P(b), as the paper relates SHARDED and CONCAT to FULL, over the instructions that both
 // have; resampled in pairs. NaN if P(b) is 0 or they share no instruction.
 Interval RelativeScore(const ConversationSummary& a, const ConversationSummary& b, RandomKey key);
