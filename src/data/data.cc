@@ -12,7 +12,9 @@
 #include "base/suggest.h"
 #include "data/countdown.h"
 #include "data/gsm_micro.h"
+#include "data/gsm_micro_shards.h"
 #include "data/jsonl.h"
+#include "data/shards.h"
 
 namespace rlvr {
 namespace {
@@ -31,6 +33,7 @@ class GsmMicroSource : public PromptSource {
   int64_t size() const override { return SizeOf(options_, split_); }
   Prompt Get(int64_t index) const override {
     RLVR_CHECK(index >= 0 && index < size()) << index;
+    if (options_.shards) return GetSharded(index);
     const GsmMicroProblem problem = MakeGsmMicro(options_, seed_, split_, index);
     return {
         .messages = {{"user", problem.question}},
@@ -46,6 +49,19 @@ class GsmMicroSource : public PromptSource {
   std::string name() const override { return fmt::format("gsm_micro ({})", ToString(split_)); }
 
  private:
+  Prompt GetSharded(int64_t index) const {
+    const ShardedGsmMicro problem = MakeShardedGsmMicro(options_, seed_, split_, index);
+    return {
+        .messages = {{"user", problem.text.question}},
+        .data_source = "gsm_micro",
+        .ability = "math",
+        .ground_truth = std::to_string(problem.answer),
+        .extra_info = fmt::format(R"({{"split":"{}","index":{},"steps":{},{}}})", ToString(split_),
+                                  index, problem.steps.size(), ShardsJson(problem.text)),
+        .target = DatedSolution(problem),
+        .index = index};
+  }
+
   GsmMicroOptions options_;
   Split split_;
   uint64_t seed_;
@@ -114,10 +130,13 @@ GsmMicroOptions ParseGsmMicroOptions(const std::string& text) {
   reader("max_steps", o.max_steps, 1, 8);
   reader("distractor_rate", o.distractor_rate, 0.0, 1.0);
   reader("rubric", o.rubric);
+  reader("shards", o.shards);
   ReadSizes(reader, o);
   reader.Done();
   if (o.min_steps > o.max_steps)
     throw Error("gsm_micro", "min_steps is larger than max_steps", "swap them");
+  if (o.rubric && o.shards)
+    throw Error("gsm_micro", "rubric and shards do not go together", "leave one of them out");
   return o;
 }
 
