@@ -12,8 +12,8 @@ struct ProtocolArguments {
   std::string name;  // empty: no protocol
   std::vector<std::string> types = {"full", "concat", "sharded"};
   int simulations = 10;
-  std::string user = "scripted";
-  std::vector<std::string> environment;  // key=value, further settings of the environment
+  std::string user = "scripted";                // a name or YAML
+  std::string environment = "{max_turns: 12}";  // YAML: further settings of the environment
   std::string replay, json, transcripts;
 };
 void AddProtocolOptions(CLI::App& command, ProtocolArguments* arguments);

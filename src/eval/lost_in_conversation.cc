@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "data/shards.h"
 #include "text/chat.h"
 
 namespace rlvr {
@@ -66,6 +67,34 @@ std::vector<std::string> ParseConversationTypes(const std::vector<std::string>& 
   }
   if (types.empty()) throw Error(place, "no conversation types", "known: full, concat, ...");
   return types;
+}
+
+ConversationOpener OpenSharded(const ConfigNode& environment, const EnvironmentServices& services,
+                               const std::vector<std::string>& types) {
+  std::map<std::string, std::shared_ptr<EnvironmentMaker>> makers;
+  for (const std::string& type : types) {
+    ConfigNode section = environment;
+    ConfigNode conversation;
+    conversation.kind = ConfigNode::Kind::kScalar;
+    conversation.place = environment.place;
+    conversation.scalar = type;
+    section.Set("conversation", std::move(conversation));
+    makers[type] = MakeEnvironment(&section, services);
+  }
+  return [makers](const Prompt& prompt, const std::string& type, RandomKey group) {
+    const std::shared_ptr<EnvironmentMaker> maker = makers.at(type);
+    OpenedConversation opened;
+    // The opening does not depend on the sample.
+    opened.messages = maker->Make()->Reset(prompt, group, group[0]);
+    opened.make = [maker, prompt, group](int sample) {
+      std::unique_ptr<Environment> environment = maker->Make();
+      environment->Reset(prompt, group, group[static_cast<uint64_t>(sample)]);
+      return environment;
+    };
+    if (const auto text = ReadShards(prompt))
+      opened.num_shards = static_cast<int>(text->shards.size());
+    return opened;
+  };
 }
 
 ScoredConversation ScoreTranscript(const Transcript& t, const std::string& task) {

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "data/data.h"
+#include "env/environment.h"
 #include "eval/conversation_metrics.h"
 #include "rollout/rollout.h"
 
@@ -30,6 +31,11 @@ struct OpenedConversation {
 // (instruction, type, key of the group of simulations) -> the same.
 using ConversationOpener =
     std::function<OpenedConversation(const Prompt&, const std::string& type, RandomKey group)>;
+
+// By the environment `sharded`. environment: the section of a recipe, {name: sharded, user: ...};
+// its `conversation` is each of `types` in turn.
+ConversationOpener OpenSharded(const ConfigNode& environment, const EnvironmentServices& services,
+                               const std::vector<std::string>& types);
 
 struct LostInConversationOptions {
   std::vector<std::string> types = {"full", "concat", "sharded"};

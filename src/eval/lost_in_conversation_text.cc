@@ -1,9 +1,13 @@
 // What an evaluation came to, as a table and as JSON lines.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
+#include "data/shards.h"
 #include "eval/lost_in_conversation.h"
 
 namespace rlvr {
@@ -26,6 +30,37 @@ OrderedJson IntervalJson(const Interval& i) {
 }
 
 OrderedJson MessageJson(const Message& m) { return {{"role", m.role}, {"content", m.content}}; }
+
+// Tells which shard a message of the user reveals: the one not told before whose words, or one of
+// whose rephrasings, stand in it. Other words for it (a model's) are not recognised.
+class ShardFinder {
+ public:
+  explicit ShardFinder(const Prompt& prompt) : text_(ReadShards(prompt)) {}
+  OrderedJson Find(const Message& m) {
+    OrderedJson json = MessageJson(m);
+    if (!text_ || m.role != "user") return json;
+    int found = 0;
+    for (const Shard& shard : text_->shards) {
+      const auto stands_in = [&](const std::string& words) {
+        return !words.empty() && m.content.find(words) != std::string::npos;
+      };
+      if (told_.contains(shard.id) ||
+          !(stands_in(shard.text) ||
+            std::any_of(shard.paraphrases.begin(), shard.paraphrases.end(), stands_in)))
+        continue;
+      if (found != 0) return json;  // the whole request at once
+      found = shard.id;
+    }
+    if (found == 0) return json;
+    told_.insert(found);
+    json["shard"] = found;
+    return json;
+  }
+
+ private:
+  std::optional<ShardedText> text_;
+  std::set<int> told_;
+};
 
 }  // namespace
 
@@ -136,7 +171,8 @@ std::string TranscriptJsonLines(const LostInConversationResult& result,
     row["finish"] = ToString(t.finish);
     row["num_shards"] = t.num_shards;
     row["turns"] = OrderedJson::array();
-    for (const Message& m : t.opening) row["turns"].push_back(MessageJson(m));
+    ShardFinder finder(prompt);
+    for (const Message& m : t.opening) row["turns"].push_back(finder.Find(m));
     for (const Transcript::Turn& turn : t.turns) {
       OrderedJson j = MessageJson({"assistant", turn.policy.text});
       j["finish"] = ToString(turn.policy.finish);
@@ -150,7 +186,7 @@ std::string TranscriptJsonLines(const LostInConversationResult& result,
       j["logp"] = s.logp;
       j["entropy"] = s.entropy;
       row["turns"].push_back(std::move(j));
-      for (const Message& m : turn.reply.messages) row["turns"].push_back(MessageJson(m));
+      for (const Message& m : turn.reply.messages) row["turns"].push_back(finder.Find(m));
     }
     // Bytes that are no text (half a character in a token) become U+FFFD.
     text += row.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
