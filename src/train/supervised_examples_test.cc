@@ -13,9 +13,10 @@ namespace {
 
 // Bytes as tokens, so that every position can be told by hand.
 Tokenizer Bytes() {
-  return TrainBpe({"abc"}, {.vocab_size = 259,
-                            .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"},
-                            .pattern = {}});
+  const std::vector<std::string> texts = {"abc"};
+  return TrainBpe(texts, {.vocab_size = 259,
+                          .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"},
+                          .pattern = {}});
 }
 
 const Example kConversation = {
