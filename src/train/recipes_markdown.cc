@@ -182,6 +182,7 @@ const std::map<std::string, std::string>& Meanings() {
       {"reward.terms", "a list of named terms that are added to the score"},
       {"curriculum", "which prompts a step samples"},
       {"stages", "a list of stages that share the run's folder, each with what differs"},
+      {"environment", "who the policy talks to, `max_turns` and `max_tokens` of a conversation"},
       {"select", "which groups train"},
       {"reward_shaping", "scores to rewards"},
       {"advantage", "rewards to an advantage for every token"},
@@ -290,6 +291,7 @@ std::string DefaultOf(const RecipeKey& key) {
 std::string RangeOf(const RecipeKey& key) {
   static const std::map<std::string, std::string> kElsewhere = {
       {"curriculum", "[curriculum.md](curriculum.md)"},
+      {"environment", "[environments.md](environments.md)"},
       {"reward.terms", "[rewards.md](rewards.md)"},
       {"stages", "[run_folder.md](run_folder.md#stages)"}};
   if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;
