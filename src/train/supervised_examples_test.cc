@@ -144,6 +144,23 @@ TEST_F(SupervisedFiles, WhatIsWrongIsNamed) {
   }
 }
 
+TEST(SupervisedSolutions, AreThoseOfTheirProblems) {
+  for (const char* text : {"gsm_micro:train_size=20", "gsm_micro:shards=true,train_size=20"}) {
+    Recipe recipe;
+    recipe.kind = "pretrain";
+    recipe.supervised.text = text;
+    recipe.supervised.careful = 1;
+    const ExampleSource examples = OpenExamples(recipe);
+    const auto prompts = OpenPrompts(text, Split::kTrain, 0);
+    for (int64_t p = 0; p < 20; ++p) {
+      const Example e = examples(p);
+      const Prompt prompt = prompts->Get(e.index);
+      EXPECT_EQ(e.messages[0].content, prompt.messages[0].second);
+      EXPECT_EQ(e.messages[1].content, prompt.target);
+    }
+  }
+}
+
 TEST(SupervisedDialogues, EndlessAndInTheOrderOfTheSeed) {
   Recipe recipe;
   recipe.kind = "sft";
