@@ -305,6 +305,7 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
   (*metrics)["val/response_length"] = result.mean_response_length;
   (*metrics)["val/clip_ratio"] = result.clip_ratio;
   (*metrics)["val/entropy"] = result.mean_entropy;
+  for (const auto& [name, value] : result.conversations) (*metrics)["val/env/" + name] = value;
 }
 
 }  // namespace rlvr
