@@ -251,8 +251,7 @@ void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>*
   JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
             recipe_.reward.wrong, tree);
   ApplyIllocution(recipe_.reward.illocution, *policy_.tokenizer, prompt,
-                  fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index), tree,
-                  metrics);
+                  fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index), tree);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;
