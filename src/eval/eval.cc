@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "eval/conversations.h"
 #include "eval/coverage.h"
 #include "text/chat.h"
 
@@ -66,27 +67,9 @@ Interval BootstrapMean(const std::vector<double>& per_prompt, RandomKey key) {
 }
 
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt) {
-  std::string text;
-  if (tokenizer.TokenId("<|im_start|>") >= 0) {
-    std::vector<Message> messages;
-    for (const auto& [role, content] : prompt.messages) messages.push_back({role, content});
-    // Only the template's own markers are special: text that looks like one must not end a turn.
-    std::vector<int32_t> tokens;
-    for (const auto& m : messages) {
-      for (const auto& [part, special] :
-           {std::pair<std::string, bool>{"<|im_start|>" + m.role + "\n", true},
-            {m.content, false},
-            {"<|im_end|>\n", true}}) {
-        const auto piece = tokenizer.Encode(part, special);
-        tokens.insert(tokens.end(), piece.begin(), piece.end());
-      }
-    }
-    const auto open = tokenizer.Encode("<|im_start|>assistant\n");
-    tokens.insert(tokens.end(), open.begin(), open.end());
-    return tokens;
-  }
-  for (const auto& [role, content] : prompt.messages) text += (text.empty() ? "" : "\n") + content;
-  return tokenizer.Encode(text, false);
+  std::vector<Message> messages;
+  for (const auto& [role, content] : prompt.messages) messages.push_back({role, content});
+  return EncodeOpening(tokenizer, messages);
 }
 
 void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
@@ -117,15 +100,20 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     RolloutRequest r;
     r.tree.prompt_index = i;
     r.tree.data_source = rows.back().data_source;
-    r.tree.segments.push_back({.tokens = EncodePrompt(tokenizer, rows.back())});
+    if (options.environment == nullptr)
+      r.tree.segments.push_back({.tokens = EncodePrompt(tokenizer, rows.back())});
     r.num_samples = options.k;
     r.key = key[static_cast<uint64_t>(i)];
     requests.push_back(std::move(r));
   }
+  if (options.environment != nullptr)
+    OpenConversations(options.environment, tokenizer, rows, requests);
+  RolloutStats stats;
   std::vector<Tree> trees =
-      Rollout(model, tokenizer, options.rollout, std::move(requests), nullptr, progress);
+      Rollout(model, tokenizer, options.rollout, std::move(requests), &stats, progress);
 
   EvalResult result;
+  ConversationTally tally;
   result.num_prompts = n;
   result.k = options.k;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers;
@@ -135,9 +123,13 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
   double length = 0, cut = 0, entropy = 0, tokens = 0;
   for (int64_t i = 0; i < n; ++i) {
     Tree& tree = trees[static_cast<size_t>(i)];
-    auto& verifier = verifiers[tree.data_source];
-    if (!verifier) verifier = MakeVerifier(VerifierForDataSource(tree.data_source));
-    JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
+    if (options.environment != nullptr) {
+      tally.Add(tree, stats.results[static_cast<size_t>(i)]);
+    } else {
+      auto& verifier = verifiers[tree.data_source];
+      if (!verifier) verifier = MakeVerifier(VerifierForDataSource(tree.data_source));
+      JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
+    }
     int64_t right = 0;
     std::vector<std::string> answers;
     std::map<std::string, AnswerVotes> votes;
@@ -153,10 +145,13 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
       }
       answers.push_back(leaf.answer);
       cut += leaf.finish == Finish::kLength;
-      const Segment& s = tree.segments[static_cast<size_t>(leaf.segment)];
-      length += static_cast<double>(s.tokens.size());
-      for (const float h : s.entropy) entropy += h;
-      tokens += static_cast<double>(s.entropy.size());
+      for (const int32_t index : tree.Path(leaf.segment)) {
+        const Segment& s = tree.segments[static_cast<size_t>(index)];
+        if (s.author != Author::kPolicy) continue;
+        length += static_cast<double>(s.tokens.size());
+        for (const float h : s.entropy) entropy += h;
+        tokens += static_cast<double>(s.entropy.size());
+      }
     }
     average.push_back(static_cast<double>(right) / options.k);
     by_source[tree.data_source].push_back(average.back());
@@ -188,6 +183,7 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     if (options.k <= kMostMajoritySamples)
       result.maj_at["maj@" + k] = majority_sums[q] / static_cast<double>(n);
   }
+  result.conversations = tally.Means();
   const double samples = static_cast<double>(n) * options.k;
   result.mean_response_length = length / samples;
   result.clip_ratio = cut / samples;

@@ -40,11 +40,11 @@ struct Rows {
   std::vector<int32_t> sample;   // index in the group, for random keys
 
   // Tokens [T].
-  std::vector<int32_t> token;       // id
-  std::vector<int32_t> turn;        // 0 for the first run of policy tokens on the path, 1, ...
-  std::vector<int32_t> step;        // 0 for the first segment of the row, 1, ...: branches and
-                                    // a search's nodes begin new ones
-  std::vector<double> step_value;   // what a tree search backed up to the step; else 0
+  std::vector<int32_t> token;      // id
+  std::vector<int32_t> turn;       // 0 for the first run of policy tokens on the path, 1, ...
+  std::vector<int32_t> step;       // 0 for the first segment of the row, 1, ...: branches and
+                                   // a search's nodes begin new ones
+  std::vector<double> step_value;  // what a tree search backed up to the step; else 0
   // Of the turn that the token is in (TurnOutcome); 0 and unknown outside conversations. `reward`
   // of the row holds the sum of its turns' rewards too.
   std::vector<double> turn_reward;

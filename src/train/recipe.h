@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "base/config.h"
+#include "data/underspecified.h"
 #include "model/config.h"
 #include "rollout/strategy.h"
 #include "train/token_temperature.h"
+#include "verify/illocution.h"
 
 namespace rlvr {
 
@@ -125,9 +127,10 @@ struct Recipe {
   struct {
     std::string train = "gsm_micro", validation = "gsm_micro";
     int64_t prompts_per_step = 32;
-    int64_t max_prompt_tokens = 512;    // a longer prompt is an error that names it
-    std::string group_key;              // of extra_info: names the family of a prompt; "": none
-    std::string group_order = "mixed";  // or together: prompts of a family follow each other
+    int64_t max_prompt_tokens = 512;        // a longer prompt is an error that names it
+    std::string group_key;                  // of extra_info: names the family of a prompt; "": none
+    std::string group_order = "mixed";      // or together: prompts of a family follow each other
+    UnderspecifiedSettings underspecified;  // of the training prompts
   } data;
   struct {
     int group_size = 16;
@@ -143,6 +146,7 @@ struct Recipe {
     std::string name = "auto";  // a verifier, or auto: by the prompt's data_source
     double correct = 1, wrong = -1;
     OverlongSettings overlong;
+    IllocutionSettings illocution;  // its correct and wrong are this section's
   } reward;
   struct {
     int64_t mini_batch_prompts = 0;  // 0: prompts_per_step
@@ -177,8 +181,9 @@ struct Recipe {
   } trainer;
   struct {  // pretrain and sft
     int64_t tokens_per_step = 16384;
-    std::string text =
-        "gsm_micro";       // pretrain: gsm_micro[:options]; sft: a JSONL of prompt, response
+    // gsm_micro_dialogues[:options]; pretrain: also gsm_micro[:options]; sft: also a JSONL of
+    // prompt and response, or of messages
+    std::string text = "gsm_micro";
     double careful = 0.5;  // share of careful worked solutions, the rest is sloppy
     bool loss_on_prompt = false;
     int64_t tokenizer_texts = 2000;  // pretrain: the tokenizer is trained on so many samples
@@ -190,7 +195,7 @@ struct Recipe {
   int64_t first_step = 0;  // of a stage: training steps before it
 
   // Every key and value, as the run's folder records it. The stages' own nodes (select, advantage,
-  // policy_loss, regularizer, ...), curriculum and reward.terms are read from it.
+  // policy_loss, regularizer, ...), curriculum, environment and reward.terms are read from it.
   ConfigNode resolved;
 };
 
@@ -212,6 +217,11 @@ bool ReadsFlowReward(const ConfigNode& recipe);
 
 // reward.terms of a whole recipe, null if it has none.
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
+
+// Whether prompts open conversations: `environment` names one.
+bool HasEnvironment(const ConfigNode& recipe);
+// Of the policy in a trajectory: rollout.max_tokens, or in a conversation that of all its turns.
+int64_t MostResponseTokens(const Recipe& recipe);
 
 // The numbers of eval.ks.
 std::vector<int> EvalKs(const Recipe& recipe);

@@ -27,8 +27,12 @@ struct TurnReading {
 //   refuse          says that it cannot answer
 //   discussion      all else
 // Quoted text asks nothing, and neither does "Let me know if you have questions".
-TurnReading ReadTurn(std::string_view text);
-inline TurnStrategy ClassifyTurn(std::string_view text) { return ReadTurn(text).strategy; }
+// request: what the user has said, where it is known: a question of its own that is said again asks
+// nothing.
+TurnReading ReadTurn(std::string_view text, std::string_view request = {});
+inline TurnStrategy ClassifyTurn(std::string_view text, std::string_view request = {}) {
+  return ReadTurn(text, request).strategy;
+}
 
 // By a judge model: a prompt in, its answer out (a model of the run, an endpoint, a child process).
 using PromptService = std::function<std::string(const std::string& prompt)>;
