@@ -8,6 +8,7 @@
 #include "eval/eval.h"
 #include "objective/coefficient.h"
 #include "rollout/strategy.h"
+#include "train/illocution_reward.h"
 #include "train/stopwatch.h"
 #include "train/token_temperature.h"
 
@@ -249,6 +250,9 @@ const Verifier& Collector::VerifierOf(const Prompt& prompt) {
 void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
   JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
             recipe_.reward.wrong, tree);
+  ApplyIllocution(recipe_.reward.illocution, *policy_.tokenizer, prompt,
+                  fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index), tree,
+                  metrics);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
     leaf.reward = leaf.score;

@@ -1,27 +1,30 @@
 #include "train/illocution_reward.h"
 
+#include "train/update.h"
 #include "verify/turn_strategy.h"
 
 namespace rlvr {
 namespace {
 
 void AddMetrics(const TurnOutcome& outcome, const Segment& segment, double reward,
-                std::vector<MetricTerm>* metrics) {
+                std::vector<MetricTerm>* all) {
+  std::vector<MetricTerm> metrics;
   const std::string z = std::string("illocution/") + ToString(outcome.illocution) + "/";
   const bool attempt = outcome.strategy == TurnStrategy::kAnswerAttempt;
   double entropy = 0;
   for (const float h : segment.entropy) entropy += h;
-  metrics->push_back({z + "reward", reward, 1});
-  metrics->push_back({z + "entropy", entropy, static_cast<double>(segment.entropy.size())});
-  metrics->push_back({z + "length", static_cast<double>(segment.tokens.size()), 1});
+  metrics.push_back({z + "reward", reward, 1});
+  metrics.push_back({z + "entropy", entropy, static_cast<double>(segment.entropy.size())});
+  metrics.push_back({z + "length", static_cast<double>(segment.tokens.size()), 1});
   for (int i = 1; i < kNumTurnStrategies; ++i) {
     const auto strategy = static_cast<TurnStrategy>(i);
-    metrics->push_back({z + ToString(strategy), outcome.strategy == strategy ? 1.0 : 0.0, 1});
+    metrics.push_back({z + ToString(strategy), outcome.strategy == strategy ? 1.0 : 0.0, 1});
   }
   if (outcome.illocution == Illocution::kUnderspecified)
-    metrics->push_back({"illocution/answer_rate", attempt ? 1.0 : 0.0, 1});
+    metrics.push_back({"illocution/answer_rate", attempt ? 1.0 : 0.0, 1});
   else
-    metrics->push_back({"illocution/false_clarification_rate", attempt ? 0.0 : 1.0, 1});
+    metrics.push_back({"illocution/false_clarification_rate", attempt ? 0.0 : 1.0, 1});
+  AddTerms(metrics, all);
 }
 
 }  // namespace
@@ -47,8 +50,8 @@ void ApplyIllocution(const IllocutionSettings& settings, const Tokenizer& tokeni
     outcome.right = right && outcome.strategy == TurnStrategy::kAnswerAttempt &&
                     label.illocution == Illocution::kSpecified;
     if (settings.on() && (right || leaf.verdict == Verdict::kWrong)) {
-      const bool names = !settings.clarify_requires_missing ||
-                         NamesMissing(text, label.missing, settings.tau);
+      const bool names =
+          !settings.clarify_requires_missing || NamesMissing(text, label.missing, settings.tau);
       leaf.score = static_cast<float>(
           IllocutionReward(settings, label.illocution, outcome.strategy, right, names));
       leaf.verdict = MeetsIllocution(settings, label.illocution, outcome.strategy, right, names)
