@@ -32,6 +32,7 @@ void ApplyIllocution(const IllocutionSettings& settings, const Tokenizer& tokeni
       leaf.verdict = MeetsIllocution(settings, label.illocution, outcome.strategy, right, names)
                          ? Verdict::kRight
                          : Verdict::kWrong;
+      leaf.reward = leaf.score;
     }
   }
 }
