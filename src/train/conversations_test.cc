@@ -230,7 +230,7 @@ trainer: {steps: 3, checkpoint_every: 1, keep_checkpoints: 9, rollout_groups: 9}
   std::vector<std::string> Game(const std::string& who_dies) {
     return {"environment={name: process, max_turns: 4, command: [python3, '" + folder_.path() +
                 "/game.py', " + who_dies + "]}",
-            "reward_shaping=[]", "data.train=gsm_micro", "data.validation=gsm_micro"};
+            "reward_shaping=[]", "data.train=gsm_micro", "eval.after=false", "trainer.steps=2"};
   }
   std::string Run(const std::string& name) const { return folder_.path() + "/runs/" + name; }
   std::vector<nlohmann::json> Rollouts(const std::string& name, int64_t step) {
@@ -316,7 +316,7 @@ TEST_F(ConversationTraining, AHostileEnvironmentCostsItsOwnConversations) {
   Train(Make("game", Game("some")));
   double aborted = 0;
   size_t lines = 0;
-  for (const int64_t step : {1, 2, 3}) {
+  for (const int64_t step : {1, 2}) {
     const Metrics m = ReadMetrics(Run("game"), step);
     EXPECT_EQ(m.at("env/aborted"), m.at("env/broken"));
     EXPECT_EQ(m.at("training/rollout_probs_diff_max"), 0);
@@ -325,27 +325,27 @@ TEST_F(ConversationTraining, AHostileEnvironmentCostsItsOwnConversations) {
     for (const auto& line : Rollouts("game", step)) EXPECT_NE(line["finish"], "aborted");
   }
   EXPECT_GT(aborted, 0.5);
-  EXPECT_NEAR(static_cast<double>(lines), 36 - aborted, 1e-9);
+  EXPECT_NEAR(static_cast<double>(lines), 24 - aborted, 1e-9);
 }
 
 // A group that loses all its conversations is not trained on: another one takes its place where the
 // selection may sample again, else the step goes on with fewer.
 TEST_F(ConversationTraining, GroupsWithNobodyLeftAreNeverKept) {
   auto more = Game("prompts");
-  more.insert(more.end(), {"data.prompts_per_step=6", "rollout.group_size=2", "trainer.steps=1",
-                           "update.mini_batch_prompts=0", "eval.after=false"});
+  more.insert(more.end(), {"data.prompts_per_step=4", "rollout.group_size=2", "trainer.steps=1",
+                           "update.mini_batch_prompts=0"});
   Train(Make("fewer", more));
   Metrics m = ReadMetrics(Run("fewer"), 1);
   EXPECT_EQ(m.at("select/rounds"), 1);
   EXPECT_GT(m.at("env/aborted"), 0);
   EXPECT_LT(m.at("env/aborted"), 1);
-  EXPECT_NEAR(m.at("select/kept"), 6 * (1 - m.at("env/aborted")), 1e-9);
+  EXPECT_NEAR(m.at("select/kept"), 4 * (1 - m.at("env/aborted")), 1e-9);
   EXPECT_EQ(Rollouts("fewer", 1).size(), static_cast<size_t>(2 * m.at("select/kept")));
   more.emplace_back("select={name: dynamic_sampling, max_rounds: 50}");
   Train(Make("refilled", more));
   m = ReadMetrics(Run("refilled"), 1);
   EXPECT_GT(m.at("select/rounds"), 1);
-  EXPECT_EQ(m.at("select/kept"), 6);
+  EXPECT_EQ(m.at("select/kept"), 4);
 }
 
 TEST_F(ConversationTraining, NobodyLeftIsAnError) {
