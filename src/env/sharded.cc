@@ -22,14 +22,9 @@ std::string Filled(std::string text, std::string_view field, std::string_view va
 
 // The messages of the protocol's SNOWBALL and RECAP, word for word.
 std::string SnowballText(const std::vector<std::string>& told) {
-  return "Just to reiterate,\n" +
-         [&] {
-           std::string bullets;
-           for (size_t i = 0; i + 1 < told.size(); ++i)
-             bullets += (i == 0 ? "- " : "\n- ") + told[i];
-           return bullets;
-         }() +
-         "\n\nAlso,\n\n" + told.back() + "\n";
+  std::string bullets;
+  for (size_t i = 0; i + 1 < told.size(); ++i) bullets += (i == 0 ? "- " : "\n- ") + told[i];
+  return "Just to reiterate,\n" + bullets + "\n\nAlso,\n\n" + told.back() + "\n";
 }
 std::string RecapText(const std::string& task) {
   return "Just to recapitulate, the entire task is:\n\n" + task +
@@ -218,6 +213,9 @@ class ShardedMaker : public EnvironmentMaker {
 
 std::unique_ptr<EnvironmentMaker> MakeSharded(const ShardedSettings& settings,
                                               const EnvironmentServices& services) {
+  if (settings.full_prompt.find("[[QUESTION]]") == std::string::npos)
+    throw Error("environment.full_prompt", "it has no place for the question",
+                "write [[QUESTION]] where the question belongs");
   ShardedSettings own = settings;
   own.turn_reward.icpo.correct = services.correct;
   own.turn_reward.icpo.wrong = services.wrong;
