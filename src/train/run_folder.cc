@@ -19,8 +19,9 @@
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "eval/coverage.h"
-#include "train/protocol_evaluation.h"
 #include "tensor/isa.h"
+#include "train/conversations.h"
+#include "train/protocol_evaluation.h"
 
 namespace rlvr {
 namespace {
@@ -265,6 +266,9 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
                               .top_p = static_cast<float>(recipe.eval.top_p)};
   // A step that has changed the weights is recorded whole, its evaluation included.
   options.rollout.interruptible = step == 0;
+  const auto environment =
+      MakeEnvironment(recipe.resolved.Find("environment"), ServicesOf(recipe, model, tokenizer));
+  options.environment = environment.get();
   options.seed = recipe.seed;
   options.keep_samples = true;
   const int64_t num_prompts =
