@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "eval/lost_in_conversation.h"
+#include "train/conversations.h"
 #include "train/run_folder.h"
 
 namespace rlvr {
@@ -70,7 +71,8 @@ void EvaluateProtocol(const Recipe& recipe, const std::string& run_folder, int64
       fmt::format("conversations at step {}", step),
       num_prompts * options.num_simulations * static_cast<int64_t>(options.types.size()));
   LostInConversationResult result = EvaluateLostInConversation(
-      model, tokenizer, *prompts, OpenSharded(environment, {}, options.types), options,
+      model, tokenizer, *prompts,
+      OpenSharded(environment, ServicesOf(recipe, model, tokenizer), options.types), options,
       [&](int64_t done, int64_t) { progress.Update(done); });
   AddMetrics(result, metrics);
   const std::string stem = run_folder + "/protocol/" + StepName(step);
