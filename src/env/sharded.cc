@@ -96,7 +96,7 @@ class ShardedConversation : public Environment {
       last_ = shared_.judge.Judge(prompt_, turn.text, reading);
       outcome.right = last_->verdict == Verdict::kRight;
     }
-    outcome.reward = static_cast<float>(reward_.Next(outcome));
+    outcome.reward = static_cast<float>(reward_.Next(outcome, turn.text, MissingShards()));
     history_.push_back({"assistant", turn.text});
     ++turns_;
     if (const std::optional<std::string> says = NextOfUser(outcome)) {
@@ -151,6 +151,13 @@ class ShardedConversation : public Environment {
     for (size_t i = 0; i < revealed_.size(); ++i)
       if (text_.shards[i].required && revealed_[i] == 0) return false;
     return true;
+  }
+
+  std::vector<std::string> MissingShards() const {
+    std::vector<std::string> missing;
+    for (size_t i = 0; i < revealed_.size(); ++i)
+      if (text_.shards[i].required && revealed_[i] == 0) missing.push_back(text_.shards[i].text);
+    return missing;
   }
 
   // nullopt: the conversation is over.
@@ -211,7 +218,10 @@ class ShardedMaker : public EnvironmentMaker {
 
 std::unique_ptr<EnvironmentMaker> MakeSharded(const ShardedSettings& settings,
                                               const EnvironmentServices& services) {
-  return std::make_unique<ShardedMaker>(settings, services);
+  ShardedSettings own = settings;
+  own.turn_reward.icpo.correct = services.correct;
+  own.turn_reward.icpo.wrong = services.wrong;
+  return std::make_unique<ShardedMaker>(own, services);
 }
 
 }  // namespace rlvr
