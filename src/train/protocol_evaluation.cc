@@ -27,9 +27,11 @@ void AddMetrics(const LostInConversationResult& result, Metrics* metrics) {
     add("U90_10", s.U90_10.mean);
     add("R90", s.R90.mean);
     add("relative_to_full", type.relative.mean);
-    add("premature_turns", s.premature_turns.mean);
-    add("premature_conversations", s.premature_conversations.mean);
-    add("without_attempt", s.without_attempt);
+    if (!ToldAtOnce(type.name)) {
+      add("premature_turns", s.premature_turns.mean);
+      add("premature_conversations", s.premature_conversations.mean);
+      add("without_attempt", s.without_attempt);
+    }
     add("turns", static_cast<double>(s.num_turns) /
                      static_cast<double>(std::max<int64_t>(s.num_conversations, 1)));
     for (int i = 1; i < kNumTurnStrategies; ++i) {
