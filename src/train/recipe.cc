@@ -617,6 +617,18 @@ std::string FirstComment(const std::string& path) {
   return "";
 }
 
+// Checks what eval.protocol reads, and writes its environment's defaults where there is one.
+void ResolveProtocol(const Recipe& r, const ConfigNode& root, ConfigNode* eval) {
+  const std::string place = PlaceOf(root, "eval");
+  ParseConversationTypes(ProtocolTypes(r), place + ": eval.types");
+  const ConfigNode environment = ResolveEnvironment(eval->Find("environment"));
+  if (environment.Find("name")->scalar != "sharded") {
+    throw Error(place, "eval.environment is " + environment.Find("name")->scalar,
+                "the protocol's conversations are held in {name: sharded}");
+  }
+  if (r.eval.protocol != "none") eval->Set("environment", environment);
+}
+
 // A recipe without its stages.
 Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Recipe r;
@@ -667,11 +679,7 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
-  if (r.eval.protocol != "none") {
-    ParseConversationTypes(ProtocolTypes(r), PlaceOf(root, "eval") + ": eval.types");
-    ConfigNode* eval = r.resolved.FindMutable("eval");
-    eval->Set("environment", ResolveEnvironment(eval->Find("environment")));
-  }
+  ResolveProtocol(r, root, r.resolved.FindMutable("eval"));
   r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
   r.resolved.Set("environment", ResolveEnvironment(root.Find("environment")));
   r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
