@@ -356,7 +356,7 @@ std::vector<Tree> Converse(const TinyPolicy& policy, const std::string& hostile)
 }
 
 TEST(Process, InARolloutOthersGoOnBitForBit) {
-  const TinyPolicy policy(ComputeType::kFloat32);
+  const TinyPolicy policy(ComputeType::kFp32);
   const std::vector<Tree> alone = Converse(policy, "3");
   for (const auto& [word, verdict] :
        {std::pair{"hang", Verdict::kTimedOut}, std::pair{"die", Verdict::kBroken},
