@@ -54,6 +54,7 @@ inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   r.answer.assign(S, -1);
   r.token.assign(T, 0);
   r.turn.assign(T, 0);
+  r.state.assign(T, 0);
   r.step.assign(T, 0);
   r.step_value.assign(T, 0);
   r.turn_reward.assign(T, 0);

@@ -5,10 +5,26 @@
 #include <string>
 
 namespace rlvr {
+namespace {
+
+// FNV-1a over token ids, 64 bits: the same number on every machine.
+uint64_t HashTokens(uint64_t hash, const std::vector<int32_t>& tokens) {
+  for (const int32_t token : tokens) {
+    for (int byte = 0; byte < 4; ++byte) {
+      hash ^= static_cast<uint32_t>(token) >> (8 * byte) & 0xffu;
+      hash *= 0x100000001b3u;
+    }
+  }
+  return hash;
+}
+constexpr uint64_t kNoTokens = 0xcbf29ce484222325u;
+
+}  // namespace
 
 Rows MakeRows(std::span<const Tree* const> trees) {
   Rows rows;
   std::map<std::string, int32_t> tasks, families;
+  std::map<int32_t, std::map<std::string, int32_t>> answers_of_family;
   int32_t num_families = 0;
   for (const Tree* tree : trees) {
     rows.prompt.push_back(tree->prompt_index);
@@ -18,7 +34,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
     const bool first_seen =
         tree->family.empty() || families.emplace(tree->family, num_families).second;
     rows.family.push_back(first_seen ? num_families++ : families.at(tree->family));
-    std::map<std::string, int32_t> answers;
+    auto& answers = answers_of_family[rows.family.back()];
     for (const Leaf& leaf : tree->leaves) {
       rows.score.push_back(leaf.score);
       rows.reward.push_back(leaf.reward);
@@ -30,10 +46,16 @@ Rows MakeRows(std::span<const Tree* const> trees) {
               : answers.emplace(leaf.answer, static_cast<int32_t>(answers.size())).first->second);
       int32_t turn = -1, sample = 0, step = -1;
       auto skip = static_cast<size_t>(leaf.prefix);
-      bool foreign = false, replayed = false;
+      bool foreign = false, replayed = false, read = false;
+      uint64_t state = kNoTokens;
       for (const int32_t s : tree->Path(leaf.segment)) {
         const Segment& segment = tree->segments[static_cast<size_t>(s)];
-        if (!kTrained.Contains(segment.author)) continue;
+        if (!kTrained.Contains(segment.author)) {
+          state = HashTokens(read ? state : kNoTokens, segment.tokens);
+          read = true;
+          continue;
+        }
+        read = false;
         foreign = foreign || segment.author != Author::kPolicy;
         replayed = replayed || segment.author == Author::kReplay;
         // A branch goes on with the turn of its parent.
@@ -49,6 +71,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
         const auto first = static_cast<int64_t>(begin);
         rows.token.insert(rows.token.end(), segment.tokens.begin() + first, segment.tokens.end());
         rows.turn.insert(rows.turn.end(), n, turn);
+        rows.state.insert(rows.state.end(), n, static_cast<int64_t>(state));
         rows.step.insert(rows.step.end(), n, ++step);
         rows.step_value.insert(rows.step_value.end(), n, segment.value);
         rows.turn_reward.insert(rows.turn_reward.end(), n, segment.outcome.reward);
