@@ -219,6 +219,7 @@ const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
+const std::vector<std::string> kTurnGains = {"none", "prob", "logp"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -383,6 +384,13 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("coefficient", l.coefficient, -kInfinity, kInfinity);
     p("gradient", l.gradient, 0.0, kInfinity);
   });
+  f.Map("turn_gain", [&](auto& p) {
+    TurnGainSettings& g = r.turn_gain;
+    p("kind", g.kind, kTurnGains);
+    p("answer", g.answer, kLikelihoodAnswers);
+    p("marker", g.marker);
+    p("coefficient", g.coefficient, -kInfinity, kInfinity);
+  });
   f.Map("process_reward", [&](auto& p) {
     p("model", r.process_reward.model);
     p("reference", r.process_reward.reference, kProcessReferences);
@@ -456,7 +464,8 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "expert",         "replay",
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
-                                            "flow_reward",    "stages"};
+                                            "flow_reward",    "stages",
+                                            "turn_gain"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();

@@ -30,6 +30,7 @@
 #include "train/run_folder.h"
 #include "train/supervised.h"
 #include "train/token_temperature.h"
+#include "train/turn_gain.h"
 #include "train/update.h"
 #include "verify/reward_term.h"
 #include "verify/verify.h"
@@ -163,6 +164,7 @@ class Trainer {
   std::unique_ptr<ProcessReward> process_reward_;
   std::unique_ptr<FlowReward> flow_reward_;
   std::unique_ptr<LikelihoodReward> likelihood_;
+  std::unique_ptr<TurnGain> turn_gain_;
   ReplayStore replay_;
   ResponseStore responses_;
   Progression at_;
@@ -454,6 +456,8 @@ void Trainer::Credit(StepBatch* batch) {
   }
   if (likelihood_)
     AddTerms(likelihood_->Reward(updater_->passes(), batch->prompts, trees, &rows), &batch->terms);
+  if (turn_gain_)
+    AddTerms(turn_gain_->Reward(updater_->passes(), batch->prompts, trees, &rows), &batch->terms);
   const Needs needs = StageNeeds();
   const float temperature = recipe_.rollout.options.sampling.score_temperature();
   const int64_t micro = recipe_.update.micro_batch_tokens;
@@ -822,6 +826,10 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
     likelihood_ = std::make_unique<LikelihoodReward>(
         recipe.likelihood_reward, policy_.tokenizer.get(), eos.empty() ? -1 : eos.front(),
         temperature, update.micro_batch_tokens);
+  }
+  if (recipe.turn_gain.kind != "none") {
+    turn_gain_ = std::make_unique<TurnGain>(recipe.turn_gain, policy_.tokenizer.get(), temperature,
+                                            update.micro_batch_tokens);
   }
   if (needs.values) {
     critic_ =

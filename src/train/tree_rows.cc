@@ -7,24 +7,27 @@
 namespace rlvr {
 namespace {
 
-// FNV-1a over token ids, 64 bits: the same number on every machine.
+// FNV-1a, 64 bits: the same numbers on every machine.
+constexpr uint64_t kEmptyHash = 0xcbf29ce484222325u;
+uint64_t AddByte(uint64_t hash, uint32_t byte) { return (hash ^ (byte & 0xffu)) * 0x100000001b3u; }
 uint64_t HashTokens(uint64_t hash, const std::vector<int32_t>& tokens) {
   for (const int32_t token : tokens) {
-    for (int byte = 0; byte < 4; ++byte) {
-      hash ^= static_cast<uint32_t>(token) >> (8 * byte) & 0xffu;
-      hash *= 0x100000001b3u;
-    }
+    for (int shift = 0; shift < 32; shift += 8)
+      hash = AddByte(hash, static_cast<uint32_t>(token) >> shift);
   }
   return hash;
 }
-constexpr uint64_t kNoTokens = 0xcbf29ce484222325u;
+int64_t HashText(const std::string& text) {
+  uint64_t hash = kEmptyHash;
+  for (const char c : text) hash = AddByte(hash, static_cast<unsigned char>(c));
+  return static_cast<int64_t>(hash);
+}
 
 }  // namespace
 
 Rows MakeRows(std::span<const Tree* const> trees) {
   Rows rows;
   std::map<std::string, int32_t> tasks, families;
-  std::map<int32_t, std::map<std::string, int32_t>> answers_of_family;
   int32_t num_families = 0;
   for (const Tree* tree : trees) {
     rows.prompt.push_back(tree->prompt_index);
@@ -34,7 +37,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
     const bool first_seen =
         tree->family.empty() || families.emplace(tree->family, num_families).second;
     rows.family.push_back(first_seen ? num_families++ : families.at(tree->family));
-    auto& answers = answers_of_family[rows.family.back()];
+    std::map<std::string, int32_t> answers;
     for (const Leaf& leaf : tree->leaves) {
       rows.score.push_back(leaf.score);
       rows.reward.push_back(leaf.reward);
@@ -44,14 +47,15 @@ Rows MakeRows(std::span<const Tree* const> trees) {
           leaf.answer.empty()
               ? -1
               : answers.emplace(leaf.answer, static_cast<int32_t>(answers.size())).first->second);
+      rows.answer_hash.push_back(leaf.answer.empty() ? 0 : HashText(leaf.answer));
       int32_t turn = -1, sample = 0, step = -1;
       auto skip = static_cast<size_t>(leaf.prefix);
       bool foreign = false, replayed = false, read = false;
-      uint64_t state = kNoTokens;
+      uint64_t state = kEmptyHash;
       for (const int32_t s : tree->Path(leaf.segment)) {
         const Segment& segment = tree->segments[static_cast<size_t>(s)];
         if (!kTrained.Contains(segment.author)) {
-          state = HashTokens(read ? state : kNoTokens, segment.tokens);
+          state = HashTokens(read ? state : kEmptyHash, segment.tokens);
           read = true;
           continue;
         }

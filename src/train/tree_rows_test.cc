@@ -115,14 +115,17 @@ TEST_F(TreeRowsTest, StatesAreWhatThePolicyLastRead) {
   EXPECT_EQ(Part(r, 1, 2).state, std::vector<int64_t>(r.state.begin() + 11, r.state.begin() + 22));
 }
 
-TEST_F(TreeRowsTest, AnswersAreComparableWithinAFamily) {
-  second_.family = "f";
+TEST_F(TreeRowsTest, AnswersOfDifferentGroups) {
   second_.leaves[0].answer = "5";
-  Tree fourth = second_;
-  fourth.leaves[0].answer = "4";
-  third_.leaves[0].answer = "9";
-  const Tree* trees[] = {&first_, &second_, &third_, &fourth};
-  EXPECT_EQ(MakeRows(trees).answer, (std::vector<int32_t>{0, -1, 0, 1, 0, 0}));
+  third_.leaves[0].answer = "a";
+  const Tree* trees[] = {&first_, &second_, &third_};
+  const Rows r = MakeRows(trees);
+  EXPECT_EQ(r.answer, (std::vector<int32_t>{0, -1, 0, 0, 0}));
+  EXPECT_EQ(r.answer_hash[1], 0);
+  EXPECT_EQ(r.answer_hash[0], r.answer_hash[2]);
+  EXPECT_NE(r.answer_hash[0], r.answer_hash[3]);
+  // FNV-1a's published value for "a".
+  EXPECT_EQ(static_cast<uint64_t>(r.answer_hash[4]), 0xaf63dc4c8601ec8cu);
 }
 
 // Leaf 1 has the tokens after the branch only: 10 and 11 are prompt to it. Values of segments come

@@ -35,7 +35,8 @@ struct Dgao {
     const auto group = GroupOfRows(*rows);
     struct Question {
       double mean = 0;
-      int32_t answer = -1, group = -1;
+      int64_t answer = 0;
+      int32_t group = -1;
       bool same = true, right = true, orders = false;
     };
     std::vector<Question> questions(static_cast<size_t>(by.count));
@@ -45,16 +46,16 @@ struct Dgao {
       q.orders = q.orders || (q.group >= 0 && q.group != group[s]);
       q.group = group[s];
       q.right = q.right && rows->right(static_cast<int64_t>(s));
-      if (rows->answer[s] < 0) continue;
-      q.same = q.same && (q.answer < 0 || q.answer == rows->answer[s]);
-      q.answer = rows->answer[s];
+      if (rows->answer_hash[s] == 0) continue;
+      q.same = q.same && (q.answer == 0 || q.answer == rows->answer_hash[s]);
+      q.answer = rows->answer_hash[s];
     }
     std::vector<double> means;
     double asked = 0, consistent = 0, overconfident = 0;
     for (const Question& q : questions) {
       means.push_back(q.mean);
       if (!q.orders) continue;
-      const bool same = q.same && q.answer >= 0;
+      const bool same = q.same && q.answer != 0;
       asked += 1;
       consistent += same;
       overconfident += same && !q.right;

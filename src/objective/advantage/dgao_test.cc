@@ -33,7 +33,7 @@ TEST(Dgao, ScopeGroup) {  // means 1, 0, .5, .5; b .5
 TEST(Dgao, Metrics) {
   Rows r = RewardRows({{1}, {1}, {0, 0}, {0}, {1}, {0}, {1}});
   r.family = {0, 0, 1, 1, 2, 2, 3};
-  r.answer = {1, 1, 2, -1, 2, 1, 0, 1};
+  r.answer_hash = {7, 7, 8, 0, 8, 7, 9, 7};
   const ConfigNode node = ParseConfig("{name: dgao}", "test");
   StageRun run{r, {}, {}};
   Apply(MakeAdvantage(&node), &run);
