@@ -5,8 +5,8 @@
 #include "objective/advantage/turns.h"
 
 namespace rlvr {
-// Advantages by turn index, for conversations with one reward a turn: the multi-turn form of ICPO
-// (arXiv:2601.15330). No published formula: all of this is ours.
+// Advantages by turn index, for conversations with one reward a turn, such as the multi-turn form of
+// ICPO (arXiv:2601.15330). No published formula: all of this is ours.
 //   R_{i,t} = sum_{k >= t} gamma^{k-t} r_{i,k}         over the turns of row i
 //   A_{i,t} = (R_{i,t} - mean_j R_{j,t}) / (std_j R_{j,t} + eps)
 // mean and std over the rows j of the group that have a turn t (divisor n - 1); turn_centered leaves
@@ -60,13 +60,13 @@ struct TurnRelative {
 };
 struct TurnCentered : TurnRelative<false> {
   static constexpr MethodInfo kInfo{
-      "turn_centered", "2601.15330",
+      "turn_centered", "",
       "A_{i,t} = R_{i,t} - mean_j R_{j,t}, R_{i,t} = sum_{k>=t} gamma^{k-t} r_{i,k}, over the rows "
       "of the group that have turn t; ours"};
 };
 struct TurnNormalized : TurnRelative<true> {
   static constexpr MethodInfo kInfo{
-      "turn_normalized", "2601.15330",
+      "turn_normalized", "",
       "A_{i,t} = (R_{i,t} - mean_j R_{j,t}) / (std_j R_{j,t} + eps), R_{i,t} = sum_{k>=t} "
       "gamma^{k-t} r_{i,k}, over the rows of the group that have turn t; ours"};
 };
