@@ -93,12 +93,14 @@ void PrintDryRun(const Recipe& recipe) {
              static_cast<double>(model.NumParameters()) / 1e6, model.num_hidden_layers,
              model.hidden_size, folder);
   if (recipe.kind == "rl") {
-    const int64_t rows = OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed)->size();
+    const auto data = Underspecify(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
+                                   recipe.data.underspecified, recipe.seed);
+    const int64_t rows = data->size();
     const int64_t prompts = recipe.trainer.steps * recipe.data.prompts_per_step;
     fmt::print(
         "# data     {}: {} prompts; {} steps of {} prompts are {:.3g} epochs, more if some "
         "are filtered\n",
-        recipe.data.train, rows, recipe.trainer.steps, recipe.data.prompts_per_step,
+        data->name(), rows, recipe.trainer.steps, recipe.data.prompts_per_step,
         static_cast<double>(prompts) / static_cast<double>(rows));
     fmt::print("# samples  {} responses a step, each at most {} tokens\n",
                recipe.data.prompts_per_step * recipe.rollout.group_size,

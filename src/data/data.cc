@@ -12,7 +12,10 @@
 #include "base/suggest.h"
 #include "data/countdown.h"
 #include "data/gsm_micro.h"
+#include "data/gsm_micro_dialogues.h"
+#include "data/gsm_micro_shards.h"
 #include "data/jsonl.h"
+#include "data/shards.h"
 
 namespace rlvr {
 namespace {
@@ -31,6 +34,7 @@ class GsmMicroSource : public PromptSource {
   int64_t size() const override { return SizeOf(options_, split_); }
   Prompt Get(int64_t index) const override {
     RLVR_CHECK(index >= 0 && index < size()) << index;
+    if (options_.shards) return GetSharded(index);
     const GsmMicroProblem problem = MakeGsmMicro(options_, seed_, split_, index);
     return {
         .messages = {{"user", problem.question}},
@@ -46,6 +50,19 @@ class GsmMicroSource : public PromptSource {
   std::string name() const override { return fmt::format("gsm_micro ({})", ToString(split_)); }
 
  private:
+  Prompt GetSharded(int64_t index) const {
+    const ShardedGsmMicro problem = MakeShardedGsmMicro(options_, seed_, split_, index);
+    return {
+        .messages = {{"user", problem.text.question}},
+        .data_source = "gsm_micro",
+        .ability = "math",
+        .ground_truth = std::to_string(problem.answer),
+        .extra_info = fmt::format(R"({{"split":"{}","index":{},"steps":{},{}}})", ToString(split_),
+                                  index, problem.steps.size(), ShardsJson(problem.text)),
+        .target = DatedSolution(problem),
+        .index = index};
+  }
+
   GsmMicroOptions options_;
   Split split_;
   uint64_t seed_;
@@ -104,20 +121,47 @@ void ReadSizes(ConfigReader& reader, Options& o) {
   reader("test_size", o.test_size, 1, int64_t{1} << 40);
 }
 
+// Keys of both gsm_micro and its dialogues.
+void ReadSteps(ConfigReader& reader, const std::string& place, GsmMicroOptions& o) {
+  reader("min_steps", o.min_steps, 1, 8);
+  reader("max_steps", o.max_steps, 1, 8);
+  reader("distractor_rate", o.distractor_rate, 0.0, 1.0);
+  ReadSizes(reader, o);
+  if (o.min_steps > o.max_steps)
+    throw Error(place, "min_steps is larger than max_steps", "swap them");
+}
+
 }  // namespace
 
 GsmMicroOptions ParseGsmMicroOptions(const std::string& text) {
   const ConfigNode node = ParseOptions(text, "gsm_micro");
   ConfigReader reader(&node, "gsm_micro");
   GsmMicroOptions o;
-  reader("min_steps", o.min_steps, 1, 8);
-  reader("max_steps", o.max_steps, 1, 8);
-  reader("distractor_rate", o.distractor_rate, 0.0, 1.0);
+  ReadSteps(reader, "gsm_micro", o);
   reader("rubric", o.rubric);
-  ReadSizes(reader, o);
+  reader("shards", o.shards);
   reader.Done();
-  if (o.min_steps > o.max_steps)
-    throw Error("gsm_micro", "min_steps is larger than max_steps", "swap them");
+  if (o.rubric && o.shards)
+    throw Error("gsm_micro", "rubric and shards do not go together", "leave one of them out");
+  return o;
+}
+
+DialogueOptions ParseDialogueOptions(const std::string& text) {
+  const std::string place = "gsm_micro_dialogues";
+  const ConfigNode node = ParseOptions(text, place);
+  ConfigReader reader(&node, place);
+  DialogueOptions o;
+  ReadSteps(reader, place, o.problem);
+  reader("full", o.full, 0.0, 1.0);
+  reader("concat", o.concat, 0.0, 1.0);
+  reader("incomplete", o.incomplete, 0.0, 1.0);
+  reader("ask", o.ask, 0.0, 1.0);
+  reader("states", o.states, 0.0, 1.0);
+  reader("stubborn", o.stubborn, 0.0, 1.0);
+  reader.Done();
+  if (o.full + o.concat + o.incomplete > 1 + 1e-9)
+    throw Error(place, "full, concat and incomplete are shares, and exceed 1 together",
+                "what remains of 1 is conversations");
   return o;
 }
 
@@ -136,7 +180,7 @@ Split ParseSplit(const std::string& name) {
 const std::vector<DataSourceInfo>& EmbeddedDataSources() {
   static const std::vector<DataSourceInfo> list = {
       {"countdown", "reach a target from given numbers; any correct expression counts"},
-      {"gsm_micro", "word problems in plain English with 1 to 8 steps"},
+      {"gsm_micro", "word problems in plain English with 1 to 8 steps; in shards with shards=true"},
   };
   return list;
 }

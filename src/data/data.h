@@ -40,7 +40,9 @@ class PromptSource {
 };
 
 // name: a path ending in .jsonl, or "gsm_micro", "countdown" with options
-// "gsm_micro:max_steps=4,min_steps=2". An unknown name or option names the nearest known one.
+// "gsm_micro:max_steps=4,min_steps=2". An unknown name or option names the nearest known one. With
+// "gsm_micro:shards=true", and of a JSONL with shards, extra_info has what ReadShards reads
+// (data/shards.h).
 std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed);
 struct DataSourceInfo {
   std::string name, description;

@@ -3,28 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
+#include "data/gsm_micro_parts.h"
 
 namespace rlvr {
 namespace {
-
-using Strings = std::vector<std::string>;
-
-const Strings& Names() {
-  static const Strings names = {"Tom", "Ann", "Ben",  "Mia",  "Sam",  "Eva",  "Leo",  "Zoe",
-                                "Max", "Ida", "Jack", "Lily", "Noah", "Ruth", "Omar", "Nina"};
-  return names;
-}
-
-const Strings& Items() {
-  static const Strings items = {"apples", "pens", "coins",   "books",    "cards",   "shells",
-                                "stamps", "eggs", "marbles", "stickers", "cookies", "balls"};
-  return items;
-}
-
-constexpr int64_t kMaxValue = 99;  // of any quantity on the way: two digits at most
 
 struct Sentence {
   std::string text;
@@ -61,73 +45,26 @@ Sentence Say(const GsmMicroStep& step, const std::string& owner, const std::stri
   }
 }
 
-std::string SayDistractor(int64_t n, const std::string& owner, const std::string& other,
-                          const std::string& other_item, Random& random) {
-  switch (random.Int(0, 2)) {
-    case 0:
-      return fmt::format("{} is {} years old.", owner, n);
-    case 1:
-      return fmt::format("{} has {} {}.", other, n, other_item);
-    default:
-      return fmt::format("The shop is {} miles away.", n);
-  }
-}
-
-GsmMicroStep DrawStep(int64_t value, Random& random) {
-  for (;;) {
-    GsmMicroStep s{.left = value};
-    const double kind = random.Uniform();
-    if (kind < 0.36) {
-      s.op = '+';
-      s.right = random.Int(2, 20);
-      s.result = value + s.right;
-    } else if (kind < 0.72) {
-      s.op = '-';
-      s.right = random.Int(2, 20);
-      s.result = value - s.right;
-    } else if (kind < 0.88) {
-      s.op = '*';
-      s.right = random.Int(2, 4);
-      s.result = value * s.right;
-    } else {
-      s.op = '/';
-      s.right = random.Int(2, 4);
-      if (value % s.right != 0) continue;
-      s.result = value / s.right;
-    }
-    if (s.result >= 1 && s.result <= kMaxValue) return s;
-  }
-}
-
 GsmMicroProblem Draw(const GsmMicroOptions& options, RandomKey key) {
   Random random(key);
   GsmMicroProblem p;
-  const int64_t num_steps = random.Int(options.min_steps, options.max_steps);
-  const int64_t start = random.Int(2, 30);
-  int64_t value = start;
-  for (int64_t i = 0; i < num_steps; ++i) {
-    p.steps.push_back(DrawStep(value, random));
-    value = p.steps.back().result;
-  }
-  p.answer = value;
+  p.steps = DrawGsmMicroChain(options, random);
+  p.answer = p.steps.back().result;
+  const auto num_steps = static_cast<int64_t>(p.steps.size());
 
-  const std::string& item = random.Choice(Items());
-  std::string owner = random.Choice(Names());
-  const auto someone_else = [&] {
-    for (;;) {
-      const std::string& name = random.Choice(Names());
-      if (name != owner) return name;
-    }
-  };
-  std::vector<std::string> sentences = {fmt::format("{} has {} {}.", owner, start, item)};
+  const std::string& item = random.Choice(GsmMicroItems());
+  std::string owner = random.Choice(GsmMicroNames());
+  const auto someone_else = [&] { return DrawOther(GsmMicroNames(), owner, random); };
+  std::vector<std::string> sentences = {
+      fmt::format("{} has {} {}.", owner, p.steps.front().left, item)};
   const bool distract = random.Uniform() < options.distractor_rate;
   const int64_t distract_after = distract ? random.Int(0, num_steps - 1) : -1;
   for (int64_t i = 0; i < num_steps; ++i) {
     if (i == distract_after) {
-      std::string other_item = random.Choice(Items());
-      while (other_item == item) other_item = random.Choice(Items());
+      const std::string other_item = DrawOther(GsmMicroItems(), item, random);
       p.distractor = random.Int(2, 20);
-      sentences.push_back(SayDistractor(p.distractor, owner, someone_else(), other_item, random));
+      sentences.push_back(
+          SayGsmMicroDistractor(p.distractor, owner, someone_else(), other_item, random));
     }
     const std::string other = someone_else();
     const Sentence s = Say(p.steps[i], owner, other, item, random);
@@ -139,45 +76,11 @@ GsmMicroProblem Draw(const GsmMicroOptions& options, RandomKey key) {
   return p;
 }
 
-// The problem's mathematics, whatever its words: decides the split, so that no training problem is
-// a test problem with other names.
-Split SplitOf(const GsmMicroProblem& p) {
-  RandomKey key(0x67736d6d6963726full);
-  for (const auto& s : p.steps) {
-    key = key[static_cast<uint64_t>(s.left)][static_cast<uint64_t>(s.op)]
-             [static_cast<uint64_t>(s.right)];
-  }
-  const uint64_t bucket = key.Bits(0) % 10;
-  return bucket == 0 ? Split::kTest : bucket == 1 ? Split::kValidation : Split::kTrain;
-}
-
 std::string Line(const GsmMicroStep& s) {
   return fmt::format("{}{}{}={}\n", s.left, s.op, s.right, s.result);
 }
 
 std::string AnswerLine(int64_t answer) { return fmt::format("Answer: {}", answer); }
-
-int64_t Apply(int64_t left, char op, int64_t right) {
-  switch (op) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    default:
-      return right == 0 ? 0 : left / right;
-  }
-}
-
-// A wrong number near the right one: what a slip looks like.
-int64_t Slip(int64_t value, Random& random) {
-  static const std::vector<int64_t> kOffsets = {-10, -2, -1, 1, 2, 10};
-  for (;;) {
-    const int64_t wrong = value + random.Choice(kOffsets);
-    if (wrong >= 0 && wrong <= kMaxValue) return wrong;
-  }
-}
 
 // Works through `steps` from `value`; at step `slip_at` the result is wrong and is carried on.
 std::string Work(int64_t value, const std::vector<GsmMicroStep>& steps, int64_t slip_at,
@@ -186,8 +89,8 @@ std::string Work(int64_t value, const std::vector<GsmMicroStep>& steps, int64_t 
   for (size_t i = 0; i < steps.size(); ++i) {
     GsmMicroStep s = steps[i];
     s.left = value;
-    s.result = std::clamp<int64_t>(Apply(value, s.op, s.right), 0, kMaxValue);
-    if (static_cast<int64_t>(i) == slip_at) s.result = Slip(s.result, random);
+    s.result = ApplyGsmMicro(value, s.op, s.right);
+    if (static_cast<int64_t>(i) == slip_at) s.result = GsmMicroSlip(s.result, random);
     text += Line(s);
     value = s.result;
   }
@@ -203,7 +106,7 @@ GsmMicroProblem MakeGsmMicro(const GsmMicroOptions& options, uint64_t seed, Spli
       StreamKey(seed, Stream::kData)[static_cast<uint64_t>(split)][static_cast<uint64_t>(index)];
   for (uint64_t attempt = 0;; ++attempt) {
     GsmMicroProblem p = Draw(options, key[attempt]);
-    if (SplitOf(p) == split) return p;
+    if (GsmMicroSplit(p.steps) == split) return p;
   }
 }
 
@@ -231,12 +134,13 @@ std::string SloppySolution(const GsmMicroProblem& problem, Random& random) {
   const auto last = static_cast<int64_t>(steps.size()) - 1;
   const double habit = random.Uniform();
   if (habit < 0.35) {  // guesses at once
-    return AnswerLine(random.Uniform() < 0.15 ? problem.answer : Slip(problem.answer, random));
+    return AnswerLine(random.Uniform() < 0.15 ? problem.answer
+                                              : GsmMicroSlip(problem.answer, random));
   }
   if (habit < 0.55 && last > 0) {  // jumps to the last step from a guess
     GsmMicroStep s = steps[last];
-    s.left = random.Uniform() < 0.15 ? s.left : Slip(s.left, random);
-    s.result = std::clamp<int64_t>(Apply(s.left, s.op, s.right), 0, kMaxValue);
+    s.left = random.Uniform() < 0.15 ? s.left : GsmMicroSlip(s.left, random);
+    s.result = ApplyGsmMicro(s.left, s.op, s.right);
     return Line(s) + AnswerLine(s.result);
   }
   if (habit < 0.70 && last > 0) {  // forgets a step

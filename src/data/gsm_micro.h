@@ -17,6 +17,8 @@ struct GsmMicroOptions {
   double distractor_rate =
       0.3;              // chance that a problem holds a sentence with a number that does not matter
   bool rubric = false;  // extra_info holds a rubric (verify/rubric.h): each step, and the answer
+  bool shards = false;  // facts that name their day, in extra_info also as shards
+                        // (data/gsm_micro_shards.h)
   int64_t train_size = 100000, validation_size = 1000, test_size = 1000;
 };
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
+#include "data/shards.h"
 
 namespace rlvr {
 namespace {
@@ -66,6 +67,32 @@ class JsonlSource : public PromptSource {
   std::vector<Line> lines_;
 };
 
+// A record of lost-in-conversation (arXiv:2505.06120): a question and its shards. What data/shards.h
+// reads stays in extra_info; the templates around the question are the evaluation's.
+Prompt ParseShardedRecord(const Json& row, const std::string& place, int64_t index) {
+  Prompt p;
+  p.index = index;
+  p.messages = {{"user", Text(Column(row, "question", place))}};
+  p.data_source = "lic_math";
+  p.ability = "math";
+  if (row.contains("ground_truth")) {
+    p.ground_truth = Text(row["ground_truth"]);
+  } else {
+    const std::string answer = Text(Column(row, "answer", place));
+    const size_t marker = answer.rfind("#### ");
+    if (marker == std::string::npos)
+      throw Error(place, "has neither a ground_truth nor an answer after '####'",
+                  "mend or remove this line");
+    p.ground_truth = answer.substr(marker + 5);
+  }
+  Json info = Json::object();
+  for (const char* key : {"task_id", "question", "shards", "first_shard_leaks_all_numbers"}) {
+    if (row.contains(key)) info[key] = row[key];
+  }
+  p.extra_info = info.dump();
+  return p;
+}
+
 }  // namespace
 
 Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t index) {
@@ -76,6 +103,15 @@ Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t in
     throw Error(place, "is not JSON: " + std::string(e.what()), "mend or remove this line");
   }
   if (!row.is_object()) throw Error(place, "is no JSON object", "mend or remove this line");
+  if (row.contains("shards") && !row.contains("prompt")) {
+    Prompt p = ParseShardedRecord(row, place, index);
+    try {
+      ReadShards(p);
+    } catch (const Error& e) {
+      throw Error(place, e.what(), "mend or remove this line");
+    }
+    return p;
+  }
   Prompt p;
   p.index = index;
   try {

@@ -1,4 +1,5 @@
-// JSONL prompts in the field's columns. A broken line is an Error that names file and line.
+// JSONL prompts in the field's columns, or records of lost-in-conversation (question, answer or
+// ground_truth, shards). A broken line is an Error that names file and line.
 #ifndef RLVR_DATA_JSONL_H_
 #define RLVR_DATA_JSONL_H_
 #include <memory>

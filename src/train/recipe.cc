@@ -300,6 +300,14 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
     p("group_key", r.data.group_key);
     p("group_order", r.data.group_order, kGroupOrders);
+    p.Map("underspecified", [&](auto& q) {
+      UnderspecifiedSettings& u = r.data.underspecified;
+      q("ratio", u.ratio, 0.0, 0.99);
+      q("complete", u.complete, 0.0, 0.99);
+      q("method", u.method, UnderspecifiedMethods());
+      q("min_missing", u.min_missing, int64_t{1}, kMany);
+      q("max_missing", u.max_missing, int64_t{0}, kMany);
+    });
   });
   f.Stage("curriculum", "uniform");
   f.Map("rollout", [&](auto& p) {
@@ -499,6 +507,16 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (r.data.group_order == "together" && r.data.group_key.empty()) {
     throw Error(PlaceOf(root, "data"), "group_order is together, and no group_key names families",
                 "set data.group_key to an entry of the prompts' extra_info");
+  }
+  const UnderspecifiedSettings& u = r.data.underspecified;
+  if (u.ratio + u.complete >= 1) {
+    throw Error(PlaceOf(root, "data"),
+                "underspecified.ratio and complete leave no room for the original prompts",
+                "their sum must be below 1");
+  }
+  if (u.max_missing != 0 && u.max_missing < u.min_missing) {
+    throw Error(PlaceOf(root, "data"), "underspecified.max_missing is less than min_missing",
+                "0: as many as there are");
   }
   if (r.update.mini_batch_prompts > r.data.prompts_per_step) {
     throw Error(PlaceOf(root, "update"),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "data/underspecified.h"
 #include "model/config.h"
 #include "rollout/strategy.h"
 #include "train/token_temperature.h"
@@ -134,9 +135,10 @@ struct Recipe {
   struct {
     std::string train = "gsm_micro", validation = "gsm_micro";
     int64_t prompts_per_step = 32;
-    int64_t max_prompt_tokens = 512;    // a longer prompt is an error that names it
-    std::string group_key;              // of extra_info: names the family of a prompt; "": none
-    std::string group_order = "mixed";  // or together: prompts of a family follow each other
+    int64_t max_prompt_tokens = 512;        // a longer prompt is an error that names it
+    std::string group_key;                  // of extra_info: names the family of a prompt; "": none
+    std::string group_order = "mixed";      // or together: prompts of a family follow each other
+    UnderspecifiedSettings underspecified;  // of the training prompts
   } data;
   struct {
     int group_size = 16;
@@ -187,8 +189,9 @@ struct Recipe {
   } trainer;
   struct {  // pretrain and sft
     int64_t tokens_per_step = 16384;
-    std::string text =
-        "gsm_micro";       // pretrain: gsm_micro[:options]; sft: a JSONL of prompt, response
+    // gsm_micro_dialogues[:options]; pretrain: also gsm_micro[:options]; sft: also a JSONL of
+    // prompt and response, or of messages
+    std::string text = "gsm_micro";
     double careful = 0.5;  // share of careful worked solutions, the rest is sloppy
     bool loss_on_prompt = false;
     int64_t tokenizer_texts = 2000;  // pretrain: the tokenizer is trained on so many samples

@@ -4,16 +4,11 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
-#include "data/data.h"
-#include "data/gsm_micro.h"
 #include "eval/eval.h"
 #include "eval/policy.h"
 #include "model/hf_folder.h"
@@ -22,6 +17,7 @@
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
+#include "train/supervised_examples.h"
 #include "train/trainer.h"
 #include "train/update.h"
 
@@ -29,117 +25,6 @@ namespace rlvr {
 namespace {
 
 namespace fs = std::filesystem;
-
-// One sample of text: the model learns to continue the prompt with the response.
-struct Example {
-  Prompt prompt;
-  std::string response;
-};
-using ExampleSource = std::function<Example(int64_t position)>;
-
-// "gsm_micro" or "gsm_micro:max_steps=4,min_steps=2".
-GsmMicroOptions OptionsOf(const std::string& text) {
-  const size_t colon = text.find(':');
-  if (text.substr(0, colon) != "gsm_micro") {
-    throw Error("supervised.text", "'" + text + "' has no worked solutions",
-                "pretrain on gsm_micro");
-  }
-  return ParseGsmMicroOptions(colon == std::string::npos ? "" : text.substr(colon + 1));
-}
-
-// Problems in the order of the seed, each with a careful or a sloppy solution; endless.
-class GsmMicroExamples {
- public:
-  GsmMicroExamples(const Recipe& recipe)
-      : options_(OptionsOf(recipe.supervised.text)),
-        prompts_(OpenPrompts(recipe.supervised.text, Split::kTrain, recipe.seed)),
-        order_(prompts_->size(), recipe.seed),
-        seed_(recipe.seed),
-        careful_(recipe.supervised.careful) {}
-
-  Example At(int64_t position) {
-    const int64_t row = order_.At(position);
-    const GsmMicroProblem problem = MakeGsmMicro(options_, seed_, Split::kTrain, row);
-    Random random(StreamKey(seed_, Stream::kGenerate)[static_cast<uint64_t>(position)]);
-    const bool careful = random.Uniform() < careful_;
-    return {prompts_->Get(row),
-            careful ? CarefulSolution(problem) : SloppySolution(problem, random)};
-  }
-
- private:
-  GsmMicroOptions options_;
-  std::unique_ptr<PromptSource> prompts_;
-  PromptOrder order_;
-  uint64_t seed_;
-  double careful_;
-};
-
-// {"prompt": text or [{"role", "content"}], "response": text} a line; in the order of the seed,
-// endless.
-class JsonlExamples {
- public:
-  explicit JsonlExamples(const Recipe& recipe)
-      : examples_(Read(recipe.supervised.text)),
-        order_(static_cast<int64_t>(examples_.size()), recipe.seed) {}
-  Example At(int64_t position) { return examples_[static_cast<size_t>(order_.At(position))]; }
-
- private:
-  static std::vector<Example> Read(const std::string& path) {
-    std::vector<Example> examples;
-    const std::string text = ReadFile(path);
-    int64_t number = 0;
-    for (size_t begin = 0; begin < text.size(); ++number) {
-      const size_t end = std::min(text.find('\n', begin), text.size());
-      const std::string line = text.substr(begin, end - begin);
-      begin = end + 1;
-      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-      examples.push_back(ParseLine(line, fmt::format("{}:{}", path, number + 1)));
-      examples.back().prompt.index = static_cast<int64_t>(examples.size()) - 1;
-    }
-    if (examples.empty())
-      throw Error(path, "no samples", "one {\"prompt\": ..., \"response\": ...} a line");
-    return examples;
-  }
-
-  static Example ParseLine(const std::string& line, const std::string& place) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    const std::string remedy =
-        R"(write {"prompt": text or [{"role", "content"}, ...], "response": text})";
-    if (!json.is_object()) throw Error(place, "is no JSON object", remedy);
-    if (!json.contains("prompt") || !json.contains("response") || !json["response"].is_string()) {
-      throw Error(place, "needs prompt and response", remedy);
-    }
-    Example example;
-    example.response = json["response"].get<std::string>();
-    const auto& prompt = json["prompt"];
-    if (prompt.is_string()) {
-      example.prompt.messages.emplace_back("user", prompt.get<std::string>());
-      return example;
-    }
-    if (!prompt.is_array())
-      throw Error(place, "the prompt is neither text nor a list of messages", remedy);
-    for (const auto& message : prompt) {
-      if (!message.is_object() || !message.contains("role") || !message.contains("content") ||
-          !message["role"].is_string() || !message["content"].is_string()) {
-        throw Error(place, "a message needs role and content", remedy);
-      }
-      example.prompt.messages.emplace_back(message["role"].get<std::string>(),
-                                           message["content"].get<std::string>());
-    }
-    return example;
-  }
-
-  std::vector<Example> examples_;
-  PromptOrder order_;
-};
-
-ExampleSource OpenExamples(const Recipe& recipe) {
-  if (recipe.kind == "pretrain") {
-    return
-        [source = std::make_shared<GsmMicroExamples>(recipe)](int64_t p) { return source->At(p); };
-  }
-  return [source = std::make_shared<JsonlExamples>(recipe)](int64_t p) { return source->At(p); };
-}
 
 constexpr const char* kEndOfText = "<|endoftext|>";
 constexpr const char* kTurnStart = "<|im_start|>";
@@ -151,9 +36,7 @@ void MakeStartModel(const Recipe& recipe, const ExampleSource& examples,
                     const std::string& folder) {
   std::vector<std::string> texts;
   for (int64_t p = 0; p < recipe.supervised.tokenizer_texts; ++p) {
-    const Example example = examples(p);
-    for (const auto& [role, content] : example.prompt.messages) texts.push_back(content);
-    texts.push_back(example.response);
+    for (const Message& message : examples(p).messages) texts.push_back(message.content);
   }
   const Tokenizer tokenizer =
       TrainBpe(texts, {.vocab_size = static_cast<int32_t>(recipe.architecture.vocab_size),
@@ -212,33 +95,15 @@ class SupervisedTrainer {
   Progression at_;
 };
 
-// A prompt and one expert segment, the response with its end token; where the loss is on the prompt
-// too, all but the first token is the expert's.
 Tree SupervisedTrainer::MakeTree(const Example& example) const {
-  const Tokenizer& tokenizer = *policy_.tokenizer;
-  Tree tree;
-  tree.prompt_index = example.prompt.index;
-  Segment root, response;
-  root.tokens = EncodePrompt(tokenizer, example.prompt);
-  response.parent = 0;
-  response.author = Author::kExpert;
-  response.tokens = tokenizer.Encode(example.response, /*parse_special=*/false);
-  const auto& eos = policy_.model->config().eos_token_ids;
-  if (!eos.empty()) response.tokens.push_back(eos.front());
-  const auto n = static_cast<int64_t>(root.tokens.size() + response.tokens.size());
-  if (n > policy_.model->config().max_position_embeddings) {
-    throw Error(fmt::format("{}: sample {}", recipe_.supervised.text, example.prompt.index),
-                fmt::format("has {} tokens, the model's context is {}", n,
-                            policy_.model->config().max_position_embeddings),
-                "remove it, or use a model with a longer context");
-  }
-  if (recipe_.supervised.loss_on_prompt && root.tokens.size() > 1) {
-    response.tokens.insert(response.tokens.begin(), root.tokens.begin() + 1, root.tokens.end());
-    root.tokens.resize(1);
-  }
-  tree.segments = {std::move(root), std::move(response)};
-  tree.leaves.push_back({.segment = 1});
-  return tree;
+  const int64_t context = policy_.model->config().max_position_embeddings;
+  Tree tree = MakeExampleTree(*policy_.tokenizer, policy_.model->config().eos_token_ids, example,
+                              recipe_.supervised.loss_on_prompt);
+  const int64_t n = tree.NumTokens();
+  if (n <= context) return tree;
+  throw Error(fmt::format("{}: sample {}", recipe_.supervised.text, example.index),
+              fmt::format("has {} tokens, the model's context is {}", n, context),
+              "remove it, or use a model with a longer context");
 }
 
 std::vector<Tree> SupervisedTrainer::NextTrees() {
@@ -258,7 +123,10 @@ Metrics SupervisedTrainer::Step() {
   int64_t predicted = 0;
   for (const Tree& tree : trees) {
     pointers.push_back(&tree);
-    predicted += static_cast<int64_t>(tree.segments[1].tokens.size());
+    for (const Segment& segment : tree.segments) {
+      if (segment.author == Author::kExpert)
+        predicted += static_cast<int64_t>(segment.tokens.size());
+    }
   }
   constexpr Statistic kWanted[] = {Statistic::kLogp};
   const auto coefficient = static_cast<float>(-1.0 / static_cast<double>(predicted));
