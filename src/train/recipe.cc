@@ -308,6 +308,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("min_missing", u.min_missing, int64_t{1}, kMany);
       q("max_missing", u.max_missing, int64_t{0}, kMany);
     });
+    p.Map("orders", [&](auto& q) {
+      q("count", r.data.orders.count, int64_t{1}, kMany);
+      q("paraphrase", r.data.orders.paraphrase);
+    });
   });
   f.Stage("curriculum", "uniform");
   f.Map("rollout", [&](auto& p) {
@@ -517,6 +521,11 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (u.max_missing != 0 && u.max_missing < u.min_missing) {
     throw Error(PlaceOf(root, "data"), "underspecified.max_missing is less than min_missing",
                 "0: as many as there are");
+  }
+  if (r.data.orders.paraphrase && r.data.orders.count == 1) {
+    throw Error(PlaceOf(root, "data"),
+                "orders.paraphrase has nothing to do where orders.count is 1",
+                "the first order of a problem is in the data's own words; set count to 2 or more");
   }
   if (r.update.mini_batch_prompts > r.data.prompts_per_step) {
     throw Error(PlaceOf(root, "update"),

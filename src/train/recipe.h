@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "data/shard_orders.h"
 #include "data/underspecified.h"
 #include "model/config.h"
 #include "rollout/strategy.h"
@@ -139,6 +140,7 @@ struct Recipe {
     std::string group_key;                  // of extra_info: names the family of a prompt; "": none
     std::string group_order = "mixed";      // or together: prompts of a family follow each other
     UnderspecifiedSettings underspecified;  // of the training prompts
+    ShardOrdersSettings orders;             // likewise, before something is taken away
   } data;
   struct {
     int group_size = 16;

@@ -796,7 +796,8 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
     : recipe_(recipe),
       run_folder_(std::move(run_folder)),
       policy_(LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/true)),
-      prompts_(Underspecify(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
+      prompts_(Underspecify(InOrders(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
+                                     recipe.data.orders, recipe.seed),
                             recipe.data.underspecified, recipe.seed)),
       // Another order in each stage.
       curriculum_(recipe.resolved.Find("curriculum"), *prompts_,
