@@ -28,9 +28,16 @@ struct AttributesSettings {
   // What a turn is paid: gain (bits), resolved (1 for an attribute of which one value is left, the
   // paper's ablation), none.
   std::string turn_reward = "gain";
-  double coefficient = 1;  // of the turn's reward
-  // A guess must come after this text, on the turn's last line with it.
-  std::string marker = "Answer:";
+  double coefficient = 1;          // of the turn's reward
+  std::string marker = "Answer:";  // a guess comes after it
+
+  template <class Visitor>
+  void Params(Visitor& p) {
+    p("attributes", attributes);
+    p("turn_reward", turn_reward, std::vector<std::string>{"gain", "resolved", "none"});
+    p("coefficient", coefficient, 0.0, 1e6);
+    p("marker", marker);
+  }
 };
 
 // What a turn of the policy asks for, by the words in it: names of attributes and of values.
