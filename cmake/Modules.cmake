@@ -11,6 +11,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 
 if(RLVR_BUILD_TESTS)
   find_package(GTest REQUIRED)
@@ -24,6 +25,7 @@ set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-c
 set(rlvr_tensor_libs PkgConfig::HWY)
 set(rlvr_text_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 set(rlvr_verify_libs PkgConfig::PCRE2)
+set(rlvr_env_libs PkgConfig::CURL)
 set(rlvr_train_libs protobuf::libprotobuf PkgConfig::ISAL)
 set(rlvr_cli_libs CLI11::CLI11)
 

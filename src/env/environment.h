@@ -1,15 +1,18 @@
 // The other side of conversations: environments with `reset` and `step`, in this process or outside
-// it, by name.
+// it, by name. docs/environments.md describes each with its settings.
 #ifndef RLVR_ENV_ENVIRONMENT_H_
 #define RLVR_ENV_ENVIRONMENT_H_
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config.h"
 #include "base/random.h"
 #include "data/data.h"
 #include "rollout/conversation.h"
+#include "verify/turn_strategy.h"
 
 namespace rlvr {
 
@@ -18,12 +21,12 @@ class Environment : public Conversation {
  public:
   // The messages that open the conversation, in the place of the prompt's own: all samples of a
   // group share them, so they may depend on the prompt and the group's key alone. What differs
-  // from sample to sample comes of the sample's key.
+  // from sample to sample comes of the sample's key. May throw ConversationFailed.
   virtual std::vector<Message> Reset(const Prompt& prompt, RandomKey group, RandomKey sample) = 0;
 };
 
 // Makes environments of one kind; shared by all conversations of a run (child processes and
-// connections live here). Thread-safe.
+// connections live here). Thread-safe. It outlives what it makes.
 class EnvironmentMaker {
  public:
   virtual ~EnvironmentMaker() = default;
@@ -34,6 +37,28 @@ struct EnvironmentInfo {
   std::string name, description;
 };
 const std::vector<EnvironmentInfo>& Environments();  // sorted by name
+
+// What environments may ask of the run they are in.
+struct EnvironmentServices {
+  // A named model of the run writes the message that follows. Called from any thread. Empty: this
+  // run has no models for users.
+  std::function<std::string(const std::string& model, const std::vector<Message>& messages,
+                            RandomKey key)>
+      generate;
+  // Strategy and answer of a policy's turn; empty: by rules (ReadTurn).
+  std::function<TurnReading(std::string_view)> read_turn;
+  std::string verifier = "auto";  // reward.name; auto: the one of the prompt's data_source
+  double correct = 1, wrong = 0;  // scores, reward.correct and reward.wrong
+};
+
+// node: the recipe's section `environment`, with `name`. Null, absent or {name: none}: nullptr, and
+// prompts are answered in one turn. Unknown names and keys throw Error.
+std::unique_ptr<EnvironmentMaker> MakeEnvironment(const ConfigNode* node,
+                                                  const EnvironmentServices& services);
+// The section with every default written.
+ConfigNode ResolveEnvironment(const ConfigNode* node);
+// Its max_turns and max_tokens, which every environment has.
+ConversationLimits ReadConversationLimits(const ConfigNode* node);
 
 }  // namespace rlvr
 #endif  // RLVR_ENV_ENVIRONMENT_H_

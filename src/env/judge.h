@@ -1,0 +1,32 @@
+// The verifier of a run, for attempts in conversations.
+#ifndef RLVR_ENV_JUDGE_H_
+#define RLVR_ENV_JUDGE_H_
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "env/environment.h"
+#include "verify/verify.h"
+
+namespace rlvr {
+
+// Thread-safe.
+class AttemptJudge {
+ public:
+  explicit AttemptJudge(const EnvironmentServices& services) : services_(services) {}
+  TurnReading Read(std::string_view text) const;
+  // The verifier's own extraction; where that finds no answer, the answer that the turn's reading
+  // found.
+  Judgement Judge(const Prompt& prompt, std::string_view text, const TurnReading& reading);
+  float Score(Verdict verdict) const;
+
+ private:
+  const Verifier& VerifierFor(const std::string& data_source);
+  const EnvironmentServices services_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
+};
+
+}  // namespace rlvr
+#endif  // RLVR_ENV_JUDGE_H_
