@@ -66,27 +66,9 @@ Interval BootstrapMean(const std::vector<double>& per_prompt, RandomKey key) {
 }
 
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt) {
-  std::string text;
-  if (tokenizer.TokenId("<|im_start|>") >= 0) {
-    std::vector<Message> messages;
-    for (const auto& [role, content] : prompt.messages) messages.push_back({role, content});
-    // Only the template's own markers are special: text that looks like one must not end a turn.
-    std::vector<int32_t> tokens;
-    for (const auto& m : messages) {
-      for (const auto& [part, special] :
-           {std::pair<std::string, bool>{"<|im_start|>" + m.role + "\n", true},
-            {m.content, false},
-            {"<|im_end|>\n", true}}) {
-        const auto piece = tokenizer.Encode(part, special);
-        tokens.insert(tokens.end(), piece.begin(), piece.end());
-      }
-    }
-    const auto open = tokenizer.Encode("<|im_start|>assistant\n");
-    tokens.insert(tokens.end(), open.begin(), open.end());
-    return tokens;
-  }
-  for (const auto& [role, content] : prompt.messages) text += (text.empty() ? "" : "\n") + content;
-  return tokenizer.Encode(text, false);
+  std::vector<Message> messages;
+  for (const auto& [role, content] : prompt.messages) messages.push_back({role, content});
+  return EncodeOpening(tokenizer, messages);
 }
 
 void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,

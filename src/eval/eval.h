@@ -50,8 +50,7 @@ struct EvalResult {
   double seconds = 0;
 };
 
-// How messages become tokens: chat template of the tokenizer's model if it has one, else the plain
-// text.
+// How messages become tokens: EncodeOpening (text/chat.h).
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt);
 
 // Judges every leaf of a tree: verdict, answer, score (correct / wrong).

@@ -39,6 +39,7 @@ struct ConversationResult {
   float score = 0;     // becomes Leaf::score
   // Counted for the step's metrics, under "env/NAME"; the mean over conversations is reported.
   std::map<std::string, double> metrics;
+  std::string failure;  // why it was aborted, where it was
 };
 
 // The other side of one conversation. A call is made by one thread at a time.
@@ -49,8 +50,9 @@ class Conversation {
   virtual Reply Step(const PolicyTurn& turn) = 0;
   // Called once, at the end. kStop: Step said done; kLength: the limit of turns or tokens was hit.
   virtual ConversationResult End(Finish finish) = 0;
-  // Step waits for somebody else (another process, the network): it gets a thread of its own, so
-  // that nobody else waits.
+  // Step and End wait for somebody else (another process, the network): they get a thread of their
+  // own, so that nobody else waits. They must return some day (a time limit is theirs to keep), and
+  // must not use ParallelFor.
   virtual bool blocks() const { return false; }
 };
 

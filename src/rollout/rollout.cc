@@ -23,6 +23,9 @@ void Validate(const RolloutOptions& o) {
   count("max_tokens", o.max_tokens);
   count("max_sequences", o.max_sequences);
   count("prefill_tokens", o.prefill_tokens);
+  count("conversation.max_turns", o.conversation.max_turns);
+  Require(o.conversation.max_tokens >= 0, "conversation.max_tokens",
+          static_cast<double>(o.conversation.max_tokens), "give a count, or 0 for off");
   const SamplingOptions& s = o.sampling;
   Require(s.temperature >= 0 && std::isfinite(s.temperature), "temperature", s.temperature,
           "give a number above 0, or 0 for greedy");
@@ -67,11 +70,16 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           const std::function<void(int64_t, int64_t)>& progress) {
   Validate(options);
   CheckPrompts(model, requests);
+  if (stats) stats->results.assign(requests.size(), {});
   int64_t total = 0, ended = 0;
   std::vector<std::unique_ptr<Growth>> growths;
   for (size_t i = 0; i < requests.size(); ++i) {
     const RolloutRequest& r = requests[i];
     total += r.num_samples;
+    if (r.conversation && strategy.name != "independent") {
+      throw Error("rollout.strategy", "conversations do not go with " + strategy.name,
+                  "use independent");
+    }
     GrowthContext context{r.num_samples, options.max_tokens, r.key, &tokenizer, {}};
     if (judge)
       context.judge = [&judge, i](const Tree& tree, const Leaf& leaf) {
@@ -106,7 +114,10 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
     }
     if (round.empty()) break;
     const auto segments = SampleSegments(model, tokenizer, options, requests, round, stats, on_end);
-    for (size_t k = 0; k < segments.size(); ++k) grown[owner[k]].push_back(segments[k]);
+    for (size_t k = 0; k < segments.size(); ++k) {
+      if (stats && segments[k].result) stats->results[owner[k]].push_back(*segments[k].result);
+      grown[owner[k]].push_back(segments[k]);
+    }
   }
   std::vector<Tree> trees;
   trees.reserve(requests.size());

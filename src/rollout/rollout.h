@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "model/model.h"
+#include "rollout/conversation.h"
 #include "rollout/sampler.h"
 #include "text/tokenizer.h"
 #include "tree/tree.h"
@@ -16,11 +17,12 @@ namespace rlvr {
 
 struct RolloutOptions {
   SamplingOptions sampling;
-  int64_t max_tokens = 256;       // of one response
+  int64_t max_tokens = 256;       // of one response; in a conversation of one turn of the policy
   std::vector<std::string> stop;  // strings; the response ends with the token that completes one
   int64_t max_sequences = 128;    // decoded together; changes no sample, only speed and memory
   int64_t prefill_tokens = 2048;  // most prompt tokens in one prefill call
   bool interruptible = true;      // throw Interrupted when the user asks to stop
+  ConversationLimits conversation;
 };
 
 // One group to sample: a tree whose root holds the prompt's tokens.
@@ -28,15 +30,29 @@ struct RolloutRequest {
   Tree tree;            // only the root segment; rollout adds the responses
   int num_samples = 1;  // G
   RandomKey key{0};     // sample i's token at response offset t uses key[i].Uniform(t)
+  // Who the policy talks to; empty: nobody, a trajectory is one response. Called for sample i when its
+  // first turn has ended; may throw ConversationFailed.
+  ConversationMaker conversation;
 };
 
 struct RolloutStats {
   int64_t prompt_tokens = 0, sampled_tokens = 0;
+  int64_t reply_tokens = 0;  // of the other sides of conversations
   int64_t decode_steps = 0, kv_bytes = 0;
   double seconds = 0;
+  // What the conversations came to, as their trees' leaves: [requests][samples], or nothing for a
+  // request without them. Of one call, unlike the sums above.
+  std::vector<std::vector<ConversationResult>> results;
 };
 
-// Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads. A
+// Conversations: a leaf has the verdict, answer and score of ConversationResult; its reward is the
+// score and the rewards of its turns. One that failed has Finish::kAborted. finish is kLength where a
+// limit was hit or the last turn was cut off. Only the strategy `independent` goes with them. While a
+// blocking other side thinks, its conversation leaves its place to others; as many as max_sequences
+// may wait so beside those that decode.
+//
+// Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads, and
+// whoever's reply comes first. A
 // prompt longer than the model's context minus one is an Error naming the prompt's index. eos: the
 // model's eos_token_ids end a response (the eos token is part of it, with its log-prob).
 // progress(finished leaves, total leaves) may be empty. Throws Interrupted if InterruptRequested().

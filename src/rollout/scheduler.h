@@ -3,6 +3,7 @@
 #ifndef RLVR_ROLLOUT_SCHEDULER_H_
 #define RLVR_ROLLOUT_SCHEDULER_H_
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,17 +22,20 @@ struct Expansion {
   int64_t max_tokens = 1;  // of each new segment
 };
 
-// A segment that has been sampled.
+// A segment that has been sampled; of a conversation the last of its segments.
 struct Grown {
   int32_t segment = 0;
   Finish finish = Finish::kStop;
   bool open = false;  // it ended only because it has max_tokens: it could go on
+  std::optional<ConversationResult> result;  // of a conversation
 };
 
 // Appends the new segments to the requests' trees (no leaves), and returns them, both in the order
-// of the expansions. Same bits whatever options.max_sequences and the number of threads: the token of sample i at offset t of the response, counted from the end of the root,
-// is drawn with key[i].Uniform(t). The path of a parent is run again from its root, once for all
-// its samples. on_end (may be empty) is called at every segment's end.
+// of the expansions. Same bits whatever options.max_sequences and the number of threads: the token of
+// sample i at offset t of the response, counted from the end of the root, is drawn with
+// key[i].Uniform(t). The path of a parent is run again from its root, once for all its samples. Where
+// the request has conversations, a sample's turns and replies follow each other in the tree. on_end
+// (may be empty) is called at every trajectory's end.
 std::vector<Grown> SampleSegments(const Model& model, const Tokenizer& tokenizer,
                                   const RolloutOptions& options, std::span<RolloutRequest> requests,
                                   std::span<const Expansion> expansions, RolloutStats* stats,

@@ -87,12 +87,18 @@ inline void ExpectSameTree(const Tree& a, const Tree& b) {
     EXPECT_EQ(Bits(a.segments[s].entropy), Bits(b.segments[s].entropy));
     EXPECT_EQ(Bits(a.segments[s].sampler_logp), Bits(b.segments[s].sampler_logp));
     EXPECT_EQ(a.segments[s].value, b.segments[s].value);
+    EXPECT_EQ(a.segments[s].author, b.segments[s].author);
+    EXPECT_EQ(a.segments[s].outcome.reward, b.segments[s].outcome.reward);
+    EXPECT_EQ(a.segments[s].outcome.strategy, b.segments[s].outcome.strategy);
   }
   ASSERT_EQ(a.leaves.size(), b.leaves.size());
   for (size_t l = 0; l < a.leaves.size(); ++l) {
     EXPECT_EQ(a.leaves[l].segment, b.leaves[l].segment);
     EXPECT_EQ(a.leaves[l].finish, b.leaves[l].finish);
     EXPECT_EQ(a.leaves[l].prefix, b.leaves[l].prefix);
+    EXPECT_EQ(a.leaves[l].verdict, b.leaves[l].verdict);
+    EXPECT_EQ(a.leaves[l].answer, b.leaves[l].answer);
+    EXPECT_EQ(a.leaves[l].reward, b.leaves[l].reward);
   }
 }
 

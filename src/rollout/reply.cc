@@ -1,0 +1,91 @@
+#include "rollout/reply.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace rlvr {
+namespace {
+
+size_t LongestToken(const Tokenizer& tokenizer) {
+  size_t longest = 1;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
+    longest = std::max(longest, tokenizer.TokenBytes(id).size());
+  return longest;
+}
+
+// A flood is not worth its tokens: more bytes than `room` tokens hold, by a wide margin, since
+// normalisation may shorten text.
+bool IsFlood(const Tokenizer& tokenizer, const Reply& reply, int64_t room) {
+  size_t bytes = 0;
+  for (const Message& m : reply.messages) bytes += m.content.size() + m.role.size();
+  return bytes > 4096 && bytes > 4 * LongestToken(tokenizer) * static_cast<size_t>(room);
+}
+
+}  // namespace
+
+NextTurn Ask(const Tokenizer& tokenizer, const TurnEnd& end) {
+  NextTurn next;
+  try {
+    const Reply reply = end.other->Step(end.turn);
+    next.outcome = reply.outcome;
+    if (!reply.done) {
+      bool fits = !end.last && end.room > 0 && !IsFlood(tokenizer, reply, end.room);
+      if (fits) {
+        next.tokens = EncodeReply(tokenizer, end.last_token, reply.messages);
+        fits = static_cast<int64_t>(next.tokens.size()) <= end.room;
+      }
+      if (fits) return next;
+      next.tokens.clear();
+      next.finish = Finish::kLength;
+    }
+    next.over = true;
+    next.result = end.other->End(next.finish);
+  } catch (const ConversationFailed& e) {
+    next.over = true;
+    next.finish = Finish::kAborted;
+    next.result = {.verdict = e.verdict, .failure = e.what()};
+  }
+  return next;
+}
+
+ReplyThreads::~ReplyThreads() {
+  for (auto& [who, thread] : threads_) thread.join();
+}
+
+void ReplyThreads::Ask(int64_t who, TurnEnd end) {
+  threads_[who] = std::thread([this, who, end = std::move(end)] {
+    Answer answer{.who = who};
+    try {
+      answer.next = rlvr::Ask(tokenizer_, end);
+    } catch (...) {
+      answer.error = std::current_exception();
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    answers_.push_back(std::move(answer));
+    come_.notify_one();
+  });
+}
+
+std::vector<std::pair<int64_t, NextTurn>> ReplyThreads::Take(bool wait) {
+  std::vector<Answer> answers;
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    // Not for long: the user may want to stop.
+    if (wait)
+      come_.wait_for(lock, std::chrono::milliseconds(100), [&] { return !answers_.empty(); });
+    answers.swap(answers_);
+  }
+  std::vector<std::pair<int64_t, NextTurn>> taken;
+  for (Answer& a : answers) {
+    const auto thread = threads_.find(a.who);
+    thread->second.join();
+    threads_.erase(thread);
+  }
+  for (Answer& a : answers) {
+    if (a.error) std::rethrow_exception(a.error);
+    taken.emplace_back(a.who, std::move(a.next));
+  }
+  return taken;
+}
+
+}  // namespace rlvr
