@@ -126,8 +126,12 @@ AttributeQuestion ReadQuestion(const std::vector<Attribute>& attributes, const s
   return question;
 }
 
-AttributesEnvironment::AttributesEnvironment(const AttributesSettings& settings)
-    : settings_(settings), attributes_(ParseAttributes(settings.attributes)) {
+AttributesEnvironment::AttributesEnvironment(const AttributesSettings& settings, double correct,
+                                             double wrong)
+    : settings_(settings),
+      correct_(correct),
+      wrong_(wrong),
+      attributes_(ParseAttributes(settings.attributes)) {
   std::vector<std::vector<double>> weights;
   for (const auto& a : attributes_) weights.push_back(a.weights);
   belief_ = BeliefFrom(weights);
@@ -221,7 +225,7 @@ ConversationResult AttributesEnvironment::End(Finish) {
   ConversationResult result;
   result.verdict = right_ ? Verdict::kRight : Verdict::kWrong;
   result.answer = guess_;
-  result.score = right_ ? 1 : 0;
+  result.score = static_cast<float>(right_ ? correct_ : wrong_);
   result.metrics = {{"bits_left", EntropyBits(belief_)},
                     {"bits_gained", bits_at_start_ - EntropyBits(belief_)},
                     {"questions", questions_},
@@ -229,18 +233,28 @@ ConversationResult AttributesEnvironment::End(Finish) {
   return result;
 }
 
-AttributesMaker::AttributesMaker(AttributesSettings settings) : settings_(std::move(settings)) {
-  ParseAttributes(settings_.attributes);  // errors come before the first conversation
-  if (settings_.turn_reward != "gain" && settings_.turn_reward != "resolved" &&
-      settings_.turn_reward != "none") {
-    throw Error("environment.turn_reward",
-                "there is no turn reward '" + settings_.turn_reward + "'",
-                "choose gain, resolved or none");
-  }
-}
+namespace {
 
-std::unique_ptr<Environment> AttributesMaker::Make() {
-  return std::make_unique<AttributesEnvironment>(settings_);
+class AttributesMaker : public EnvironmentMaker {
+ public:
+  AttributesMaker(const AttributesSettings& settings, const EnvironmentServices& services)
+      : settings_(settings), correct_(services.correct), wrong_(services.wrong) {
+    ParseAttributes(settings_.attributes);  // errors come before the first conversation
+  }
+  std::unique_ptr<Environment> Make() override {
+    return std::make_unique<AttributesEnvironment>(settings_, correct_, wrong_);
+  }
+
+ private:
+  AttributesSettings settings_;
+  double correct_, wrong_;
+};
+
+}  // namespace
+
+std::unique_ptr<EnvironmentMaker> MakeAttributes(const AttributesSettings& settings,
+                                                 const EnvironmentServices& services) {
+  return std::make_unique<AttributesMaker>(settings, services);
 }
 
 }  // namespace rlvr

@@ -58,7 +58,9 @@ AttributeQuestion ReadQuestion(const std::vector<Attribute>& attributes, const s
 // The prompt of the data set gives the key alone.
 class AttributesEnvironment : public Environment {
  public:
-  explicit AttributesEnvironment(const AttributesSettings& settings);
+  // correct, wrong: scores.
+  explicit AttributesEnvironment(const AttributesSettings& settings, double correct = 1,
+                                 double wrong = 0);
   std::vector<Message> Reset(const Prompt& prompt, RandomKey group, RandomKey sample) override;
   Reply Step(const PolicyTurn& turn) override;
   ConversationResult End(Finish finish) override;
@@ -70,6 +72,7 @@ class AttributesEnvironment : public Environment {
   std::string Answer(const AttributeQuestion& question);
 
   AttributesSettings settings_;
+  double correct_, wrong_;
   std::vector<Attribute> attributes_;
   Belief belief_;
   double bits_at_start_ = 0;
@@ -79,14 +82,8 @@ class AttributesEnvironment : public Environment {
   int questions_ = 0, useless_ = 0;
 };
 
-class AttributesMaker : public EnvironmentMaker {
- public:
-  explicit AttributesMaker(AttributesSettings settings);
-  std::unique_ptr<Environment> Make() override;
-
- private:
-  AttributesSettings settings_;
-};
+std::unique_ptr<EnvironmentMaker> MakeAttributes(const AttributesSettings& settings,
+                                                 const EnvironmentServices& services);
 
 }  // namespace rlvr
 #endif  // RLVR_ENV_ATTRIBUTES_H_

@@ -105,7 +105,26 @@ TEST(Attributes, OtherTurnRewards) {
     EXPECT_NEAR(env.Step(Said("animal")).outcome.reward, want, 1e-6) << kind;
     EXPECT_EQ(env.Step(Said("animal")).outcome.reward, 0) << kind;
   }
-  EXPECT_THROW(AttributesMaker({.turn_reward = "much"}), Error);
+}
+
+// By its name, with every setting written.
+TEST(Attributes, ByName) {
+  const ConfigNode node =
+      ParseConfig("{name: attributes, attributes: \"color=red|blue\", turn_reward: none}", "test");
+  const ConfigNode resolved = ResolveEnvironment(&node);
+  EXPECT_EQ(resolved.Find("marker")->scalar, "Answer:");
+  const auto maker = MakeEnvironment(&node, {.correct = 2, .wrong = -1});
+  const auto env = maker->Make();
+  const auto opening = env->Reset({}, RandomKey(1), RandomKey(1)).at(0).content;
+  EXPECT_NE(opening.find("color: red, blue\n"), std::string::npos) << opening;
+  const bool red = env->Step(Said("color")).messages.at(0).content == "The color is red.";
+  EXPECT_TRUE(env->Step(Said(red ? "Answer: red" : "Answer: blue")).done);
+  EXPECT_EQ(env->End(Finish::kStop).score, 2);
+  EXPECT_EQ(maker->Make()->End(Finish::kLength).score, -1);
+  const ConfigNode bad = ParseConfig("{name: attributes, attributes: color}", "test");
+  EXPECT_THROW(MakeEnvironment(&bad, {}), Error);
+  const ConfigNode much = ParseConfig("{name: attributes, turn_reward: much}", "test");
+  EXPECT_THROW(MakeEnvironment(&much, {}), Error);
 }
 
 TEST(Attributes, BadSpaces) {
