@@ -20,7 +20,7 @@ std::string Trimmed(std::string_view text) {
   return std::string(text);
 }
 
-std::vector<std::string> Split(const std::string& text, char by) {
+std::vector<std::string> PartsOf(const std::string& text, char by) {
   std::vector<std::string> parts;
   size_t first = 0;
   for (size_t at; (at = text.find(by, first)) != std::string::npos; first = at + 1)
@@ -65,12 +65,12 @@ std::vector<Attribute> ParseAttributes(const std::string& text) {
     if (!seen.insert(w).second) BadAttributes(fmt::format("'{}' is there twice", w));
     return w;
   };
-  for (const std::string& part : Split(text, ';')) {
+  for (const std::string& part : PartsOf(text, ';')) {
     const size_t equals = part.find('=');
     if (equals == std::string::npos) BadAttributes(fmt::format("'{}' has no values", part));
     Attribute attribute;
     attribute.name = word(Trimmed(std::string_view(part).substr(0, equals)));
-    for (const std::string& value : Split(part.substr(equals + 1), '|')) {
+    for (const std::string& value : PartsOf(part.substr(equals + 1), '|')) {
       const size_t star = value.find('*');
       double weight = 1;
       if (star != std::string::npos) {

@@ -46,7 +46,7 @@ Told Talk(const std::string& yaml, uint64_t group, uint64_t sample) {
 }
 
 TEST(Withheld, OneRequiredShardOfAGroupIsNeverTold) {
-  std::set<std::string> missing;
+  std::set<std::string> facts;  // required ones that were told
   for (uint64_t group = 0; group < 20; ++group) {
     const Told told = Talk("{name: sharded, withhold_share: 1}", group, 1);
     EXPECT_EQ(told.withheld, 1);
@@ -55,9 +55,9 @@ TEST(Withheld, OneRequiredShardOfAGroupIsNeverTold) {
     EXPECT_TRUE(told.shards.count("His shop is on Main Street."));
     EXPECT_EQ(told.shards.size(), 2u);
     EXPECT_EQ(Talk("{name: sharded, withhold_share: 1}", group, 2).shards, told.shards);
-    missing.insert(*told.shards.rbegin());
+    facts.insert(*told.shards.rbegin());
   }
-  EXPECT_EQ(missing.size(), 2u);  // now one, now the other
+  EXPECT_EQ(facts.size(), 2u);  // now one, now the other
 }
 
 TEST(Withheld, AShareOfTheGroups) {
