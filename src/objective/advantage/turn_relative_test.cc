@@ -52,6 +52,23 @@ TEST(TurnRelative, GroupsStayApartAndOneTurnIsTheGroupsAdvantage) {
              {0.5, -0.5, -0.5, 0.5, -1, 1, 0}, 1e-12);
 }
 
+// The table of docs/objective.md.
+TEST(TurnRelative, TableOfThePage) {
+  Rows r = MakeTestRows({{2, 1}});
+  r.turn = {0, 1, 0};
+  r.turn_reward = {1, 0, 0};
+  r.reward = {2, 0};
+  r.state = {1, 2, 1};
+  for (const auto& [yaml, want] : std::vector<std::pair<std::string, Doubles>>{
+           {"{name: group_centered}", {1, 1, -1}},
+           {"{name: turn_centered}", {0.5, 0, -0.5}},
+           {"{name: turn_centered, gamma: 1}", {1, 0, -1}},
+           {"{name: turn_centered, outcome: own}", {1, 0.5, -1}},
+           {"{name: gigpo, gamma: 1}", {2, 1, -2}},
+           {"{name: igpo, std: false, gamma: 1}", {2.0 / 3, 1.0 / 3, -2.0 / 3}}})
+    ExpectNear(WithAdvantage(yaml, r).adv, want, 1e-12);
+}
+
 TEST(TurnRelative, RowsWithoutTokens) {
   Rows r = MakeTestRows({{0, 1, 1}});
   r.reward = {4, 1, 0};
