@@ -94,8 +94,8 @@ int main(int argc, char** argv) {
     const std::string name = InReportHalf(task) ? "report" : "tuning";
     if (half != "both" && half != name) continue;
     const TurnStrategy label = rlvr::ParseTurnStrategy(row["response_type"]);
-    const rlvr::TurnReading reading = rlvr::ReadTurn(
-        row["assistant"].get<std::string>(), row.value("user", std::string()));
+    const rlvr::TurnReading reading =
+        rlvr::ReadTurn(row["assistant"].get<std::string>(), row.value("user", std::string()));
     if (rows) {
       const nlohmann::json out = {{"line", number},
                                   {"label", rlvr::ToString(label)},

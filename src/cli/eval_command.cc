@@ -2,8 +2,10 @@
 
 #include <memory>
 
+#include "base/error.h"
 #include "base/progress.h"
 #include "cli/command.h"
+#include "cli/eval_protocol.h"
 #include "eval/eval.h"
 #include "eval/policy.h"
 
@@ -13,15 +15,15 @@ void AddEval(CLI::App& app, Action* action) {
   struct Arguments {
     std::string model, data = "gsm_micro", split = "test", compute = "bf16";
     EvalOptions options;
+    ProtocolArguments protocol;
   };
   CLI::App* command = Subcommand(app, "eval", "avg@k, pass@k and maj@k of a model on a data set",
                                  "rlvr eval base_tiny --data gsm_micro --k 4 --max-prompts 32");
   auto a = std::make_shared<Arguments>();
   a->options.max_prompts = 256;
-  command->add_option("model", a->model, "A Hugging Face folder or an embedded model's name")
-      ->required();
-  command->add_option("--data", a->data, "gsm_micro, countdown or a JSONL file")
-      ->capture_default_str();
+  command->add_option("model", a->model, "A Hugging Face folder or an embedded model's name");
+  CLI::Option* data = command->add_option("--data", a->data, "gsm_micro, countdown or a JSONL file")
+                          ->capture_default_str();
   command->add_option("--split", a->split, "train, validation or test (embedded data)")
       ->capture_default_str();
   command->add_option("--k", a->options.k, "Samples per prompt")
@@ -38,8 +40,15 @@ void AddEval(CLI::App& app, Action* action) {
       ->capture_default_str();
   command->add_option("--seed", a->options.seed, "Of the samples")->capture_default_str();
   command->add_option("--compute", a->compute, "fp32 or bf16")->capture_default_str();
+  AddProtocolOptions(*command, &a->protocol);
   command->callback([=] {
     *action = [=] {
+      if (!a->protocol.replay.empty()) return RunReplay(a->protocol, a->data);
+      if (a->model.empty()) throw Error("eval", "no model given", "rlvr eval MODEL");
+      if (!a->protocol.name.empty()) {
+        if (data->count() == 0) a->data = "gsm_micro:shards=true";
+        return RunProtocol(a->protocol, a->model, a->compute, a->data, a->split, a->options);
+      }
       const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false);
       const auto prompts = OpenPrompts(a->data, ParseSplit(a->split), 0);
       std::unique_ptr<Progress> bar;

@@ -25,7 +25,7 @@ struct DialogueOptions {
   double states = 0.2;  // share of those asks that say what is missing instead of asking
   // Of conversations whose assistant answers at once: a fact that comes after it was made up is
   // ignored with this chance.
-  double stubborn = 0.6;
+  double stubborn = 0.4;
 };
 
 // From "gsm_micro_dialogues:ask=0.1,max_steps=4": the keys above and those of gsm_micro.

@@ -91,6 +91,24 @@ TEST(GsmMicro, CarefulIsRightAndSloppyIsMostlyWrong) {
   EXPECT_LT(right, kProblems / 4);
 }
 
+// The embedded base model and the quickstart's figures rest on these texts.
+TEST(GsmMicro, KeepsItsBytes) {
+  uint64_t hash = 1469598103934665603ull;  // FNV-1a
+  const auto add = [&](const std::string& text) {
+    for (const unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
+  };
+  Random random(RandomKey(3));
+  for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
+    for (int64_t i = 0; i < 500; ++i) {
+      const GsmMicroProblem p = MakeGsmMicro({}, 1, split, i);
+      add(p.question);
+      add(CarefulSolution(p));
+      add(SloppySolution(p, random));
+    }
+  }
+  EXPECT_EQ(hash, 12402972309735947984ull);
+}
+
 TEST(GsmMicro, WorkedSolutionByHand) {
   GsmMicroProblem p;
   p.steps = {{7, 5, 12, '+'}, {12, 3, 36, '*'}};

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "eval/conversations.h"
 #include "eval/coverage.h"
 #include "text/chat.h"
 
@@ -99,15 +100,20 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     RolloutRequest r;
     r.tree.prompt_index = i;
     r.tree.data_source = rows.back().data_source;
-    r.tree.segments.push_back({.tokens = EncodePrompt(tokenizer, rows.back())});
+    if (options.environment == nullptr)
+      r.tree.segments.push_back({.tokens = EncodePrompt(tokenizer, rows.back())});
     r.num_samples = options.k;
     r.key = key[static_cast<uint64_t>(i)];
     requests.push_back(std::move(r));
   }
+  if (options.environment != nullptr)
+    OpenConversations(options.environment, tokenizer, rows, requests);
+  RolloutStats stats;
   std::vector<Tree> trees =
-      Rollout(model, tokenizer, options.rollout, std::move(requests), nullptr, progress);
+      Rollout(model, tokenizer, options.rollout, std::move(requests), &stats, progress);
 
   EvalResult result;
+  ConversationTally tally;
   result.num_prompts = n;
   result.k = options.k;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers;
@@ -117,9 +123,13 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
   double length = 0, cut = 0, entropy = 0, tokens = 0;
   for (int64_t i = 0; i < n; ++i) {
     Tree& tree = trees[static_cast<size_t>(i)];
-    auto& verifier = verifiers[tree.data_source];
-    if (!verifier) verifier = MakeVerifier(VerifierForDataSource(tree.data_source));
-    JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
+    if (options.environment != nullptr) {
+      tally.Add(tree, stats.results[static_cast<size_t>(i)]);
+    } else {
+      auto& verifier = verifiers[tree.data_source];
+      if (!verifier) verifier = MakeVerifier(VerifierForDataSource(tree.data_source));
+      JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
+    }
     int64_t right = 0;
     std::vector<std::string> answers;
     std::map<std::string, AnswerVotes> votes;
@@ -135,10 +145,13 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
       }
       answers.push_back(leaf.answer);
       cut += leaf.finish == Finish::kLength;
-      const Segment& s = tree.segments[static_cast<size_t>(leaf.segment)];
-      length += static_cast<double>(s.tokens.size());
-      for (const float h : s.entropy) entropy += h;
-      tokens += static_cast<double>(s.entropy.size());
+      for (const int32_t index : tree.Path(leaf.segment)) {
+        const Segment& s = tree.segments[static_cast<size_t>(index)];
+        if (s.author != Author::kPolicy) continue;
+        length += static_cast<double>(s.tokens.size());
+        for (const float h : s.entropy) entropy += h;
+        tokens += static_cast<double>(s.entropy.size());
+      }
     }
     average.push_back(static_cast<double>(right) / options.k);
     by_source[tree.data_source].push_back(average.back());
@@ -170,6 +183,7 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     if (options.k <= kMostMajoritySamples)
       result.maj_at["maj@" + k] = majority_sums[q] / static_cast<double>(n);
   }
+  result.conversations = tally.Means();
   const double samples = static_cast<double>(n) * options.k;
   result.mean_response_length = length / samples;
   result.clip_ratio = cut / samples;

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "data/data.h"
+#include "env/environment.h"
 #include "rollout/rollout.h"
 #include "verify/verify.h"
 
@@ -31,6 +32,9 @@ struct EvalOptions {
   std::vector<int> ks;      // of pass_at and maj_at, each at most k; empty: 1, 2, 4, ... up to k
   int64_t max_prompts = 0;  // 0: all
   RolloutOptions rollout;
+  // Prompts open conversations, which are judged by their verdicts; null: they are answered in one
+  // turn. One that is aborted is not right.
+  EnvironmentMaker* environment = nullptr;
   uint64_t seed = 0;
   bool keep_samples = false;
 };
@@ -39,6 +43,7 @@ struct EvalResult {
   int64_t num_prompts = 0;
   int k = 0;
   Interval avg_at_k, pass_at_k, maj_at_k;
+  // Of what the policy wrote, all its turns.
   double mean_response_length = 0, clip_ratio = 0, mean_entropy = 0;
   std::map<std::string, Interval> by_source;
   // Unbiased from the k samples: "pass@4", and "maj@4" (eval/coverage.h; beyond 256 samples none).
@@ -47,6 +52,7 @@ struct EvalResult {
   std::vector<int64_t> solved;                      // prompts with a right sample, rising
   std::vector<Tree> trees;                          // if keep_samples
   std::vector<Prompt> prompts;                      // beside them
+  std::map<std::string, double> conversations;      // ConversationTally::Means, with an environment
   double seconds = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "model/statistic/entropy.h"
 #include "model/statistic/filtered_logp.h"
+#include "model/statistic/kl.h"
 #include "model/statistic/logit.h"
 #include "model/statistic/logit_margin.h"
 #include "model/statistic/logp.h"
@@ -42,6 +43,8 @@ constexpr KindName kKinds[] = {
     {Statistic::Kind::kSumP2Logp, "sum_p2_logp"},
     {Statistic::Kind::kLogitMargin, "logit_margin"},
     {Statistic::Kind::kLogit, "logit"},
+    {Statistic::Kind::kKlToReference, "kl_to_reference"},
+    {Statistic::Kind::kKlFromReference, "kl_from_reference"},
 };
 
 // Rows of logits that exist at once: about 64 MB, and whole chunks of the weight gradient's sum
@@ -80,6 +83,12 @@ ScoredRows FindScoredRows(std::span<const int64_t> rows, std::span<const int64_t
   return scored;
 }
 
+bool NeedsSecond(std::span<const Statistic> wanted, const SecondRows& second, int64_t vocab) {
+  if (std::none_of(wanted.begin(), wanted.end(), ReadsSecondModel)) return false;
+  RLVR_CHECK(second.model && second.model->config().vocab_size == vocab);
+  return true;
+}
+
 // Replaces a row of logits by the gradient of its entries' statistics with respect to it.
 struct RowEntries {
   std::span<const int32_t> targets;
@@ -88,25 +97,36 @@ struct RowEntries {
   const std::vector<std::span<const float>>& coefficients;
   const std::vector<std::span<float>>& values;
 
-  void Differentiate(size_t first, size_t last, std::span<float> row) const {
+  // second: the other model's row, empty without one.
+  void Differentiate(size_t first, size_t last, std::span<float> row,
+                     std::span<const float> second) const {
     const RowStats stats = ComputeRowStats(row, temperature);
+    RowStats second_stats;
+    if (!second.empty()) second_stats = ComputeRowStats(second, temperature);
+    StatisticRow at{stats, row, 0, temperature, &second_stats, second};
     DenseGradient dense;
+    float p_log_q = 0, q = 0;
     thread_local std::vector<std::pair<int32_t, float>> spikes;
     spikes.clear();
     for (size_t e = first; e < last; ++e) {
+      at.token = targets[e];
       for (size_t i = 0; i < wanted.size(); ++i) {
-        if (!values.empty())
-          values[i][e] = StatisticValue(wanted[i], stats, row, targets[e], temperature);
+        if (!values.empty()) values[i][e] = StatisticValue(wanted[i], at);
         if (coefficients[i][e] == 0) continue;
-        const StatisticGradient g =
-            StatisticBackward(wanted[i], stats, row, coefficients[i][e], targets[e], temperature);
+        const StatisticGradient g = StatisticBackward(wanted[i], at, coefficients[i][e]);
         dense.Add(g.dense);
+        p_log_q += g.p_log_q;
+        q += g.q;
         spikes.insert(spikes.end(), g.spikes.begin(), g.spikes.end());
         if (g.spike_token >= 0) spikes.emplace_back(g.spike_token, g.spike);
       }
     }
+    thread_local std::vector<float> mixed;  // what p and q make together
+    const bool mixes = p_log_q != 0 || q != 0;
+    if (mixes) MixedGradient(at, p_log_q, q, &mixed);
     RowGradient(row, stats, temperature, dense, row);
     for (const auto& [token, spike] : spikes) row[token] += spike * (1.0f / temperature);
+    for (size_t i = 0; mixes && i < row.size(); ++i) row[i] += mixed[i] * (1.0f / temperature);
   }
 };
 
@@ -173,6 +193,10 @@ auto WithStruct(Statistic::Kind kind, const F& f) {
       return f(SumP2LogpStatistic());
     case Kind::kLogitMargin:
       return f(LogitMarginStatistic());
+    case Kind::kKlToReference:
+      return f(KlToReferenceStatistic());
+    case Kind::kKlFromReference:
+      return f(KlFromReferenceStatistic());
     case Kind::kLogit:
       break;
   }
@@ -180,16 +204,16 @@ auto WithStruct(Statistic::Kind kind, const F& f) {
 }
 }  // namespace
 
-float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
-                     int32_t token, float temperature) {
-  const StatisticRow row{stats, logits, token, temperature};
+bool ReadsSecondModel(const Statistic& statistic) {
+  return statistic.kind == Statistic::Kind::kKlToReference ||
+         statistic.kind == Statistic::Kind::kKlFromReference;
+}
+
+float StatisticValue(Statistic s, const StatisticRow& row) {
   return WithStruct(s.kind, [&](auto kind) { return kind.Value(row, s.parameter); });
 }
 
-StatisticGradient StatisticBackward(Statistic s, const RowStats& stats,
-                                    std::span<const float> logits, float coefficient, int32_t token,
-                                    float temperature) {
-  const StatisticRow row{stats, logits, token, temperature};
+StatisticGradient StatisticBackward(Statistic s, const StatisticRow& row, float coefficient) {
   return WithStruct(s.kind,
                     [&](auto kind) { return kind.Backward(row, s.parameter, coefficient); });
 }
@@ -200,24 +224,33 @@ void HeadLogits(const Model& model, View<const float> hidden, View<float> logits
 
 void HeadForward(const Model& model, View<const float> hidden, std::span<const int32_t> targets,
                  float temperature, std::span<const Statistic> wanted,
-                 const std::vector<std::span<float>>& values) {
+                 const std::vector<std::span<float>>& values, const SecondRows& second) {
   const int64_t R = hidden.rows, V = model.config().vocab_size;
   RLVR_CHECK(static_cast<int64_t>(targets.size()) == R && values.size() == wanted.size());
+  const bool two = NeedsSecond(wanted, second, V);
   const int64_t chunk = ChunkRows(V);
-  thread_local AlignedBuffer<float> buffer;
+  thread_local AlignedBuffer<float> buffer, second_buffer;
   for (int64_t begin = 0; begin < R; begin += chunk) {
     const int64_t rows = std::min(chunk, R - begin);
     buffer.Resize(rows * V);
     const View<float> logits(buffer.data(), rows, V);
     HeadLogits(model, hidden.Rows(begin, begin + rows), logits);
+    if (two) second_buffer.Resize(rows * V);
+    const View<float> second_logits(second_buffer.data(), two ? rows : 0, V);
+    if (two) HeadLogits(*second.model, second.hidden.Rows(begin, begin + rows), second_logits);
     ParallelFor(rows, 1, [&](int64_t from, int64_t to) {
       for (int64_t r = from; r < to; ++r) {
         const std::span<const float> row(logits.row(r), static_cast<size_t>(V));
         const RowStats stats = ComputeRowStats(row, temperature);
-        for (size_t i = 0; i < wanted.size(); ++i) {
-          values[i][begin + r] =
-              StatisticValue(wanted[i], stats, row, targets[begin + r], temperature);
+        StatisticRow at{stats, row, targets[begin + r], temperature};
+        RowStats second_stats;
+        if (two) {
+          at.second_logits = {second_logits.row(r), static_cast<size_t>(V)};
+          second_stats = ComputeRowStats(at.second_logits, temperature);
+          at.second_stats = &second_stats;
         }
+        for (size_t i = 0; i < wanted.size(); ++i)
+          values[i][begin + r] = StatisticValue(wanted[i], at);
       }
     });
   }
@@ -228,7 +261,8 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
                   std::span<const Statistic> wanted,
                   const std::vector<std::span<const float>>& coefficients,
                   std::span<const int64_t> unit_begin, View<float> dhidden, float* gradient,
-                  const std::vector<std::span<float>>& values, float* tied_gradient) {
+                  const std::vector<std::span<float>>& values, float* tied_gradient,
+                  const SecondRows& second) {
   const int64_t T = hidden.rows, V = model.config().vocab_size, D = hidden.cols;
   RLVR_CHECK(targets.size() == rows.size() && coefficients.size() == wanted.size());
   RLVR_CHECK(values.empty() || values.size() == wanted.size());
@@ -237,9 +271,10 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
   const bool apart = tied_gradient && model.config().tie_word_embeddings;
   const View<float> dweight(apart ? tied_gradient : gradient + model.layout().lm_head, V, D);
   const RowEntries entries{targets, temperature, wanted, coefficients, values};
+  const bool two = NeedsSecond(wanted, second, V);
   const int64_t chunk = ChunkRows(V);
   const ScoredRows scored = FindScoredRows(rows, unit_begin, chunk);
-  thread_local AlignedBuffer<float> logits_buffer, rows_buffer;
+  thread_local AlignedBuffer<float> logits_buffer, rows_buffer, second_buffer, second_rows;
   std::vector<int64_t> pieces;  // of one pass, as units
   for (size_t p = 0; p + 1 < scored.piece_begin.size();) {
     const int64_t begin = scored.piece_begin[p];
@@ -255,10 +290,22 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
         dx(rows_buffer.data() + n * D, n, D);
     for (int64_t r = 0; r < n; ++r) std::copy_n(hidden.row(scored.row[begin + r]), D, x.row(r));
     HeadLogits(model, x, logits);
+    if (two) second_buffer.Resize(n * V);
+    const View<float> second_logits(second_buffer.data(), two ? n : 0, V);
+    if (two) {
+      const int64_t D2 = second.hidden.cols;
+      second_rows.Resize(n * D2);
+      const View<float> y(second_rows.data(), n, D2);
+      for (int64_t r = 0; r < n; ++r)
+        std::copy_n(second.hidden.row(scored.row[begin + r]), D2, y.row(r));
+      HeadLogits(*second.model, y, second_logits);
+    }
     ParallelFor(n, 1, [&](int64_t from, int64_t to) {
       for (int64_t r = from; r < to; ++r) {
+        std::span<const float> other;
+        if (two) other = {second_logits.row(r), static_cast<size_t>(V)};
         entries.Differentiate(scored.entry[begin + r], scored.entry[begin + r + 1],
-                              {logits.row(r), static_cast<size_t>(V)});
+                              {logits.row(r), static_cast<size_t>(V)}, other);
       }
     });
     MatMul(logits, model.packed_head_t(), dx);

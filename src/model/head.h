@@ -28,6 +28,8 @@ struct Statistic {
     kSumP2Logp,           // sum_i p_i^2 log p_i
     kLogitMargin,         // log sum_i exp(z_i) - mean_i z_i
     kLogit,               // z_a
+    kKlToReference,       // D(p || q) = sum_i p_i (log p_i - log q_i), q: the second model's row
+    kKlFromReference,     // D(q || p)
   };
   static constexpr float kFilteredOut = -1e4f;  // filtered_logp of a token outside the set
   Kind kind = Kind::kLogp;
@@ -41,36 +43,45 @@ inline constexpr Statistic Statistic::kMaxProb{Kind::kMaxProb};
 std::string ToString(const Statistic& statistic);   // "logp", "topk_entropy(20)"
 Statistic ParseStatistic(const std::string& name);  // the inverse; Error for anything else
 
+bool ReadsSecondModel(const Statistic& statistic);  // the last two kinds
+
 // One row and its token, as the statistics' structs read them.
 struct StatisticRow {
   const RowStats& stats;
   std::span<const float> logits;  // [V]
   int32_t token;
   float temperature;
+  const RowStats* second_stats = nullptr;  // of the kinds that read a second model
+  std::span<const float> second_logits;    // [V], at the same temperature
 };
 
 // Value of a statistic at one row for `token`, and its gradient times `coefficient`, split into the
 // dense part and single-token terms: dlogits[token] += value / temperature for each spike.
-float StatisticValue(Statistic s, const RowStats& stats, std::span<const float> logits,
-                     int32_t token, float temperature);
+float StatisticValue(Statistic s, const StatisticRow& row);
 struct StatisticGradient {
   DenseGradient dense;
   int32_t spike_token = -1;
   float spike = 0;
   std::vector<std::pair<int32_t, float>> spikes;  // of the kinds over a set of tokens
+  float p_log_q = 0, q = 0;  // dlogits_i += (p_i log q_i p_log_q + q_i q) / temperature
 };
-StatisticGradient StatisticBackward(Statistic s, const RowStats& stats,
-                                    std::span<const float> logits, float coefficient, int32_t token,
-                                    float temperature);
+StatisticGradient StatisticBackward(Statistic s, const StatisticRow& row, float coefficient);
+
+// Another model's hidden states of the same rows, for statistics that compare two policies. It gets
+// no gradient. Its vocabulary must be the policy's.
+struct SecondRows {
+  const Model* model = nullptr;
+  View<const float> hidden;  // [R, D2] or [T, D2], row for row beside the policy's
+};
 
 // logits [R, V] of rows of hidden [R, D]: for sampling, which reads whole rows of a few tokens.
 void HeadLogits(const Model& model, View<const float> hidden, View<float> logits);
 
 // One value per wanted statistic and row. targets [R]: token whose log-prob is asked. hidden [R,
-// D]. values[i] [R] belongs to wanted[i].
+// D]. values[i] [R] belongs to wanted[i]. second: where a wanted statistic reads a second model.
 void HeadForward(const Model& model, View<const float> hidden, std::span<const int32_t> targets,
                  float temperature, std::span<const Statistic> wanted,
-                 const std::vector<std::span<float>>& values);
+                 const std::vector<std::span<float>>& values, const SecondRows& second = {});
 
 // Gradient of sum over r and i of coefficient[i][r] * statistic_i(row r). A hidden row may appear
 // in several entries (a shared prompt's last token predicts the first token of each response): rows
@@ -86,7 +97,8 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
                   std::span<const Statistic> wanted,
                   const std::vector<std::span<const float>>& coefficients,
                   std::span<const int64_t> unit_begin, View<float> dhidden, float* gradient,
-                  const std::vector<std::span<float>>& values, float* tied_gradient = nullptr);
+                  const std::vector<std::span<float>>& values, float* tied_gradient = nullptr,
+                  const SecondRows& second = {});
 
 // After the last Backward of a mini-batch: adds tied_gradient to `gradient` and zeroes it. Does
 // nothing where the embeddings are not tied.

@@ -23,7 +23,7 @@ TEST(Statistic, ByHand) {
   const std::vector<float> logits = {std::log(4.0f), std::log(2.0f), 0, 0};
   const RowStats stats = ComputeRowStats(logits, 1);
   const auto value = [&](Statistic s, int32_t token) {
-    return StatisticValue(s, stats, logits, token, 1);
+    return StatisticValue(s, {stats, logits, token, 1});
   };
   EXPECT_NEAR(value(Statistic::kLogp, 1), std::log(0.25), 1e-6);
   EXPECT_NEAR(value(Statistic::kEntropy, 1), 1.75 * std::log(2.0), 1e-6);
@@ -32,7 +32,7 @@ TEST(Statistic, ByHand) {
   const double p[] = {0.5, 0.25, 0.125, 0.125}, H = 1.75 * std::log(2.0);
   for (int32_t i = 0; i < 4; ++i) {
     const auto gradient = [&](Statistic s) {
-      const StatisticGradient g = StatisticBackward(s, stats, logits, 3, 1, 1);
+      const StatisticGradient g = StatisticBackward(s, {stats, logits, 1, 1}, 3);
       std::vector<float> d(4);
       RowGradient(logits, stats, 1, g.dense, d);
       return d[i] + (g.spike_token == i ? g.spike : 0.0);
@@ -95,10 +95,10 @@ TEST_P(Head, AgreesWithWholeMatrices) {
   for (size_t e = 0; e < rows_.size(); ++e) {
     const std::span<const float> z(logits.data() + rows_[e] * V_, V_);
     const RowStats stats = ComputeRowStats(z, 0.8f);
+    const StatisticRow at{stats, z, targets_[e], 0.8f};
     for (size_t s = 0; s < 3; ++s) {
-      ASSERT_EQ(values[s][e], StatisticValue(kAllStatistics[s], stats, z, targets_[e], 0.8f));
-      const StatisticGradient g =
-          StatisticBackward(kAllStatistics[s], stats, z, coefficients_[s][e], targets_[e], 0.8f);
+      ASSERT_EQ(values[s][e], StatisticValue(kAllStatistics[s], at));
+      const StatisticGradient g = StatisticBackward(kAllStatistics[s], at, coefficients_[s][e]);
       RowGradient(z, stats, 0.8f, g.dense, row);
       if (g.spike_token >= 0) row[g.spike_token] += g.spike / 0.8f;
       for (int64_t i = 0; i < V_; ++i) dlogits[rows_[e] * V_ + i] += row[i];

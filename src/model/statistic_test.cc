@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/thread_pool.h"
 #include "model/head.h"
+#include "model/statistic/kl.h"
 #include "model/test_models.h"
 
 namespace rlvr {
@@ -114,6 +115,9 @@ double Definition(Statistic s, const std::vector<double>& logits, const std::vec
     }
     case Kind::kLogit:
       return logits[token] / temperature;
+    case Kind::kKlToReference:
+    case Kind::kKlFromReference:
+      break;  // of two rows: below
   }
   return NAN;
 }
@@ -127,13 +131,12 @@ TEST(Statistics, AgreeWithTheirDefinitionsInDouble) {
         const std::vector<double> chosen = x;
         const RowStats stats = ComputeRowStats(z, temperature);
         const auto token = static_cast<int32_t>(round == 0 ? stats.argmax : (round * 11) % V);
+        const StatisticRow row{stats, z, token, temperature};
         for (const Statistic& s : kEvery) {
           const std::string what = ToString(s) + " V " + std::to_string(V);
           const double want = Definition(s, x, chosen, token, temperature);
-          EXPECT_NEAR(StatisticValue(s, stats, z, token, temperature), want,
-                      1e-6 * (10 + std::abs(want)))
-              << what;
-          const StatisticGradient g = StatisticBackward(s, stats, z, 1.5f, token, temperature);
+          EXPECT_NEAR(StatisticValue(s, row), want, 1e-6 * (10 + std::abs(want))) << what;
+          const StatisticGradient g = StatisticBackward(s, row, 1.5f);
           std::vector<float> d(V);
           RowGradient(z, stats, temperature, g.dense, d);
           if (g.spike_token >= 0) d[g.spike_token] += g.spike / temperature;
@@ -153,11 +156,62 @@ TEST(Statistics, AgreeWithTheirDefinitionsInDouble) {
   }
 }
 
+TEST(Statistics, DivergencesFromASecondRow) {
+  const auto softmax = [](const std::vector<double>& z, double temperature) {
+    std::vector<double> p;
+    double sum = 0;
+    for (const double x : z) sum += p.emplace_back(std::exp(x / temperature));
+    for (double& x : p) x /= sum;
+    return p;
+  };
+  const auto divergence = [](const std::vector<double>& p, const std::vector<double>& q) {
+    double sum = 0;
+    for (size_t i = 0; i < p.size(); ++i) sum += p[i] * (std::log(p[i]) - std::log(q[i]));
+    return sum;
+  };
+  for (const size_t V : {1, 7, 300}) {
+    const float temperature = 0.7f;
+    const std::vector<float> z = RandomLogits(V, V), other = RandomLogits(V, V + 50);
+    const RowStats stats = ComputeRowStats(z, temperature),
+                   second = ComputeRowStats(other, temperature);
+    const StatisticRow row{stats, z, 0, temperature, &second, other};
+    std::vector<double> x(z.begin(), z.end());
+    const std::vector<double> q = softmax({other.begin(), other.end()}, temperature);
+    for (const Kind kind : {Kind::kKlToReference, Kind::kKlFromReference}) {
+      const auto value = [&] {
+        const std::vector<double> p = softmax(x, temperature);
+        return kind == Kind::kKlToReference ? divergence(p, q) : divergence(q, p);
+      };
+      EXPECT_NEAR(StatisticValue({kind}, row), value(), 1e-5 * (1 + value()));
+      const StatisticGradient g = StatisticBackward({kind}, row, 1.5f);
+      std::vector<float> d(V), mixed;
+      RowGradient(z, stats, temperature, g.dense, d);
+      MixedGradient(row, g.p_log_q, g.q, &mixed);
+      for (size_t i = 0; i < V; ++i) {
+        const double h = 1e-5, keep = x[i];
+        x[i] = keep + h;
+        const double up = value();
+        x[i] = keep - h;
+        const double down = value();
+        x[i] = keep;
+        EXPECT_NEAR(d[i] + mixed[i] / temperature, 1.5 * (up - down) / (2 * h), 1e-5)
+            << ToString(Statistic{kind}) << " logit " << i;
+      }
+    }
+  }
+  // p = (0.5, 0.5), q = (0.25, 0.75): D(p || q) = 0.5 log 2 + 0.5 log(2 / 3).
+  const std::vector<float> p = {0, 0}, q = {0, std::log(3.0f)};
+  const RowStats of_p = ComputeRowStats(p, 1), of_q = ComputeRowStats(q, 1);
+  EXPECT_NEAR(StatisticValue({Kind::kKlToReference}, {of_p, p, 0, 1, &of_q, q}), 0.1438410, 1e-6);
+  // D(q || p) = 0.25 log(1 / 2) + 0.75 log(3 / 2).
+  EXPECT_NEAR(StatisticValue({Kind::kKlFromReference}, {of_p, p, 0, 1, &of_q, q}), 0.1308120, 1e-6);
+}
+
 // p = (0.5, 0.3, 0.15, 0.05).
 class ByHand : public testing::Test {
  protected:
   double Value(Statistic s, int32_t token = 0) const {
-    return StatisticValue(s, ComputeRowStats(z_, 1), z_, token, 1);
+    return StatisticValue(s, {ComputeRowStats(z_, 1), z_, token, 1});
   }
   const std::vector<float> z_ = {std::log(0.5f), std::log(0.3f), std::log(0.15f), std::log(0.05f)};
 };
@@ -187,13 +241,16 @@ TEST_F(ByHand, Values) {
 TEST_F(ByHand, EqualLogitsAreChosenByTheLowerId) {
   const std::vector<float> z = {0, 1, 1, 1};  // top-2: ids 1 and 2
   const RowStats stats = ComputeRowStats(z, 1);
-  const StatisticGradient g = StatisticBackward({Kind::kTopkEntropy, 2}, stats, z, 1, 0, 1);
+  const StatisticGradient g = StatisticBackward({Kind::kTopkEntropy, 2}, {stats, z, 0, 1}, 1);
   ASSERT_EQ(g.spikes.size(), 2);
   EXPECT_EQ(g.spikes[0].first, 1);
   EXPECT_EQ(g.spikes[1].first, 2);
 }
 
 TEST(Statistics, Names) {
+  EXPECT_EQ(ParseStatistic("kl_to_reference"), Statistic{Kind::kKlToReference});
+  EXPECT_TRUE(ReadsSecondModel({Kind::kKlFromReference}));
+  EXPECT_FALSE(ReadsSecondModel(Statistic::kLogp));
   for (const Statistic& s : kEvery) EXPECT_EQ(ParseStatistic(ToString(s)), s) << ToString(s);
   EXPECT_EQ(ToString(Statistic{Kind::kTopkEntropy, 20}), "topk_entropy(20)");
   EXPECT_EQ(ToString(Statistic{Kind::kNucleusEntropy, 0.8f}), "nucleus_entropy(0.8)");
@@ -216,7 +273,19 @@ TEST(Statistics, SameBitsForwardAndBackwardWhateverTheSplit) {
   std::iota(rows.begin(), rows.end(), 0);
   std::vector<int32_t> targets(T);
   for (auto& t : targets) t = static_cast<int32_t>(random.Int(0, 36));
-  const size_t n = std::size(kEvery);
+  // A second model with another width, of which two statistics read the rows.
+  const Model other = RandomModel(TinyConfig(false), ComputeType::kFp32, 2, 0.5);
+  const int64_t D2 = other.config().hidden_size;
+  ASSERT_EQ(other.config().vocab_size, model.config().vocab_size);
+  std::vector<float> other_hidden(T * D2);
+  for (float& x : other_hidden) x = static_cast<float>(random.Normal());
+  const auto second = [&](int64_t begin, int64_t length) -> SecondRows {
+    return {&other, {other_hidden.data() + begin * D2, length, D2}};
+  };
+  std::vector<Statistic> all(std::begin(kEvery), std::end(kEvery));
+  all.push_back({Kind::kKlToReference});
+  all.push_back({Kind::kKlFromReference});
+  const size_t n = all.size();
   const std::vector<std::vector<float>> coefficients(n, std::vector<float>(T, 0.3f));
 
   const auto backward = [&](const std::vector<int64_t>& calls, std::vector<float>* gradients) {
@@ -233,8 +302,9 @@ TEST(Statistics, SameBitsForwardAndBackwardWhateverTheSplit) {
       const int64_t unit[] = {0, length};
       HeadBackward(model, {hidden.data() + begin * D, length, D},
                    std::span(rows).first(static_cast<size_t>(length)),
-                   {targets.data() + begin, static_cast<size_t>(length)}, 0.9f, kEvery, in, unit,
-                   {dhidden.data() + begin * D, length, D}, gradient.data(), out);
+                   {targets.data() + begin, static_cast<size_t>(length)}, 0.9f, all, in, unit,
+                   {dhidden.data() + begin * D, length, D}, gradient.data(), out, nullptr,
+                   second(begin, length));
     }
     *gradients = dhidden;
     return values;
@@ -246,7 +316,8 @@ TEST(Statistics, SameBitsForwardAndBackwardWhateverTheSplit) {
       std::vector<std::span<float>> out;
       for (size_t i = 0; i < n; ++i) out.emplace_back(values[i].data() + begin, length);
       HeadForward(model, {hidden.data() + begin * D, length, D},
-                  {targets.data() + begin, static_cast<size_t>(length)}, 0.9f, kEvery, out);
+                  {targets.data() + begin, static_cast<size_t>(length)}, 0.9f, all, out,
+                  second(begin, length));
     }
     return values;
   };

@@ -23,6 +23,11 @@ void Needs::Add(const Needs& other) {
   process_reward = process_reward || other.process_reward;
 }
 
+bool Needs::second_model() const {
+  return std::any_of(statistics.begin(), statistics.end(), ReadsSecondModel) ||
+         std::any_of(behaviour.begin(), behaviour.end(), ReadsSecondModel);
+}
+
 const Field& TokenFields::Get(const Statistic& statistic) const {
   const auto it = more.find(ToString(statistic));
   RLVR_CHECK(it != more.end()) << ToString(statistic) << " was not declared in needs().statistics";

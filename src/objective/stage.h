@@ -31,6 +31,7 @@ struct Needs {
   bool values = false;                // Rows::value, of a critic
   bool process_reward = false;        // Rows::token_reward, of a process reward model
   void Add(const Needs& other);
+  bool second_model() const;  // some statistic compares the policy with the reference
 };
 
 // Numbers that outlive a step and are saved in checkpoints: trackers, anchors, histories. A method

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "report/chart.h"
+#include "report/conversation_view.h"
 #include "report/html.h"
 #include "report/run_data.h"
 #include "report/samples.h"
@@ -225,6 +226,23 @@ std::string Samples(const std::string& run_folder, const std::vector<std::string
   return html;
 }
 
+// Of the shown steps that have any.
+std::string ConversationSection(const std::vector<std::string>& rollouts) {
+  std::string html;
+  for (const std::string& path : ShownSteps(rollouts)) {
+    const std::vector<ConversationRecord> conversations = ReadConversations(path);
+    if (conversations.empty()) continue;
+    html +=
+        fmt::format("<details{}><summary>{}</summary>{}</details>\n", html.empty() ? " open" : "",
+                    EscapeHtml(std::filesystem::path(path).stem().string()),
+                    ConversationsHtml(conversations, kGroupsPerStep, kSamplesPerGroup));
+  }
+  if (html.empty()) return "";
+  return "<h2>Conversations</h2><p>Turn by turn: what the policy did, whether the request could be "
+         "answered by then, and its reward. Tokens are coloured as above.</p>" +
+         html;
+}
+
 std::string MetricsSummary(const MetricsTable& metrics) {
   std::string rows;
   for (const auto& [name, values] : metrics.column) {
@@ -291,14 +309,15 @@ std::string WriteReport(const std::string& run_folder) {
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
       "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
       "<title>" +
-      name + "</title><style>" + kChartStyle + kPageStyle +
+      name + "</title><style>" + kChartStyle + kPageStyle + kConversationStyle +
       "</style></head>\n<body class=\"by-advantage\"><main>\n<h1>" + name + "</h1>\n" +
       Facts(run_folder, metrics) + Hero(evals) +
       "<h2>Curves</h2><p>Point at a curve for its "
       "values.</p><div class=\"charts\">" +
       (evals.empty() ? "" : LineChart(AccuracyChart(evals))) + Charts(metrics) +
       RewardHistogram(rollouts) + "</div>\n" + Samples(run_folder, rollouts) +
-      "<h2>Details</h2>\n" + MetricsSummary(metrics) + RecipeTable(run_folder) +
+      ConversationSection(rollouts) + "<h2>Details</h2>\n" + MetricsSummary(metrics) +
+      RecipeTable(run_folder) +
       "<footer>Written by rlvr report. This page loads nothing from anywhere.</footer>\n"
       "<div id=\"tip\" hidden></div></main><script>" +
       kPageScript + "</script></body></html>\n";

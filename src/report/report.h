@@ -1,7 +1,8 @@
 // A run folder -> report.html: one file without links to anywhere (no network), with learning
 // curves, intervals, entropy, length, clip fraction, a reward histogram, and sample trajectories
 // with tokens coloured by advantage, entropy or log-prob. Reads files, never live objects.
-// Read: run_data.h (what is in the files), chart.h (curves as SVG), samples.h (trajectories).
+// Read: run_data.h (what is in the files), chart.h (curves as SVG), samples.h (trajectories),
+// conversation_view.h (conversations, turn by turn).
 #ifndef RLVR_REPORT_REPORT_H_
 #define RLVR_REPORT_REPORT_H_
 #include <string>

@@ -70,8 +70,18 @@ class Record {
     const Record interval(value, place_ + ": " + key);
     return {interval.Number("mean"), interval.Number("low"), interval.Number("high")};
   }
+  bool Flag(const char* key) const {
+    const Json& value = Take(key);
+    if (!value.is_boolean()) Fail(key, "true or false");
+    return value.get<bool>();
+  }
   bool Has(const char* key) const { return json_.contains(key); }
   bool IsList(const char* key) const { return Take(key).is_array(); }
+  const Json& List(const char* key) const {
+    const Json& value = Take(key);
+    if (!value.is_array()) Fail(key, "a list");
+    return value;
+  }
   [[noreturn]] void Fail(const char* key, const std::string& wanted) const {
     throw Error(place_, fmt::format("'{}' is not {}", key, wanted), kResume);
   }
@@ -81,11 +91,6 @@ class Record {
     const auto it = json_.find(key);
     if (it == json_.end()) throw Error(place_, fmt::format("'{}' is missing", key), kResume);
     return *it;
-  }
-  const Json& List(const char* key) const {
-    const Json& value = Take(key);
-    if (!value.is_array()) Fail(key, "a list");
-    return value;
   }
   const Json& json_;
   const std::string& place_;
@@ -133,6 +138,52 @@ TrajectoryRecord ToTrajectory(const Record& r) {
   return t;
 }
 
+ConversationTurn ToTurn(const Record& r) {
+  ConversationTurn t;
+  t.role = r.Text("role");
+  t.content = r.Text("content");
+  if (r.Has("shard")) t.shard = r.Integer("shard");
+  if (!r.Has("tokens")) return t;
+  t.tokens = r.Texts("tokens");
+  t.logp = r.Numbers("logp");
+  t.entropy = r.Numbers("entropy");
+  if (r.Has("advantage")) {
+    t.advantage = r.IsList("advantage")
+                      ? r.Numbers("advantage")
+                      : std::vector<double>(t.tokens.size(), r.Number("advantage"));
+  }
+  for (const auto& [key, size] :
+       {std::pair{"logp", t.logp.size()},
+        {"entropy", t.entropy.size()},
+        {"advantage", r.Has("advantage") ? t.advantage.size() : t.tokens.size()}}) {
+    if (size != t.tokens.size()) r.Fail(key, "as long as 'tokens'");
+  }
+  if (r.Has("strategy")) t.strategy = r.Text("strategy");
+  if (r.Has("illocution")) t.illocution = r.Text("illocution");
+  if (r.Has("finish")) t.finish = r.Text("finish");
+  if (r.Has("right")) t.right = r.Flag("right");
+  if (r.Has("reward")) t.reward = r.Number("reward");
+  return t;
+}
+
+ConversationRecord ToConversation(const Record& r, const std::string& place) {
+  ConversationRecord c;
+  if (r.Has("type")) c.type = r.Text("type");
+  c.prompt_index = r.Integer("prompt_index");
+  c.sample = r.Integer("sample");
+  if (r.Has("num_shards")) c.num_shards = r.Integer("num_shards");
+  c.ground_truth = r.Text("ground_truth");
+  c.answer = r.Text("answer");
+  c.verdict = r.Text("verdict");
+  c.finish = r.Text("finish");
+  c.score = r.Number("score");
+  for (const Json& turn : r.List("turns")) {
+    if (!turn.is_object()) r.Fail("turns", "a list of objects");
+    c.turns.push_back(ToTurn(Record(turn, place)));
+  }
+  return c;
+}
+
 }  // namespace
 
 const std::vector<double>* MetricsTable::Find(const std::string& name) const {
@@ -164,6 +215,14 @@ std::vector<TrajectoryRecord> ReadTrajectories(const std::string& path) {
     trajectories.push_back(ToTrajectory(Record(json, place)));
   });
   return trajectories;
+}
+
+std::vector<ConversationRecord> ReadConversations(const std::string& path) {
+  std::vector<ConversationRecord> conversations;
+  ForEachLine(path, [&](const Json& json, const std::string& place) {
+    if (json.contains("turns")) conversations.push_back(ToConversation(Record(json, place), place));
+  });
+  return conversations;
 }
 
 std::vector<EvalRecord> ReadEvals(const std::string& run_folder) {

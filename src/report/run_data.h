@@ -30,6 +30,30 @@ struct TrajectoryRecord {
 };
 std::vector<TrajectoryRecord> ReadTrajectories(const std::string& path);
 
+// One turn of a conversation.
+struct ConversationTurn {
+  std::string role, content;  // "system", "user", "tool" ...; the policy's is "assistant"
+  int64_t shard = 0;          // that this message of the user reveals; 0: none
+  // Of the policy's turns; empty where nobody has looked.
+  std::string strategy, illocution, finish;
+  bool right = false;
+  double reward = 0;
+  std::vector<std::string> tokens;               // [T]
+  std::vector<double> logp, entropy, advantage;  // [T], advantage also []
+};
+
+struct ConversationRecord {
+  std::string type;  // "sharded"; empty outside the protocol
+  int64_t prompt_index = 0, sample = 0, num_shards = 0;
+  std::string ground_truth, answer, verdict, finish;
+  double score = 0;
+  std::vector<ConversationTurn> turns;
+};
+
+// The lines of a file of rollouts/ or eval/, or of the transcripts of `rlvr eval --protocol`, that
+// have `turns`.
+std::vector<ConversationRecord> ReadConversations(const std::string& path);
+
 struct Estimate {
   double mean = 0, low = 0, high = 0;
 };

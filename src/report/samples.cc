@@ -36,22 +36,6 @@ double ShareRight(const Group& group) {
   return static_cast<double>(CountRight(group)) / static_cast<double>(group.size());
 }
 
-// --a, --e, --l: how strong a token's colour is (0 to 1) by advantage, entropy, log-prob.
-std::string Token(const TrajectoryRecord& t, size_t i, double largest_advantage) {
-  std::string style =
-      fmt::format("--e:{:.2f};--l:{:.2f}", std::clamp(t.entropy[i] / kFullEntropy, 0.0, 1.0),
-                  std::clamp(1 - std::exp(t.logp[i]), 0.0, 1.0));
-  std::string data = fmt::format("{:.4g}|{:.4g}", t.logp[i], t.entropy[i]);
-  std::string css;
-  if (!t.advantage.empty()) {
-    style += fmt::format(";--a:{:.2f}", std::fabs(t.advantage[i]) / largest_advantage);
-    data += fmt::format("|{:.4g}", t.advantage[i]);
-    if (t.advantage[i] < 0) css = " class=\"n\"";
-  }
-  return fmt::format("<i{} style=\"{}\" data-t=\"{}\">{}</i>", css, style, data,
-                     EscapeHtml(t.tokens[i]));
-}
-
 std::string VerdictClass(const TrajectoryRecord& t) {
   return t.right() ? "right" : t.verdict == "wrong" ? "wrong" : "other";
 }
@@ -72,7 +56,10 @@ std::string Sample(const TrajectoryRecord& t, const std::string& label, double l
       " &middot; {} tokens &middot; {} &middot; sample {}</div>"
       "<div class=\"tokens\">",
       t.tokens.size(), EscapeHtml(t.finish), t.sample);
-  for (size_t i = 0; i < t.tokens.size(); ++i) html += Token(t, i, largest_advantage);
+  for (size_t i = 0; i < t.tokens.size(); ++i) {
+    html += TokenHtml(t.tokens[i], t.logp[i], t.entropy[i],
+                      t.advantage.empty() ? nullptr : &t.advantage[i], largest_advantage);
+  }
   return html + "</div></div>";
 }
 
@@ -106,6 +93,22 @@ const TrajectoryRecord& Typical(const Group& group) {
 }
 
 }  // namespace
+
+// --a, --e, --l: how strong a token's colour is (0 to 1) by advantage, entropy, log-prob.
+std::string TokenHtml(const std::string& token, double logp, double entropy,
+                      const double* advantage, double largest_advantage) {
+  std::string style =
+      fmt::format("--e:{:.2f};--l:{:.2f}", std::clamp(entropy / kFullEntropy, 0.0, 1.0),
+                  std::clamp(1 - std::exp(logp), 0.0, 1.0));
+  std::string data = fmt::format("{:.4g}|{:.4g}", logp, entropy);
+  std::string css;
+  if (advantage != nullptr) {
+    style += fmt::format(";--a:{:.2f}", std::fabs(*advantage) / largest_advantage);
+    data += fmt::format("|{:.4g}", *advantage);
+    if (*advantage < 0) css = " class=\"n\"";
+  }
+  return fmt::format("<i{} style=\"{}\" data-t=\"{}\">{}</i>", css, style, data, EscapeHtml(token));
+}
 
 std::string BeforeAfter(const std::vector<TrajectoryRecord>& before,
                         const std::vector<TrajectoryRecord>& after) {

@@ -9,6 +9,10 @@
 
 namespace rlvr {
 
+// One token of the policy. advantage: null without one; coloured as a share of the largest there is.
+std::string TokenHtml(const std::string& token, double logp, double entropy,
+                      const double* advantage, double largest_advantage);
+
 // The problems that both evaluations hold: the one that gained most, the median and the one that
 // lost most, each with its most typical sample before and after. "" without common problems.
 std::string BeforeAfter(const std::vector<TrajectoryRecord>& before,

@@ -3,9 +3,11 @@
 // page lists.
 //
 // For one query row at position p and one head, over key positions j = 0..p of its path:
-//   s_j = scale * (chain of fma over e = 0..E-1 of q[e] k_j[e], from 0);  m = max_j s_j;  w_j =
-//   ExpF(s_j - m) l = 16 interleaved sums of w_j by (j mod 16) in order, then TreeSum (s[i] +=
-//   s[i+8], then 4, 2, 1) o[e] = (chain of fma over j = 0..p of w_j v_j[e], from 0) * (1 / l)
+//   s_j  = scale * (chain of fma over e = 0..E-1 of q[e] k_j[e], from 0)
+//   m    = max_j s_j;  w_j = ExpF(s_j - m)
+//   l    = 16 interleaved sums of w_j by (j mod 16) in order, then TreeSum (s[i] += s[i+8], then 4,
+//          2, 1)
+//   o[e] = (chain of fma over j = 0..p of w_j v_j[e], from 0) * (1 / l)
 // So a row's bits depend on its own path alone: not on segments' borders, pages, batch or threads.
 #ifndef RLVR_TENSOR_ATTENTION_H_
 #define RLVR_TENSOR_ATTENTION_H_

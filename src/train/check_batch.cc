@@ -129,8 +129,11 @@ Tree MakeTree(const GroupPlan& plan, int64_t index, const CheckSettings& setting
 std::vector<std::vector<SegmentField<float>>> Score(const Model& model,
                                                     std::span<const Tree* const> trees,
                                                     std::span<const Statistic> wanted,
-                                                    float temperature, int64_t micro_batch_tokens) {
+                                                    float temperature, int64_t micro_batch_tokens,
+                                                    const Model* second = nullptr) {
   TreePasses passes(&model, false);
+  std::optional<TreePasses> second_passes;
+  if (second) passes.SetSecond(&second_passes.emplace(second, false));
   return ScoreTrees(&passes, trees, wanted, temperature, micro_batch_tokens);
 }
 
@@ -198,7 +201,8 @@ Rows MakeCheckRows(const CheckBatch& batch, std::span<const size_t> order, const
         LeafRows(trees, Score(*batch.reference, trees, kWanted, temperature, kManyTokens)[0]);
   }
   if (!needs.behaviour.empty()) {
-    const auto fields = Score(*batch.behaviour, trees, needs.behaviour, temperature, kManyTokens);
+    const auto fields = Score(*batch.behaviour, trees, needs.behaviour, temperature, kManyTokens,
+                              batch.reference.get());
     for (size_t i = 0; i < fields.size(); ++i)
       rows.behaviour[ToString(needs.behaviour[i])] = LeafRows(trees, fields[i]);
   }
@@ -223,7 +227,7 @@ std::vector<std::vector<SegmentField<float>>> CheckStatistics(const CheckBatch& 
                                                               std::span<const Statistic> wanted,
                                                               int64_t micro_batch_tokens) {
   return Score(*batch.trained, batch.InOrder(order), wanted, batch.settings.temperature,
-               micro_batch_tokens);
+               micro_batch_tokens, batch.reference.get());
 }
 
 }  // namespace rlvr

@@ -14,10 +14,17 @@ using Json = nlohmann::json;
 
 // Floats pass through JSON's doubles exactly.
 Json ToJson(const Segment& s) {
-  return {{"parent", s.parent},   {"author", static_cast<int>(s.author)},
-          {"tokens", s.tokens},   {"logp", s.logp},
-          {"entropy", s.entropy}, {"sampler_logp", s.sampler_logp},
-          {"sample", s.sample},   {"value", s.value}};
+  return {{"parent", s.parent},
+          {"author", static_cast<int>(s.author)},
+          {"tokens", s.tokens},
+          {"logp", s.logp},
+          {"entropy", s.entropy},
+          {"sampler_logp", s.sampler_logp},
+          {"sample", s.sample},
+          {"value", s.value},
+          {"outcome",
+           {s.outcome.reward, static_cast<int>(s.outcome.illocution),
+            static_cast<int>(s.outcome.strategy), s.outcome.right}}};
 }
 
 Segment SegmentOf(const Json& j) {
@@ -30,6 +37,12 @@ Segment SegmentOf(const Json& j) {
   s.sampler_logp = j.at("sampler_logp").get<std::vector<float>>();
   s.sample = j.at("sample").get<int32_t>();
   s.value = j.value("value", 0.0f);
+  if (const auto o = j.find("outcome"); o != j.end()) {  // not before there were conversations
+    s.outcome = {.reward = o->at(0).get<float>(),
+                 .illocution = static_cast<Illocution>(o->at(1).get<int>()),
+                 .strategy = static_cast<TurnStrategy>(o->at(2).get<int>()),
+                 .right = o->at(3).get<bool>()};
+  }
   return s;
 }
 

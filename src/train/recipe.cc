@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
+#include "env/environment.h"
 #include "objective/aggregate.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
@@ -219,7 +220,11 @@ const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
+<<<<<<< HEAD
 const std::vector<std::string> kTurnGains = {"none", "prob", "logp"};
+=======
+const std::vector<std::string> kIllocutions = {"none", "icpo", "icpo_illocution"};
+>>>>>>> main
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -349,8 +354,22 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("buffer", r.reward.overlong.buffer, int64_t{0}, kMany);
       q("penalty_factor", r.reward.overlong.penalty_factor, 0.0, kInfinity);
     });
+    p.Method("illocution", "none", [&](auto& q) {
+      IllocutionSettings& s = r.reward.illocution;
+      q("name", s.name, kIllocutions);
+      if (!s.on()) return;
+      q("penalty_confident", s.penalty_confident, 0.0, kInfinity);
+      q("penalty_needless", s.penalty_needless, 0.0, kInfinity);
+      q("r_refuse", s.r_refuse, 0.0, 1.0);
+      q("r_hedge", s.r_hedge, 0.0, 1.0);
+      q("r_discussion", s.r_discussion, 0.0, 1.0);
+      q("clarify_requires_missing", s.clarify_requires_missing);
+      q("tau", s.tau, 0.0, 1.0);
+      q("format", s.format);
+    });
     p.Stage("terms", "");
   });
+  f.Stage("environment", "none");
   f.Stage("select", "none");
   f.Stage("reward_shaping", "");
   f.Stage("advantage", "group_normalized");
@@ -477,7 +496,11 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
                                             "flow_reward",    "stages",
+<<<<<<< HEAD
                                             "turn_gain"};
+=======
+                                            "environment"};
+>>>>>>> main
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -497,12 +520,27 @@ std::string PlaceOf(const ConfigNode& root, const std::string& key) {
   return node == nullptr || node->place.empty() ? root.place + ": " + key : node->place;
 }
 
+// What supposes that a response is all that follows the prompt.
+void CheckEnvironment(const Recipe& r, const ConfigNode& root) {
+  const auto refuse = [&](bool used, const std::string& key) {
+    if (!used) return;
+    throw Error(PlaceOf(root, "environment"), key + " does not go with an environment",
+                "leave one of them out");
+  };
+  refuse(r.rollout.strategy.name != "independent", "rollout.strategy " + r.rollout.strategy.name);
+  refuse(!r.rollout.sampling_context.before.empty() || !r.rollout.sampling_context.after.empty(),
+         "rollout.sampling_context");
+  refuse(r.expert.rows > 0, "expert.rows");
+  refuse(r.likelihood_reward.kind != "none", "likelihood_reward");
+}
+
 void CheckTogether(const Recipe& r, const ConfigNode& root) {
   const auto& overlong = r.reward.overlong;
   const int64_t max_tokens = r.rollout.options.max_tokens;
   if (r.kind == "rl") {
     ValidateStrategy(PlaceOf(root, "rollout"), r.rollout.strategy, r.rollout.group_size,
                      max_tokens);
+    if (HasEnvironment(root)) CheckEnvironment(r, root);
   }
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),
@@ -607,6 +645,7 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   reader.Done();
   r.seed = static_cast<uint64_t>(seed);
   CheckTogether(r, root);
+  r.rollout.options.conversation = ReadConversationLimits(root.Find("environment"));
   if (r.kind == "rl") {  // each throws Error at the line of a wrong name or parameter
     const auto selector = MakeSelector(root.Find("select"));
     const int64_t per_round =
@@ -645,6 +684,7 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
   r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
+  r.resolved.Set("environment", ResolveEnvironment(root.Find("environment")));
   r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
   const ConfigNode* stages = root.Find("stages");
   if (stages == nullptr || stages->items.empty()) DropUnread(r.kind, &r.resolved);
@@ -743,6 +783,19 @@ bool ReadsFlowReward(const ConfigNode& recipe) {
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe) {
   const ConfigNode* reward = recipe.Find("reward");
   return reward == nullptr ? nullptr : reward->Find("terms");
+}
+
+bool HasEnvironment(const ConfigNode& recipe) {
+  const ConfigNode* environment = recipe.Find("environment");
+  const ConfigNode* name = environment == nullptr ? nullptr : environment->Find("name");
+  return name != nullptr && name->scalar != "none";
+}
+
+int64_t MostResponseTokens(const Recipe& recipe) {
+  const RolloutOptions& o = recipe.rollout.options;
+  if (!HasEnvironment(recipe.resolved)) return o.max_tokens;
+  const int64_t turns = o.conversation.max_turns * o.max_tokens;
+  return o.conversation.max_tokens > 0 ? std::min(turns, o.conversation.max_tokens) : turns;
 }
 
 std::vector<int> EvalKs(const Recipe& recipe) {

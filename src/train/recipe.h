@@ -156,6 +156,7 @@ struct Recipe {
     std::string name = "auto";  // a verifier, or auto: by the prompt's data_source
     double correct = 1, wrong = -1;
     OverlongSettings overlong;
+    IllocutionSettings illocution;  // its correct and wrong are this section's
   } reward;
   struct {
     int64_t mini_batch_prompts = 0;  // 0: prompts_per_step
@@ -205,7 +206,7 @@ struct Recipe {
   int64_t first_step = 0;  // of a stage: training steps before it
 
   // Every key and value, as the run's folder records it. The stages' own nodes (select, advantage,
-  // policy_loss, regularizer, ...), curriculum and reward.terms are read from it.
+  // policy_loss, regularizer, ...), curriculum, environment and reward.terms are read from it.
   ConfigNode resolved;
 };
 
@@ -227,6 +228,11 @@ bool ReadsFlowReward(const ConfigNode& recipe);
 
 // reward.terms of a whole recipe, null if it has none.
 const ConfigNode* RewardTermsNode(const ConfigNode& recipe);
+
+// Whether prompts open conversations: `environment` names one.
+bool HasEnvironment(const ConfigNode& recipe);
+// Of the policy in a trajectory: rollout.max_tokens, or in a conversation that of all its turns.
+int64_t MostResponseTokens(const Recipe& recipe);
 
 // The numbers of eval.ks.
 std::vector<int> EvalKs(const Recipe& recipe);

@@ -378,6 +378,8 @@ std::vector<float> Checker::WeightGradient(const Order& order, const Rows& rows,
                                            bool recompute) const {
   const auto model = CopyOfTrained(batch_);
   Updater updater(model.get(), &objective_, {}, 1, batch_.settings.temperature, micro, recompute);
+  TreePasses reference(batch_.reference.get(), false);
+  updater.SetReference(&reference);
   Optimizer optimizer(model->layout());
   updater.MiniBatch(batch_.InOrder(order), rows, false, key_, &optimizer);
   const float* g = updater.gradient().body();

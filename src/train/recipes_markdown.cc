@@ -68,7 +68,8 @@ const Section kSections[] = {
     {"data",
      "Prompts: a JSONL file (columns `prompt`, `data_source`, `reward_model.ground_truth`, "
      "`extra_info`, `target`), or a generator with options, "
-     "`gsm_micro:min_steps=2,max_steps=4`."},
+     "`gsm_micro:min_steps=2,max_steps=4`; [conversation_data.md](conversation_data.md) says what "
+     "shards and underspecified prompts are."},
     {"rollout", "Sampling. `top_k`, `top_p` and `min_p` cut the distribution."},
     {"reward", "From a verdict to a score."},
     {"stages",
@@ -130,6 +131,15 @@ const std::map<std::string, std::string>& Meanings() {
       {"data.group_key",
        "of `extra_info`: its value names the prompt's family ([objective.md](objective.md))"},
       {"data.group_order", "together: prompts of a family follow each other in every pass"},
+      {"data.underspecified.ratio",
+       "share of training prompts from which something required was taken away; 0: none"},
+      {"data.underspecified.complete",
+       "share of whole problems worded as those are (CONCAT), so that the form says nothing"},
+      {"data.underspecified.method",
+       "what is taken away: "
+       "[conversation_data.md](conversation_data.md)"},
+      {"data.underspecified.min_missing", "required shards or sentences taken away, at least"},
+      {"data.underspecified.max_missing", "at most; 0: any number"},
       {"rollout.group_size", "G, responses to a prompt"},
       {"rollout.temperature", ""},
       {"rollout.top_k", "0: off"},
@@ -176,6 +186,7 @@ const std::map<std::string, std::string>& Meanings() {
       {"reward.terms", "a list of named terms that are added to the score"},
       {"curriculum", "which prompts a step samples"},
       {"stages", "a list of stages that share the run's folder, each with what differs"},
+      {"environment", "who the policy talks to, `max_turns` and `max_tokens` of a conversation"},
       {"select", "which groups train"},
       {"reward_shaping", "scores to rewards"},
       {"advantage", "rewards to an advantage for every token"},
@@ -259,9 +270,11 @@ const std::map<std::string, std::string>& Meanings() {
       {"trainer.rollout_groups", "groups written of each such step"},
       {"supervised.tokens_per_step", "of a batch"},
       {"supervised.text",
-       "pretrain: a generator of worked solutions; sft: a JSONL of `prompt`, "
-       "`response`"},
-      {"supervised.careful", "pretrain: share of careful solutions, the rest is sloppy"},
+       "`gsm_micro_dialogues[:options]`; pretrain: also `gsm_micro[:options]`; sft: also a JSONL "
+       "of "
+       "`prompt` and `response`, or of `messages`"},
+      {"supervised.careful",
+       "of generated texts: share of careful solutions of whole problems, the rest is sloppy"},
       {"supervised.loss_on_prompt", "also learn the prompt"},
       {"supervised.tokenizer_texts", "pretrain: samples that train the tokenizer"},
   };
@@ -289,6 +302,7 @@ std::string DefaultOf(const RecipeKey& key) {
 std::string RangeOf(const RecipeKey& key) {
   static const std::map<std::string, std::string> kElsewhere = {
       {"curriculum", "[curriculum.md](curriculum.md)"},
+      {"environment", "[environments.md](environments.md)"},
       {"reward.terms", "[rewards.md](rewards.md)"},
       {"stages", "[run_folder.md](run_folder.md#stages)"}};
   if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;

@@ -27,6 +27,7 @@ class Reference {
 
   bool moves() const { return settings_.update != "none"; }  // belongs into checkpoints
   Model* model() { return model_.get(); }
+  TreePasses* passes() { return &passes_; }
 
  private:
   ReferenceSettings settings_;

@@ -69,6 +69,29 @@ std::string AdvantageJson(const std::vector<double>& advantage) {
                                      : fmt::format("[{}]", fmt::join(advantage, ","));
 }
 
+// The segments after the prompt, where somebody else than the policy wrote one: who said what, how
+// many of the line's tokens it is (none of the other side's), and what became of a turn.
+std::string TurnsJson(const Tokenizer& tokenizer, const Tree& tree, const Leaf& leaf) {
+  std::string turns;
+  bool conversation = false;
+  for (const int32_t index : tree.Path(leaf.segment)) {
+    const Segment& s = tree.segments[static_cast<size_t>(index)];
+    if (index == 0) continue;
+    const bool policy = kTrained.Contains(s.author);
+    conversation = conversation || !policy;
+    if (!turns.empty()) turns += ",";
+    turns += fmt::format("{{\"author\":\"{}\",\"text\":{},\"num_tokens\":{}", ToString(s.author),
+                         Quote(tokenizer.Decode(s.tokens)), policy ? s.tokens.size() : 0);
+    if (policy) {
+      turns += fmt::format(",\"reward\":{},\"illocution\":\"{}\",\"strategy\":\"{}\",\"right\":{}",
+                           s.outcome.reward, ToString(s.outcome.illocution),
+                           ToString(s.outcome.strategy), s.outcome.right);
+    }
+    turns += "}";
+  }
+  return conversation ? "\"turns\":[" + turns + "]," : "";
+}
+
 std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& group,
                  size_t leaf_index) {
   const Tree& tree = *group.tree;
@@ -88,13 +111,13 @@ std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& 
   return fmt::format(
       "{{\"step\":{},\"prompt_index\":{},\"occurrence\":{},\"sample\":{},\"data_source\":{},{}"
       "\"prompt\":{},\"response\":{},\"ground_truth\":{},\"answer\":{},\"verdict\":\"{}\","
-      "\"finish\":\"{}\",\"score\":{},\"reward\":{},{}\"tokens\":[{}],\"token_ids\":[{}],"
+      "\"finish\":\"{}\",\"score\":{},\"reward\":{},{}{}\"tokens\":[{}],\"token_ids\":[{}],"
       "\"logp\":[{}],\"entropy\":[{}]}}\n",
       step, tree.prompt_index, tree.occurrence, r.sample, Quote(tree.data_source), family,
       Quote(tokenizer.Decode(tree.segments[0].tokens)), Quote(tokenizer.Decode(r.tokens)),
       Quote(group.prompt->ground_truth), Quote(leaf.answer), ToString(leaf.verdict),
-      ToString(leaf.finish), leaf.score, leaf.reward, advantage, pieces, fmt::join(r.tokens, ","),
-      fmt::join(r.logp, ","), fmt::join(r.entropy, ","));
+      ToString(leaf.finish), leaf.score, leaf.reward, advantage, TurnsJson(tokenizer, tree, leaf),
+      pieces, fmt::join(r.tokens, ","), fmt::join(r.logp, ","), fmt::join(r.entropy, ","));
 }
 
 // Without waiting for the disk, which every step would pay for: what a crash damages here belongs

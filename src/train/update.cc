@@ -85,7 +85,12 @@ const PackedTrees& TreePasses::Forward(std::span<const Tree* const> trees, Autho
   hidden_.Resize(T * D);
   rlvr::Forward(*model_, packed_.batch, cache_, workspace_, for_backward ? &activations_ : nullptr,
                 {hidden_.data(), T, D});
+  if (second_) second_->Forward(trees, predicted, /*for_backward=*/false);
   return packed_;
+}
+
+View<const float> TreePasses::hidden() const {
+  return {hidden_.data(), packed_.batch.size(), model_->config().hidden_size};
 }
 
 std::vector<std::vector<float>> TreePasses::Score(float temperature,
@@ -99,16 +104,21 @@ std::vector<std::vector<float>> TreePasses::Score(float temperature,
   for (int64_t begin = 0; begin < R; begin += kPiece) {
     const int64_t n = std::min(kPiece, R - begin);
     dhidden_.Resize(n * D);
+    const int64_t D2 = second_ ? second_->model_->config().hidden_size : 0;
+    second_rows_.Resize(n * D2);
     std::vector<int32_t> targets;
     for (int64_t i = 0; i < n; ++i) {
       const Prediction& p = predictions[static_cast<size_t>(begin + i)];
       std::copy_n(hidden_.data() + p.row * D, D, dhidden_.data() + i * D);
+      if (second_) std::copy_n(second_->hidden().row(p.row), D2, second_rows_.data() + i * D2);
       targets.push_back(p.target);
     }
+    SecondRows second;
+    if (second_) second = {second_->model_, {second_rows_.data(), n, D2}};
     std::vector<std::span<float>> out;
     for (auto& v : values)
       out.push_back(std::span(v).subspan(static_cast<size_t>(begin), static_cast<size_t>(n)));
-    HeadForward(*model_, {dhidden_.data(), n, D}, targets, temperature, wanted, out);
+    HeadForward(*model_, {dhidden_.data(), n, D}, targets, temperature, wanted, out, second);
   }
   return values;
 }
@@ -123,10 +133,12 @@ std::vector<std::vector<float>> TreePasses::Backward(
   std::vector<std::vector<float>> values(wanted.size(), std::vector<float>(rows.size()));
   const std::vector<std::span<const float>> in(coefficients.begin(), coefficients.end());
   const std::vector<std::span<float>> out(values.begin(), values.end());
+  SecondRows second;
+  if (second_) second = {second_->model_, second_->hidden()};
   dhidden_.Resize(T * D);
   HeadBackward(*model_, {hidden_.data(), T, D}, rows, targets, temperature, wanted, in,
                packed_.batch.unit_begin, {dhidden_.data(), T, D}, gradient->body(), out,
-               gradient->tied());
+               gradient->tied(), second);
   rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
                  gradient->body());
   return values;
@@ -198,6 +210,9 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
   RLVR_CHECK(rows.num_groups() == static_cast<int64_t>(trees.size()));
   const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
   const auto& wanted = objective_->needs().statistics;
+  const bool compares = std::any_of(wanted.begin(), wanted.end(), ReadsSecondModel);
+  RLVR_CHECK(!compares || reference_) << "an objective that compares models, and no reference";
+  passes_.SetSecond(compares ? reference_ : nullptr);
   // What sampling recorded are the bits that training would compute: no pass is needed to have
   // them.
   const bool recorded =
@@ -223,11 +238,7 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     }
   };
   const Totals totals = CountTotals(rows);
-  if (totals.tokens == 0) {
-    throw Error(fmt::format("optimizer step {}", optimizer->step + 1),
-                "no token of the mini-batch is in the loss: every response was masked",
-                "raise rollout.max_tokens, or choose another reward.overlong than filter");
-  }
+  if (totals.tokens == 0 && !more) return result;
   const auto evaluate = [&](size_t begin, size_t end) {
     std::vector<std::vector<double>> values;
     for (const auto& fields : statistics) {
@@ -248,6 +259,13 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     }
   };
 
+  if (totals.tokens == 0) {  // only the further term has a gradient
+    gradient_.Clear();
+    more(&passes_, &gradient_);
+    result.gradient = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
+    result.applied = true;
+    return result;
+  }
   if (recorded) {
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (const Tree* tree : trees) statistics[i].push_back(Recorded(*tree, wanted[i]));
@@ -288,8 +306,10 @@ UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& 
     }
     result.trained_tokens += packed.batch.size();
   }
+  passes_.SetSecond(nullptr);
   if (more) more(&passes_, &gradient_);
-  result.applied = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
+  result.applied = true;
+  result.gradient = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
   return result;
 }
 

@@ -27,6 +27,9 @@ inline constexpr Statistic kLogpOnly[] = {Statistic::kLogp};
 class TreePasses {
  public:
   TreePasses(const Model* model, bool recompute);
+  // A model that is run beside this one, for statistics that compare the two (null: none). Passes of
+  // its own model; they must outlive this.
+  void SetSecond(TreePasses* second) { second_ = second; }
   // Packs and runs forward; `predicted`: whose tokens become predictions. for_backward keeps
   // activations.
   const PackedTrees& Forward(std::span<const Tree* const> trees, Authors predicted,
@@ -50,13 +53,16 @@ class TreePasses {
 
  private:
   std::vector<int64_t> PredictionRows() const;
+  View<const float> hidden() const;  // [T, D]
 
   const Model* model_;
+  TreePasses* second_ = nullptr;
   KvCache cache_;
   Workspace workspace_;
   Activations activations_;
   PackedTrees packed_;
   AlignedBuffer<float> hidden_, dhidden_;  // [T, D]
+  AlignedBuffer<float> second_rows_;       // of the second model's hidden states
 };
 
 // [predictions] of a packed batch -> a field of each of its trees.
@@ -74,7 +80,8 @@ std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
 
 struct UpdateResult {
   double objective = 0;
-  AppliedGradient applied;
+  bool applied = false;           // false: every token is masked, and nothing has changed
+  AppliedGradient gradient;       // of the optimizer step
   double probs_diff_max = 0;      // only where on_policy
   int64_t trained_tokens = 0;     // packed: forward and backward
   std::vector<MetricTerm> terms;  // the objective's, added up over micro-batches
@@ -90,13 +97,16 @@ class Updater {
   // One optimizer step on whole groups. rows [G] groups: of these trees. on_policy: the weights are
   // still those that sampled, so the recorded statistics serve, and backward's own must equal them
   // bit for bit; if not, throws Error naming the token. key: of this optimizer step. The same
-  // groups give the same bits for any micro_batch_tokens and number of threads.
+  // groups give the same bits for any micro_batch_tokens and number of threads. A mini-batch of
+  // which every token is masked, and without `more`, is no optimizer step.
   // more: adds a further term's gradient, of a loss, before the step.
   using GradientTerm = std::function<void(TreePasses*, Gradient*)>;
   UpdateResult MiniBatch(std::span<const Tree* const> trees, const Rows& rows, bool on_policy,
                          RandomKey key, Optimizer* optimizer, const GradientTerm& more = {});
 
   void SetObjective(const Objective* objective) { objective_ = objective; }
+  // Whose rows the objective's divergences see; none may be needed without. Must outlive this.
+  void SetReference(TreePasses* reference) { reference_ = reference; }
   TreePasses* passes() { return &passes_; }
   Gradient& gradient() { return gradient_; }  // of the loss, of the last MiniBatch
 
@@ -108,6 +118,7 @@ class Updater {
   float temperature_;
   int64_t micro_batch_tokens_;
   TreePasses passes_;
+  TreePasses* reference_ = nullptr;
   Gradient gradient_;
 };
 

@@ -12,12 +12,13 @@
 namespace rlvr {
 namespace {
 
-// J = sum over t of mask_t (exp(logp_t - logp_old_t) adv_t + 0.1 entropy_t - 0.05 (logp_t -
-// logp_ref_t)^2) / sum of mask
+// J = sum over t of mask_t (exp(logp_t - logp_old_t) adv_t + 0.1 entropy_t
+//     - 0.05 (logp_t - logp_ref_t)^2 - 0.3 D_t) / sum of mask,   D_t the KL to the reference's row
 class TestObjective : public Objective {
  public:
-  TestObjective(bool separable, bool reference) : separable_(separable) {
+  TestObjective(bool separable, bool reference, bool divergence = false) : separable_(separable) {
     needs_.statistics = {Statistic::kLogp, Statistic::kEntropy};
+    if (divergence) needs_.statistics.push_back({Statistic::Kind::kKlToReference});
     needs_.reference = reference;
   }
   const Needs& needs() const override { return needs_; }
@@ -25,7 +26,7 @@ class TestObjective : public Objective {
   ObjectiveResult Evaluate(const Rows& rows, const Totals& totals,
                            const std::vector<std::vector<double>>& s, RandomKey) const override {
     ObjectiveResult r;
-    r.coefficients.assign(2, std::vector<double>(rows.adv.size()));
+    r.coefficients.assign(s.size(), std::vector<double>(rows.adv.size()));
     MetricTerm ratio{.name = "ratio", .sum = 0, .weight = 0, .is_max = false};
     for (size_t t = 0; t < rows.adv.size(); ++t) {
       const double e = std::exp(s[0][t] - rows.logp_old[t]), w = rows.mask[t] / totals.tokens;
@@ -33,6 +34,10 @@ class TestObjective : public Objective {
       r.objective += w * (e * rows.adv[t] + 0.1 * s[1][t] - 0.05 * kl * kl);
       r.coefficients[0][t] = w * (e * rows.adv[t] - 0.1 * kl);
       r.coefficients[1][t] = w * 0.1;
+      if (s.size() > 2) {
+        r.objective -= w * 0.3 * s[2][t];
+        r.coefficients[2][t] = -w * 0.3;
+      }
       ratio.sum += e * rows.mask[t];
       ratio.weight += rows.mask[t];
     }
@@ -166,7 +171,7 @@ TEST_F(UpdateTest, SameBitsForAnySplitAndThreads) {
     for (const bool separable : {true, false}) {
       SetNumThreads(1);
       const Outcome base = RunUpdate(separable, on_policy, 100000, false);
-      EXPECT_GT(base.result.applied.norm, 1e-4);
+      EXPECT_GT(base.result.gradient.norm, 1e-4);
       for (const auto& [tokens, threads, recompute] :
            {std::tuple(int64_t{1}, 1, false), {60, 2, false}, {100000, 2, true}}) {
         SetNumThreads(threads);
@@ -174,7 +179,7 @@ TEST_F(UpdateTest, SameBitsForAnySplitAndThreads) {
         EXPECT_TRUE(SameBytes(o.gradient, base.gradient)) << tokens;
         EXPECT_TRUE(SameBytes(o.weights, base.weights)) << tokens;
         EXPECT_EQ(o.result.objective, base.result.objective);
-        EXPECT_EQ(o.result.applied.norm, base.result.applied.norm);
+        EXPECT_EQ(o.result.gradient.norm, base.result.gradient.norm);
         EXPECT_EQ(MetricsOf(o.result.terms), MetricsOf(base.result.terms));
         EXPECT_EQ(o.result.trained_tokens, base.result.trained_tokens);
       }
@@ -188,6 +193,24 @@ TEST_F(UpdateTest, RecordedStatisticsServeTheFirstMiniBatch) {
   EXPECT_TRUE(SameBytes(recorded.gradient, computed.gradient));
   EXPECT_EQ(recorded.result.probs_diff_max, 0);
   EXPECT_EQ(MetricsOf(recorded.result.terms).at("ratio"), 1.0);
+}
+
+TEST_F(UpdateTest, AMaskedMiniBatchChangesNothing) {
+  std::fill(rows_.mask.begin(), rows_.mask.end(), 0.0);
+  auto model = TinyModel(config_, ComputeType::kFp32, 1);
+  const int64_t n = model->layout().total;
+  const std::vector<float> before(model->weights(), model->weights() + n);
+  const TestObjective objective(true, false);
+  Updater updater(model.get(), &objective, settings_, 10, 1.0f, 60, false);
+  Optimizer optimizer(model->layout());
+  EXPECT_FALSE(updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer).applied);
+  EXPECT_EQ(optimizer.step, 0);
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), model->weights()));
+  // A further term trains all the same.
+  const auto more = [](TreePasses*, Gradient* gradient) { gradient->body()[0] += 1; };
+  EXPECT_TRUE(updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer, more).applied);
+  EXPECT_EQ(optimizer.step, 1);
+  EXPECT_NE(before[0], model->weights()[0]);
 }
 
 TEST_F(UpdateTest, AWrongRecordedBitStopsTheRun) {
@@ -206,17 +229,18 @@ TEST_F(UpdateTest, AWrongRecordedBitStopsTheRun) {
 TEST_F(UpdateTest, FiniteDifferences) {
   const auto reference = TinyModel(config_, ComputeType::kFp32, 8);
   auto model = TinyModel(config_, ComputeType::kFp32, 2);
-  const TestObjective objective(true, true);
+  const TestObjective objective(true, true, /*divergence=*/true);
   OptimizerSettings still = settings_;
   still.lr = 0;
   Updater updater(model.get(), &objective, still, 10, 1.0f, 60, false);
   TreePasses reference_passes(reference.get(), false);
+  updater.SetReference(&reference_passes);
   constexpr Statistic kLogp[] = {Statistic::kLogp};
   const auto trees = Pointers();
   rows_.logp_ref = LeafRows(trees, ScoreTrees(&reference_passes, trees, kLogp, 1.0f, 60)[0]);
   Optimizer optimizer(model->layout());
   const UpdateResult at = updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer);
-  const double norm = at.applied.norm;
+  const double norm = at.gradient.norm;
   const int64_t n = model->layout().total;
   std::vector<float> weights(model->weights(), model->weights() + n),
       direction(updater.gradient().body(), updater.gradient().body() + n);

@@ -13,58 +13,134 @@ bool SaysCannot(const Sentence& s) {
   if (HasPhrase(s.spoken, {"not enough information", "don't have enough", "do not have enough",
                            "not possible to", "impossible to", "insufficient information"}))
     return true;
-  return HasPhrase(s.spoken, {"cannot", "can't", "can not", "unable to", "not able to",
-                              "could not", "couldn't"}) &&
+  return HasPhrase(s.spoken, {"cannot", "can't", "can not", "unable to", "not able to", "could not",
+                              "couldn't"}) &&
          HasPhrase(s.spoken,
                    {"determine", "determined", "calculate", "calculated", "provide", "answer",
-                    "answered", "solve", "solved", "give", "given", "find", "complete", "proceed",
-                    "tell", "say", "state", "compute", "computed", "figure", "help"});
+                    "answered",  "solve",      "solved",    "give",       "given",   "find",
+                    "complete",  "proceed",    "tell",      "say",        "state",   "compute",
+                    "computed",  "figure",     "help"});
 }
 
 // Says that something is missing for an answer.
 bool SaysGap(const Sentence& s) {
-  if (HasPhrase(s.spoken,
-                {"enough information", "enough details", "enough data", "more information",
-                 "additional information", "more details", "more context", "more specific",
-                 "not provided", "not given", "not specified", "not mentioned", "not stated",
-                 "not yet known", "not known", "haven't provided", "have not provided",
-                 "hasn't been provided", "has not been provided", "wasn't provided",
-                 "were not provided", "weren't provided", "doesn't provide", "does not provide",
-                 "didn't provide", "did not provide", "don't provide", "do not provide",
-                 "haven't given", "haven't told", "haven't specified", "doesn't specify",
-                 "does not specify", "don't specify", "need to know", "still need", "i need",
-                 "i'd need", "i'll need", "i would need", "we need more", "you would need",
-                 "you'd need", "we would need", "we'd need", "without knowing", "without more",
-                 "without additional", "without specific", "without further", "no information",
-                 "no specific", "missing information", "missing piece", "still missing",
-                 "is missing", "are missing", "not possible to", "impossible to", "insufficient",
-                 "i don't know", "we don't know", "i do not know", "we do not know", "is unknown",
-                 "still unknown", "indeterminate", "undetermined", "remains unknown", "don't have", "do not have",
-                 "lack of", "unsolvable", "not solvable", "incomplete"}))
+  if (HasPhrase(s.spoken, {"enough information",
+                           "enough details",
+                           "enough data",
+                           "more information",
+                           "additional information",
+                           "more details",
+                           "more context",
+                           "more specific",
+                           "not provided",
+                           "not given",
+                           "not specified",
+                           "not mentioned",
+                           "not stated",
+                           "not yet known",
+                           "not known",
+                           "haven't provided",
+                           "have not provided",
+                           "hasn't been provided",
+                           "has not been provided",
+                           "wasn't provided",
+                           "were not provided",
+                           "weren't provided",
+                           "doesn't provide",
+                           "does not provide",
+                           "didn't provide",
+                           "did not provide",
+                           "don't provide",
+                           "do not provide",
+                           "haven't given",
+                           "haven't told",
+                           "haven't specified",
+                           "doesn't specify",
+                           "does not specify",
+                           "don't specify",
+                           "need to know",
+                           "still need",
+                           "i need",
+                           "i'd need",
+                           "i'll need",
+                           "i would need",
+                           "we need more",
+                           "you would need",
+                           "you'd need",
+                           "we would need",
+                           "we'd need",
+                           "without knowing",
+                           "without more",
+                           "without additional",
+                           "without specific",
+                           "without further",
+                           "no information",
+                           "no specific",
+                           "missing information",
+                           "missing piece",
+                           "still missing",
+                           "is missing",
+                           "are missing",
+                           "not possible to",
+                           "impossible to",
+                           "insufficient",
+                           "i don't know",
+                           "we don't know",
+                           "i do not know",
+                           "we do not know",
+                           "is unknown",
+                           "still unknown",
+                           "indeterminate",
+                           "undetermined",
+                           "remains unknown",
+                           "don't have",
+                           "do not have",
+                           "lack of",
+                           "unsolvable",
+                           "not solvable",
+                           "incomplete"}))
     return true;
   return SaysCannot(s);
 }
 
 // Asks the user for something without a question mark.
 bool Requests(const Sentence& s) {
-  return HasPhrase(s.spoken, {"please provide", "please tell", "please specify", "please clarify",
-                              "please share", "please give", "let me know the", "let me know what",
-                              "let me know how", "let me know which", "tell me", "if you provide",
-                              "if you can provide", "if you could provide", "if you give",
-                              "if you share", "if you let me know", "once you provide",
-                              "once i have", "once we have", "once you give", "once i know",
-                              "once we know", "provide the following", "need the following",
-                              "could provide more", "can provide more"});
+  return HasPhrase(
+      s.spoken,
+      {"please provide",     "please tell",          "please specify",  "please clarify",
+       "please share",       "please give",          "let me know the", "let me know what",
+       "let me know how",    "let me know which",    "tell me",         "if you provide",
+       "if you can provide", "if you could provide", "if you give",     "if you share",
+       "if you let me know", "once you provide",     "once i have",     "once we have",
+       "once you give",      "once i know",          "once we know",    "provide the following",
+       "need the following", "could provide more",   "can provide more"});
 }
 
 // Courtesy, and whether it got it right: nothing that the answer waits for.
 bool IsCourtesy(const Sentence& s) {
-  return HasPhrase(s.spoken,
-                   {"any questions", "any other questions", "further questions", "more questions",
-                    "anything else", "else can i help", "would you like", "make sense",
-                    "if you need", "need any", "any further", "refine", "any clarification",
-                    "let me know if", "please confirm", "is that correct", "is this correct",
-                    "did i", "have i", "does that", "does this", "feel free", "happy to"});
+  return HasPhrase(s.spoken, {"any questions",
+                              "any other questions",
+                              "further questions",
+                              "more questions",
+                              "anything else",
+                              "else can i help",
+                              "would you like",
+                              "make sense",
+                              "if you need",
+                              "need any",
+                              "any further",
+                              "refine",
+                              "any clarification",
+                              "let me know if",
+                              "please confirm",
+                              "is that correct",
+                              "is this correct",
+                              "did i",
+                              "have i",
+                              "does that",
+                              "does this",
+                              "feel free",
+                              "happy to"});
 }
 
 // Sets up a case of its own.
@@ -76,9 +152,9 @@ bool Assumes(const Sentence& s) {
 }
 
 bool Concludes(const Sentence& s) {
-  return HasPhrase(s.spoken, {"therefore", "thus", "hence", "so", "in total", "total", "in conclusion",
-                              "final answer", "the answer", "this means", "in summary", "altogether",
-                              "which means"});
+  return HasPhrase(s.spoken, {"therefore", "thus", "hence", "so", "in total", "total",
+                              "in conclusion", "final answer", "the answer", "this means",
+                              "in summary", "altogether", "which means"});
 }
 
 int NumWords(std::string_view text) {
@@ -103,7 +179,7 @@ std::string_view Trimmed(std::string_view s) {
 struct Found {
   size_t sentence = 0;
   std::string answer;
-  bool marked = false;  // by \boxed{}, ####, "answer:" or "answer is"
+  bool strong = false;  // stands in \boxed{} or behind a mark or "therefore"
 };
 
 constexpr int kLast = 12, kTail = 60;
@@ -112,10 +188,10 @@ struct Counts {
   int questions = 0, requests = 0;
   int listed_asks = 0;     // items of lists of what is asked for
   bool list_open = false;  // such a list may go on
-  bool working = false;  // calculates something
-  bool cannot = false;   // says so outright
+  bool working = false;    // calculates something
+  bool cannot = false;     // says so outright
   // 1 + the sentence's index; 0: none.
-  size_t last_gap = 0, last_ask = 0, first_assumption = 0;
+  size_t last_gap = 0, last_question = 0, last_request = 0, first_assumption = 0;
 };
 
 class Reader {
@@ -127,16 +203,20 @@ class Reader {
         sentences_(SplitSentences(plain_)) {}
 
   TurnReading Read() const {
-    if (std::none_of(original_.begin(), original_.end(),
+    if (std::none_of(plain_.text.begin(), plain_.text.end(),
                      [](unsigned char c) { return std::isalnum(c) || c >= 0x80; }))
+      return {TurnStrategy::kMissing, ""};
+    // A word alone, cut off or not, says nothing.
+    if (NumWords(original_) == 1 && sentences_.size() == 1 && sentences_[0].numbers.empty() &&
+        !sentences_[0].question && original_.find("\\boxed") == std::string_view::npos)
       return {TurnStrategy::kMissing, ""};
     Counts c;
     for (size_t i = 0; i < sentences_.size(); ++i) Count(i, &c);
     const Found found = FindAnswer(c);
     const size_t at = found.sentence + 1;
     const bool assumption = c.first_assumption > 0 && c.first_assumption <= at;
-    if (!found.answer.empty() && c.last_gap <= at && c.last_ask <= at &&
-        !(assumption && c.last_gap > 0))
+    if (!found.answer.empty() && c.last_gap <= at && c.last_request <= at &&
+        (c.last_question <= at || found.strong) && !(assumption && c.last_gap > 0))
       return {TurnStrategy::kAnswerAttempt, found.answer};
     if (assumption && c.questions + c.requests == 0 && !found.answer.empty())
       return {TurnStrategy::kHedge, ""};
@@ -171,36 +251,91 @@ class Reader {
       if (depth > 0) continue;
       const size_t plain = static_cast<size_t>(
           std::lower_bound(plain_.at.begin(), plain_.at.end(), at) - plain_.at.begin());
+      Sentence inside;
+      inside.spoken = MakePlain(original_.substr(at + 7, i - at - 7)).text;
+      if (SaysGap(inside)) return {};
       return {SentenceAt(plain), std::string(Trimmed(original_.substr(at + 7, i - at - 7))), true};
     }
     return {};
   }
 
+  // Of a sentence's numbers the one that it is about.
+  const NumberSpan* Chosen(const Sentence& s, size_t from) const {
+    const std::string_view text = plain_.text;
+    size_t num_bold = 0, num = 0;
+    for (const NumberSpan& n : s.numbers) {
+      num += n.begin >= from ? 1 : 0;
+      num_bold += n.begin >= from && plain_.bold[n.begin] ? 1 : 0;
+    }
+    const size_t equals = s.text.rfind('=');
+    const size_t after_equals =
+        equals == std::string_view::npos ? s.begin : std::max(s.begin + equals, s.begin);
+    const NumberSpan* best = nullptr;
+    int best_score = 0;
+    for (const NumberSpan& n : s.numbers) {
+      if (n.begin < from) continue;
+      const std::string_view before = text.substr(s.begin, n.begin - s.begin);
+      int score = 0;
+      if (num_bold < num && plain_.bold[n.begin]) score += 4;
+      if (equals != std::string_view::npos && n.begin < after_equals) score -= 4;
+      if (std::count(before.begin(), before.end(), '(') >
+          std::count(before.begin(), before.end(), ')'))
+        score -= 3;
+      score += LeadIn(before);
+      if (best == nullptr || score >= best_score) {
+        best = &n;
+        best_score = score;
+      }
+    }
+    return best;
+  }
+
+  // How the word before a number speaks for it.
+  static int LeadIn(std::string_view before) {
+    const size_t last = before.find_last_not_of(" $");
+    if (last == std::string_view::npos) return 0;
+    before = before.substr(0, last + 1);
+    if (before.ends_with("total of")) return 2;
+    const size_t word = before.find_last_of(" (");
+    const std::string_view w = word == std::string_view::npos ? before : before.substr(word + 1);
+    for (const char* good :
+         {"is",    "are",  "was",           "were",  "be",     "=",       "need",   "needs",
+          "have",  "has",  "approximately", "about", "around", "exactly", "total:", "answer:",
+          "takes", "take", "cut",           "costs", "cost",   "eat",     "earn",   "earns"}) {
+      if (w == good) return 2;
+    }
+    for (const char* bad :
+         {"all", "for", "to", "after", "over",  "per",      "with",  "by",      "from", "than",
+          "at",  "on",  "in", "of",    "every", "each",     "these", "between", "*",    "x",
+          "/",   "+",   "-",  "and",   "july",  "december", "step",  "the",     "those"}) {
+      if (w == bad) return -2;
+    }
+    return 0;
+  }
+
   Found Marked() const {
     Found found;
-    for (const std::string_view mark :
-         {"#### ", "answer:", "answer is", "answer is:", "answer ="}) {
+    for (const std::string_view mark : {"#### ", "answer:", "answer is", "answer ="}) {
       const size_t at = plain_.text.rfind(mark);
       if (at == std::string::npos) continue;
       size_t begin = at + mark.size();
       while (begin < plain_.text.size() &&
-             std::isspace(static_cast<unsigned char>(plain_.text[begin])))
+             (plain_.text[begin] == ':' ||
+              std::isspace(static_cast<unsigned char>(plain_.text[begin]))))
         ++begin;
-      const size_t end = std::min(plain_.text.find('\n', begin), plain_.text.size());
-      if (begin >= end) continue;
+      if (begin >= plain_.text.size()) continue;
       const size_t sentence = SentenceAt(begin);
-      if (!found.answer.empty() && sentence < found.sentence) continue;
-      std::string answer;
-      for (const Sentence& s : sentences_) {
-        for (const NumberSpan& n : s.numbers) {
-          if (n.begin >= begin && n.end <= end) answer = Verbatim(n);
-        }
-      }
-      const size_t last = plain_.at[end];
+      const Sentence& s = sentences_[sentence];
+      if ((!found.answer.empty() && sentence < found.sentence) || SaysGap(s)) continue;
+      const size_t end = std::min(plain_.text.find('\n', begin), plain_.text.size());
       const std::string_view line =
-          Trimmed(original_.substr(plain_.at[begin], last - plain_.at[begin]));
-      if (line.size() <= 24) answer = std::string(line);
-      if (!answer.empty()) found = {sentence, answer, true};
+          Trimmed(original_.substr(plain_.at[begin], plain_.at[end] - plain_.at[begin]));
+      const NumberSpan* n = Chosen(s, begin);
+      const bool whole = mark != "answer is" && line.size() <= 24;
+      if (whole && !line.empty())
+        found = {sentence, std::string(line), true};
+      else if (n != nullptr)
+        found = {sentence, Verbatim(*n), true};
     }
     return found;
   }
@@ -226,7 +361,10 @@ class Reader {
       const bool last = words_after <= kLast;
       if (usable && (Concludes(s) || s.text.find('=') != std::string_view::npos || last)) {
         if (IsRange(s)) return {};
-        return {i, Verbatim(s.numbers.back()), false};
+        const bool strong = s.spoken.starts_with("so ") || s.spoken.starts_with("so,") ||
+                            HasPhrase(s.spoken, {"therefore", "thus", "hence", "in conclusion",
+                                                 "final answer", "the answer"});
+        return {i, Verbatim(*Chosen(s, s.begin)), strong};
       }
       words_after += words;
       if (words_after > kTail) return {};
@@ -251,7 +389,7 @@ class Reader {
     if ((asks || SaysGap(s)) && s.text.back() == ':' && !example) c->list_open = true;
     if (!asks || Repeats(s)) return;
     ++(s.question ? c->questions : c->requests);
-    c->last_ask = i + 1;
+    (s.question ? c->last_question : c->last_request) = i + 1;
   }
 
   // The request's own words, said again.

@@ -83,6 +83,14 @@ std::vector<NumberSpan> FindNumbers(std::string_view text, size_t begin, size_t 
            (IsDigit(text[last]) || ((text[last] == ',' || text[last] == '.' || text[last] == '/') &&
                                     last + 1 < end && IsDigit(text[last + 1]))))
       ++last;
+    const std::string_view unit = text.substr(last, end - last);
+    const bool ordinal = unit.starts_with("st") || unit.starts_with("nd") ||
+                         unit.starts_with("rd") || unit.starts_with("th");
+    const bool compound = unit.size() > 1 && unit[0] == '-' && IsLetter(unit[1]);
+    if (ordinal || compound) {
+      i = last;
+      continue;
+    }
     if (last < end && text[last] == '%') ++last;
     if (first > begin && text[first - 1] == '$') --first;
     if (first > begin && text[first - 1] == '-' &&
@@ -98,9 +106,11 @@ std::vector<NumberSpan> FindNumbers(std::string_view text, size_t begin, size_t 
 
 PlainText MakePlain(std::string_view original) {
   PlainText plain;
+  bool bold = false;
   const auto add = [&](char c, size_t at) {
     plain.text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     plain.at.push_back(static_cast<uint32_t>(at));
+    plain.bold.push_back(bold);
   };
   bool line_start = true;
   for (size_t i = 0; i < original.size();) {
@@ -108,10 +118,15 @@ PlainText MakePlain(std::string_view original) {
     const auto* fold = std::find_if(kFolded.begin(), kFolded.end(),
                                     [&](const auto& f) { return rest.starts_with(f.first); });
     if (i == 0 || original[i - 1] == '\n') line_start = true;
+    if (rest.starts_with("\n\n")) bold = false;
     if (fold != kFolded.end()) {
       for (const char c : fold->second) add(c, i);
       i += fold->first.size();
       line_start = false;
+    } else if (rest.starts_with("**")) {
+      bold = !bold;
+      line_start = false;
+      i += 2;
     } else if (original[i] == '*' || original[i] == '`') {
       // A list's mark stays one; emphasis goes.
       if (original[i] == '*' && i + 1 < original.size() && IsBlank(original[i + 1]))

@@ -14,10 +14,12 @@ namespace rlvr {
 struct PlainText {
   std::string text;
   std::vector<uint32_t> at;  // [text.size() + 1] byte of the original that a byte stands for
+  std::vector<bool> bold;    // [text.size()]
 };
 PlainText MakePlain(std::string_view original);
 
-// A number as people write it, in a sentence: $1,234.50  -3  1/2  40%  \frac{1}{2}
+// A number as people write it, in a sentence: $1,234.50  -3  1/2  40%  \frac{1}{2}. "19th" and the
+// 10 of "10-year" are none.
 struct NumberSpan {
   size_t begin = 0, end = 0;  // in PlainText::text
 };

@@ -75,12 +75,59 @@ class Countdown : public Verifier {
   }
 };
 
+class LicMath : public Verifier {
+ public:
+  Judgement Judge(std::string_view response, std::string_view ground_truth) const override {
+    const auto got = LicMathNumber(response);
+    if (!got) return {Verdict::kWrong, "", "no number"};
+    // After "#### " where the gold is a whole solution of GSM8K.
+    const size_t mark = ground_truth.rfind("#### ");
+    std::string want(mark == std::string_view::npos ? ground_truth : ground_truth.substr(mark + 5));
+    std::erase_if(want, [](char c) { return c == ',' || c == '$'; });
+    if (want.ends_with('.')) want.pop_back();
+    if (*got == want) return {Verdict::kRight, *got, "equal to " + want};
+    return {Verdict::kWrong, *got, *got + " is not " + want};
+  }
+};
+
 }  // namespace
+
+std::optional<std::string> LicMathNumber(std::string_view answer) {
+  const auto digit = [&](size_t i) {
+    return i < answer.size() && answer[i] >= '0' && answer[i] <= '9';
+  };
+  const auto part = [&](size_t i) {
+    return digit(i) ||
+           (i < answer.size() && std::string_view("$.,").find(answer[i]) != std::string_view::npos);
+  };
+  // The last match of (-?[$0-9.,]{2,})|(-?[0-9]+).
+  std::string number;
+  for (size_t i = 0; i < answer.size();) {
+    const size_t begin = i + (answer[i] == '-' ? 1 : 0);
+    size_t end = begin;
+    while (part(end)) ++end;
+    if (end - begin < 2 && !(end - begin == 1 && digit(begin))) {
+      ++i;
+      continue;
+    }
+    number = answer.substr(i, end - i);
+    i = end;
+  }
+  if (number.empty()) return std::nullopt;
+  if (number.find('$') != std::string::npos && number.ends_with(".00"))
+    number.erase(number.find_last_not_of(".0") + 1);
+  std::erase_if(number, [](char c) { return c == ',' || c == '$'; });
+  if (number.ends_with('.')) number.pop_back();
+  return number;
+}
 
 const std::vector<VerifierInfo>& Verifiers() {
   static const std::vector<VerifierInfo> list = {
       {"countdown",
        "an expression of the given numbers that makes the target, each used at most once", ""},
+      {"lic_math",
+       "the last number of the response, equal as the protocol of Lost in Conversation compares",
+       "arXiv:2505.06120"},
       {"math_rule", "the final answer in \\boxed{} or after Answer:, equal after normalisation",
        "arXiv:2503.14476"},
   };
@@ -90,6 +137,7 @@ const std::vector<VerifierInfo>& Verifiers() {
 std::unique_ptr<Verifier> MakeVerifier(const std::string& name) {
   if (name == "math_rule") return std::make_unique<MathRule>();
   if (name == "countdown") return std::make_unique<Countdown>();
+  if (name == "lic_math") return std::make_unique<LicMath>();
   std::vector<std::string> names;
   for (const auto& v : Verifiers()) names.push_back(v.name);
   throw Error("reward", "there is no verifier '" + name + "'", DidYouMean(name, names));

@@ -31,13 +31,18 @@ struct VerifierInfo {
 };
 const std::vector<VerifierInfo>& Verifiers();  // sorted by name
 std::unique_ptr<Verifier> MakeVerifier(
-    const std::string& name);  // "math_rule", "countdown"; throws Error
+    const std::string& name);  // "math_rule", "countdown", "lic_math"; throws Error
 std::string VerifierForDataSource(
     const std::string& data_source);  // "countdown" -> "countdown", else "math_rule"
 
 // The last \boxed{...} with balanced braces, else what follows the last "Answer:" to its line's
 // end, trimmed.
 std::optional<std::string> ExtractFinalAnswer(std::string_view response);
+// The number that the protocol of "LLMs Get Lost In Multi-Turn Conversation" (arXiv:2505.06120)
+// compares: the last of an extracted answer, without "$", "," and a final "."; nullopt: none. As its
+// program has it, an amount in dollars that ends in ".00" loses every zero and point at its end:
+// $34.00 is 34, but $300.00 is 3.
+std::optional<std::string> LicMathNumber(std::string_view answer);
 // DAPO's normalisation of a final answer (units, commas, \text, $ ...) for comparison as strings.
 std::string NormalizeFinalAnswer(std::string answer);
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "base/random.h"
 
@@ -33,6 +36,42 @@ TEST(MathRule, Judges) {
   EXPECT_EQ(v->Judge("Answer: 13", "12").verdict, Verdict::kWrong);
   EXPECT_EQ(v->Judge("12", "12").verdict, Verdict::kWrong);
   EXPECT_EQ(v->Judge("Answer: 13", "12").reason, "13 is not 12");
+}
+
+TEST(LicMath, HandWorked) {
+  EXPECT_EQ(LicMathNumber("about -3.5 or so"), "-3.5");
+  EXPECT_EQ(LicMathNumber("7 of 9"), "9");
+  EXPECT_EQ(LicMathNumber("$1,200."), "1200");
+  EXPECT_EQ(LicMathNumber("$34.00 a pair"), "34");
+  EXPECT_EQ(LicMathNumber("$300.00"), "3");  // the protocol's own slip
+  EXPECT_EQ(LicMathNumber("34.00"), "34.00");
+  EXPECT_EQ(LicMathNumber("10-4"), "-4");
+  EXPECT_EQ(LicMathNumber("1/2"), "2");
+  EXPECT_EQ(LicMathNumber("none"), std::nullopt);
+  EXPECT_EQ(LicMathNumber("a - b."), std::nullopt);
+  EXPECT_EQ(LicMathNumber(""), std::nullopt);
+  const auto v = MakeVerifier("lic_math");
+  EXPECT_EQ(v->Judge("$10,800", "10,800").verdict, Verdict::kRight);
+  EXPECT_EQ(v->Judge("12", "6+6 = <<6+6=12>>12\n#### 12").verdict, Verdict::kRight);
+  EXPECT_EQ(v->Judge("12.0", "12").verdict, Verdict::kWrong);  // strings, not numbers
+  EXPECT_EQ(v->Judge("", "12").reason, "no number");
+}
+
+// The scores that the protocol's own program recorded.
+TEST(LicMath, RecordedScores) {
+  std::ifstream file(std::string(RLVR_SOURCE_DIR) + "/tests/reference/lic_math.jsonl");
+  const auto v = MakeVerifier("lic_math");
+  int rows = 0, right = 0;
+  for (std::string line; std::getline(file, line); ++rows) {
+    const auto row = nlohmann::json::parse(line);
+    const bool is_right =
+        v->Judge(row["answer"].get<std::string>(), row["gold"].get<std::string>()).verdict ==
+        Verdict::kRight;
+    EXPECT_EQ(is_right, row["expected"].get<bool>()) << line;
+    right += is_right ? 1 : 0;
+  }
+  EXPECT_EQ(rows, 521);
+  EXPECT_EQ(right, 99);
 }
 
 TEST(Countdown, Judges) {

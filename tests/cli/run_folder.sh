@@ -8,7 +8,7 @@ make_model
 small=(trainer.steps=2 eval.every=1 update.mini_batch_prompts=4)
 train critic "${small[@]}" advantage.name=gae policy_loss.name=gspo critic.optimizer.lr=1e-3
 train reward "${small[@]}" advantage.name=prime reference.update=ema replay.groups=1 replay.admit=all \
-  'token_weight=[{name: clip_cov}, {name: forking_tokens}]'
+  'token_weight=[{name: clip_cov}, {name: forking_tokens}]' 'regularizer=[{name: kl}, {name: kl_full}]'
 
 # `a/{b,c}` in the document is a/b and a/c; k stands for any number.
 grep -o '`[^`]*`' "$document" | tr -d '`' | grep -E '^(step|[a-z_]+/[a-z_@{},/]+)$' | while read -r name; do

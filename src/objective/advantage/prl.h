@@ -5,8 +5,8 @@
 namespace rlvr {
 // Process Reward Learning, arXiv:2601.10201: the KL to the reference that is still to come, taken
 // from the outcome's advantage at the end of each step of a response.
-//   A_t = A_i - 1 / eta sum_{s >= b} (logp_old_s - logp_ref_s),   b = b(t): the next boundary, b >=
-//   t
+//   A_t = A_i - 1 / eta sum_{s >= b} (logp_old_s - logp_ref_s)
+//   b = b(t): the next boundary, b >= t
 // Boundaries: every step_tokens-th token of a response, or each token whose text holds a newline
 // (step: newline), and always the last token. A_i is what the methods before it in `advantage`
 // made. Masked tokens are not in the sum. The released code marks a boundary by a value that is not

@@ -46,8 +46,8 @@ struct Gspo {
 
 // GSPO-token, arXiv:2507.18071, Eq. 13 and 14: GSPO's values for advantages that differ within a
 // response. sg stops the gradient.
-//   J_t = min(s_t A_t, clip(s_t, 1 - eps_low, 1 + eps_high) A_t),  s_t = sg(s_i) exp(logp_t -
-//   sg(logp_t))
+//   J_t = min(s_t A_t, clip(s_t, 1 - eps_low, 1 + eps_high) A_t)
+//   s_t = sg(s_i) exp(logp_t - sg(logp_t))
 // With one advantage a response and seq_mean_token_mean its gradient is GSPO's.
 struct GspoToken {
   static constexpr MethodInfo kInfo{"gspo_token", "2507.18071",

@@ -7,9 +7,9 @@ namespace rlvr {
 // score, centred by the others of the group.
 //   psi_i = beta sum_t (logp_t - logp_old_t)
 //   a_i = psi_i - mean_{j != i} psi_j
-//   J = mean_i w_i (r_i log sigmoid(a_i) + (1 - r_i) log(1 - sigmoid(a_i))),  r_i = 1 if right,
-//   else 0 w_i = G / (2 G_c) for the G_c responses of i's class where both classes are there, else
-//   1
+//   J = mean_i w_i (r_i log sigmoid(a_i) + (1 - r_i) log(1 - sigmoid(a_i)))
+//   r_i = 1 if right, else 0
+//   w_i = G / (2 G_c) for the G_c responses of i's class where both classes are there, else 1
 // The gradient flows through every psi of the group. score mean_logp: psi_i = beta mean_t logp_t,
 // the authors' second variant. A group of one: a = psi. No advantage, ratio clip or KL.
 struct Pacs {

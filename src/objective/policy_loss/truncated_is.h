@@ -10,9 +10,10 @@ namespace rlvr {
 // the start of the step (proximal), and a weight corrects from the policy that sampled (behaviour).
 // Decoupled PPO, arXiv:2110.00641; the truncation as verl's rollout correction. sg stops the
 // gradient.
-//   J_t = w_t min(r_t A_t, clip(r_t, 1 - eps_low, 1 + eps_high) A_t),  r_t = exp(logp_t -
-//   logp_prox_t) level token:     w_t = sg(min(exp(d_t), C)),  d_t = logp_prox_t - logp_old_t level
-//   sequence:  w_t = sg(min(exp(sum of d over the response), C))
+//   J_t = w_t min(r_t A_t, clip(r_t, 1 - eps_low, 1 + eps_high) A_t)
+//   r_t = exp(logp_t - logp_prox_t),  d_t = logp_prox_t - logp_old_t
+//   level token:     w_t = sg(min(exp(d_t), C))
+//   level sequence:  w_t = sg(min(exp(sum of d over the response), C))
 // Log-weights are held within +-20. logp_prox is a forward pass of the batch before its updates.
 // On rows that this policy sampled in this step d is 0 bit for bit, since sampling and training are
 // one program: w = 1, and the loss is decoupled_clip's. It does something on rows whose recorded

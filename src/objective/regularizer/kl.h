@@ -3,10 +3,10 @@
 #include "objective/loss_stage.h"
 
 namespace rlvr {
-// KL to the reference policy from sampled tokens, subtracted: J_t -= beta k_t, with d = logp -
-// logp_ref:
-//   k1 = d,  abs = |d|,  k2 = d^2 / 2,  k3 = exp(-d) + d - 1 (GRPO's, arXiv:2402.03300, Eq. 4;
-//   unbiased and never negative).
+// KL to the reference policy from sampled tokens, subtracted: J_t -= beta k_t,
+// with d = logp - logp_ref:
+//   k1 = d,  abs = |d|,  k2 = d^2 / 2
+//   k3 = exp(-d) + d - 1   (GRPO's, arXiv:2402.03300, Eq. 4; unbiased and never negative)
 // k3's value is unbiased, its gradient is not: k2's is the KL's own on tokens that the policy
 // sampled. gradient `k2` has any kind's value and k2's gradient (verl's kinds that end in +). clamp
 // keeps k3 finite as verl's low_var_kl: -d in [-20, 20], k3 at most 10, no gradient beyond. The

@@ -6,6 +6,7 @@
 #include "objective/regularizer/epo.h"
 #include "objective/regularizer/kl.h"
 #include "objective/regularizer/kl_cov.h"
+#include "objective/regularizer/kl_full.h"
 #include "objective/regularizer/lp_reg.h"
 #include "objective/regularizer/siren.h"
 
@@ -20,6 +21,7 @@ const MethodList<Regularizer>& RegularizerList() {
     l.Add<Epo, RegularizerOf>();
     l.Add<Kl, RegularizerOf>();
     l.Add<KlCov, RegularizerOf>();
+    l.Add<KlFull, RegularizerOf>();
     l.Add<LpReg, RegularizerOf>();
     l.Add<Siren, RegularizerOf>();
     return l;

@@ -211,9 +211,9 @@ TEST(Reference, Statistics) {
       const Statistic statistic = ParseStatistic(name);
       // Outside the set the public code leaves a logit of -1e4, and the value is that less lse.
       const double expected = std::max(want["value"].get<double>(), -1e4);
-      EXPECT_NEAR(StatisticValue(statistic, stats, logits, token, 1), expected, 1e-5);
+      EXPECT_NEAR(StatisticValue(statistic, {stats, logits, token, 1}), expected, 1e-5);
       if (!want.contains("gradient")) continue;
-      const StatisticGradient g = StatisticBackward(statistic, stats, logits, 1, token, 1);
+      const StatisticGradient g = StatisticBackward(statistic, {stats, logits, token, 1}, 1);
       std::vector<float> gradient(logits.size());
       RowGradient(logits, stats, 1, g.dense, gradient);
       for (const auto& [i, value] : g.spikes) gradient[static_cast<size_t>(i)] += value;

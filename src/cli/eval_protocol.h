@@ -1,0 +1,29 @@
+// `rlvr eval --protocol`: evaluations other than samples of single questions.
+#ifndef RLVR_CLI_EVAL_PROTOCOL_H_
+#define RLVR_CLI_EVAL_PROTOCOL_H_
+#include <string>
+
+#include "cli/command.h"
+#include "eval/lost_in_conversation.h"
+
+namespace rlvr {
+
+struct ProtocolArguments {
+  std::string name;  // empty: no protocol
+  std::vector<std::string> types = {"full", "concat", "sharded"};
+  int simulations = 10;
+  std::string user = "scripted";                // a name or YAML
+  std::string environment = "{max_turns: 12}";  // YAML: further settings of the environment
+  std::string replay, json, transcripts;
+};
+void AddProtocolOptions(CLI::App& command, ProtocolArguments* arguments);
+
+// Recorded conversations judged again; instructions: a JSONL file.
+void RunReplay(const ProtocolArguments& arguments, const std::string& instructions);
+// What the model does in conversations about the instructions of `data`.
+void RunProtocol(const ProtocolArguments& arguments, const std::string& model,
+                 const std::string& compute, const std::string& data, const std::string& split,
+                 const EvalOptions& options);
+
+}  // namespace rlvr
+#endif  // RLVR_CLI_EVAL_PROTOCOL_H_

@@ -1,0 +1,76 @@
+// The first half of a step: prompts -> rollout -> reward -> select.
+#ifndef RLVR_TRAIN_COLLECT_H_
+#define RLVR_TRAIN_COLLECT_H_
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/data.h"
+#include "eval/policy.h"
+#include "objective/objective.h"
+#include "train/curriculum.h"
+#include "train/foreign_rows.h"
+#include "train/metrics.h"
+#include "train/recipe.h"
+#include "train/step_batch.h"
+#include "train/update.h"
+#include "verify/reward_term.h"
+#include "verify/verify.h"
+
+namespace rlvr {
+
+class Collector {
+ public:
+  // All must outlive it. passes: of the policy.
+  Collector(const Recipe& recipe, const Policy& policy, TreePasses* passes);
+
+  // The judged groups of step `step` (1 is the first) that the recipe's selection keeps, sampled
+  // from the prompts after `position`. state: schedules and the token temperature read it. Throws
+  // Error where max_rounds of sampling do not fill the batch.
+  StepBatch Collect(int64_t step, int64_t position, const RunState& state);
+  // One sample of the step again, judged: its path from the root alone. num_groups: that the step
+  // sampled.
+  Tree CollectOne(int64_t step, int64_t position, const RunState& state, int64_t num_groups,
+                  int64_t prompt_index, int sample);
+
+  // What the step has shown of its prompts.
+  void Observe(int64_t step, const StepBatch& batch);
+  void Measure(Metrics* metrics) const { curriculum_.Measure(metrics); }
+  int64_t num_prompts() const { return prompts_->size(); }
+
+  using Files = std::map<std::string, std::string>;  // bytes of a checkpoint by name
+  void Save(Files* files) const;
+  void Load(const Files& files, const std::string& folder);  // folder: of the checkpoint
+
+  std::function<void(double)>
+      on_progress;  // share of a round's sampling that is done; may be empty
+
+ private:
+  struct Round {  // the prompts of one call to sample
+    std::vector<Prompt> prompts;
+    std::vector<RolloutRequest> requests;
+  };
+  void AddRequest(int64_t step, Curriculum::Draw draw, Round* round) const;
+  std::vector<Tree> Sample(Round* round, const RunState& state, RolloutStats* stats);
+  void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
+  void MakeTerms(int64_t step, const RunState& state);
+  const Verifier& VerifierOf(const Prompt& prompt);
+  void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
+  void AddReplays(int64_t step, StepBatch* batch);
+
+  const Recipe& recipe_;
+  const Policy& policy_;
+  TreePasses* passes_;
+  std::unique_ptr<PromptSource> prompts_;
+  Curriculum curriculum_;
+  std::unique_ptr<Selector> selector_;
+  std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
+  std::vector<WeightedTerm> reward_terms_;  // of this step
+  ReplayStore replay_;
+  ResponseStore responses_;
+};
+
+}  // namespace rlvr
+#endif  // RLVR_TRAIN_COLLECT_H_
