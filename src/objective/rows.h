@@ -42,16 +42,11 @@ struct Rows {
   std::vector<int32_t> sample;  // index in the group, for random keys
 
   // Tokens [T].
-<<<<<<< HEAD
   std::vector<int32_t> token;  // id
   std::vector<int32_t> turn;   // 0 for the first run of policy tokens on the path, 1, ...
   // What the policy last read before the turn: a hash of the prompt, or of what the other side wrote
   // since the policy's last turn. Equal states of one group's rows are one environment state.
   std::vector<int64_t> state;
-=======
-  std::vector<int32_t> token;      // id
-  std::vector<int32_t> turn;       // 0 for the first run of policy tokens on the path, 1, ...
->>>>>>> main
   std::vector<int32_t> step;       // 0 for the first segment of the row, 1, ...: branches and
                                    // a search's nodes begin new ones
   std::vector<double> step_value;  // what a tree search backed up to the step; else 0

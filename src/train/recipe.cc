@@ -220,11 +220,8 @@ const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
-<<<<<<< HEAD
 const std::vector<std::string> kTurnGains = {"none", "prob", "logp"};
-=======
 const std::vector<std::string> kIllocutions = {"none", "icpo", "icpo_illocution"};
->>>>>>> main
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
 template <class Fields>
@@ -496,11 +493,7 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
                                             "flow_reward",    "stages",
-<<<<<<< HEAD
-                                            "turn_gain"};
-=======
-                                            "environment"};
->>>>>>> main
+                                            "turn_gain",      "environment"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
