@@ -13,6 +13,7 @@
 #include "model/config.h"
 #include "rollout/strategy.h"
 #include "train/token_temperature.h"
+#include "verify/illocution.h"
 
 namespace rlvr {
 
