@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "env/attributes.h"
+#include "env/process.h"
 #include "env/settings.h"
 #include "env/sharded.h"
 #include "env/tool.h"
@@ -37,6 +38,7 @@ void WithEnvironment(const std::string& name, const Body& body) {
   if (name == "attributes") body(WithLimits<AttributesSettings>(), MakeAttributes);
   if (name == "none")
     body(WithLimits<NoSettings>(), [](const auto&, const auto&) { return nullptr; });
+  if (name == "process") body(WithLimits<ProcessSettings>(), MakeProcess);
   if (name == "sharded") body(WithLimits<ShardedSettings>(), MakeSharded);
   if (name == "tool") body(WithLimits<ToolSettings>(), MakeTool);
 }
@@ -73,6 +75,7 @@ const std::vector<EnvironmentInfo>& Environments() {
   static const std::vector<EnvironmentInfo> list = {
       {"attributes", "guess an object by questions about its attributes (arXiv:2510.27410)"},
       {"none", "no conversation: prompts are answered in one turn"},
+      {"process", "one of your own, in any language: child processes that speak lines of JSON"},
       {"sharded",
        "a user reveals the request piece by piece; attempts are judged (arXiv:2505.06120)"},
       {"tool", "a calculator that the policy may call before it answers"}};

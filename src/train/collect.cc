@@ -5,9 +5,12 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "eval/conversations.h"
 #include "eval/eval.h"
 #include "objective/coefficient.h"
 #include "rollout/strategy.h"
+#include "train/conversations.h"
+#include "train/illocution_reward.h"
 #include "train/stopwatch.h"
 #include "train/token_temperature.h"
 
@@ -60,12 +63,16 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
                   recipe.seed + static_cast<uint64_t>(recipe.first_step),
                   FamilyOrder(recipe, *prompts_)),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
+      environment_(MakeEnvironment(recipe.resolved.Find("environment"),
+                                   ServicesOf(recipe, *policy.model, *policy.tokenizer))),
       replay_(recipe.replay),
       responses_(recipe.replay) {}
 
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;
   double opposites = 0;
+  int64_t lost = 0;  // groups of which every conversation was aborted
+  ConversationTally tally;
   batch.position = position;
   curriculum_.BeginStep(step);
   MakeTerms(step, state);
@@ -73,6 +80,13 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
   const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
   while (static_cast<int64_t>(batch.trees.size()) < wanted) {
     if (batch.rounds == selector_->max_rounds()) {
+      if (lost > 0 && !batch.trees.empty()) break;  // smaller than it should be
+      if (lost == batch.sampled_groups) {
+        throw Error(fmt::format("step {}", step),
+                    fmt::format("all {} conversations were aborted, the first by: {}",
+                                tally.num_conversations(), tally.first_failure()),
+                    "mend the environment");
+      }
       throw Error(
           fmt::format("step {}", step),
           fmt::format("after {} rounds of {} prompts the selection has kept {} groups of {}",
@@ -95,6 +109,14 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
     ++batch.rounds;
     batch.sampled_groups += per_round;
     for (size_t i = 0; i < trees.size(); ++i) {
+      if (environment_) {
+        tally.Add(trees[i], stats.results[i]);
+        DropAborted(&trees[i]);
+        if (trees[i].leaves.empty()) {
+          ++lost;
+          continue;
+        }
+      }
       const size_t own = trees[i].leaves.size();
       if (recipe_.expert.rows > 0) {
         const auto& eos = policy_.model->config().eos_token_ids;
@@ -102,6 +124,7 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
                      recipe_.rollout.options.max_tokens, &trees[i]);
       }
       Judge(round.prompts[i], &trees[i], &batch.terms);
+      AddIllocutionTerms(trees[i], &batch.terms);
       if (recipe_.replay.opposites > 0) {
         opposites += static_cast<double>(responses_.AddOpposites(step, &trees[i]));
         responses_.Remember(step, trees[i]);
@@ -122,6 +145,11 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
       batch.trees.push_back(std::move(trees[i]));
     }
     batch.seconds_reward += watch.Lap();
+  }
+  batch.conversations = tally.Means();
+  if (!told_failure_ && !tally.first_failure().empty()) {
+    fmt::print(stderr, "step {}: a conversation was aborted: {}\n", step, tally.first_failure());
+    told_failure_ = true;
   }
   if (recipe_.replay.opposites > 0) batch.terms.push_back({"replay/opposites", opposites, 1});
   AddReplays(step, &batch);
@@ -166,25 +194,37 @@ void Collector::AddRequest(int64_t step, Curriculum::Draw draw, Round* round) co
     request.tree.family = FamilyOf(prompt, recipe_.data.group_key,
                                    fmt::format("{}: prompt {}", recipe_.data.train, row));
   }
-  Prompt sampled = prompt;
-  if (!sampled.messages.empty()) {
-    std::string& text = sampled.messages.back().second;
-    text = recipe_.rollout.sampling_context.before + text + recipe_.rollout.sampling_context.after;
-  }
-  Segment root;
-  root.tokens = EncodePrompt(*policy_.tokenizer, sampled);
-  if (static_cast<int64_t>(root.tokens.size()) > recipe_.data.max_prompt_tokens) {
-    throw Error(fmt::format("{}: prompt {}", recipe_.data.train, row),
-                fmt::format("has {} tokens, data.max_prompt_tokens is {}", root.tokens.size(),
-                            recipe_.data.max_prompt_tokens),
-                "raise it, or remove the row");
-  }
-  request.tree.segments.push_back(std::move(root));
   request.num_samples = curriculum_.GroupSize(recipe_.rollout.group_size);
   request.key = StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(
       step)][static_cast<uint64_t>(row)][static_cast<uint64_t>(request.tree.occurrence)];
   round->prompts.push_back(std::move(prompt));
   round->requests.push_back(std::move(request));
+}
+
+// The roots of the requests: the prompts, or what the environment opens them with.
+void Collector::Open(Round* round) const {
+  if (environment_) {
+    OpenConversations(environment_.get(), *policy_.tokenizer, round->prompts, round->requests);
+  } else {
+    for (size_t i = 0; i < round->prompts.size(); ++i) {
+      Prompt sampled = round->prompts[i];
+      if (!sampled.messages.empty()) {
+        std::string& text = sampled.messages.back().second;
+        const auto& context = recipe_.rollout.sampling_context;
+        text = context.before + text + context.after;
+      }
+      round->requests[i].tree.segments.push_back(
+          {.tokens = EncodePrompt(*policy_.tokenizer, sampled)});
+    }
+  }
+  for (const RolloutRequest& request : round->requests) {
+    const size_t length = request.tree.segments[0].tokens.size();
+    if (static_cast<int64_t>(length) <= recipe_.data.max_prompt_tokens) continue;
+    throw Error(fmt::format("{}: prompt {}", recipe_.data.train, request.tree.prompt_index),
+                fmt::format("has {} tokens, data.max_prompt_tokens is {}", length,
+                            recipe_.data.max_prompt_tokens),
+                "raise it, or remove the row");
+  }
 }
 
 // Their coefficients may be schedules.
@@ -196,6 +236,7 @@ void Collector::MakeTerms(int64_t step, const RunState& state) {
 
 // The trees of these requests, by the recipe's strategy and at the temperature of this step.
 std::vector<Tree> Collector::Sample(Round* round, const RunState& state, RolloutStats* stats) {
+  Open(round);
   RolloutOptions options = recipe_.rollout.options;
   if (recipe_.rollout.token_temperature.name != "none")
     options.sampling.token_temperature = LoadTokenTemperature(state);
@@ -248,11 +289,15 @@ const Verifier& Collector::VerifierOf(const Prompt& prompt) {
 }
 
 void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
-  JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
-            recipe_.reward.wrong, tree);
+  if (!environment_) {  // which has judged its conversations
+    JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
+              recipe_.reward.wrong, tree);
+    ApplyIllocution(recipe_.reward.illocution, *policy_.tokenizer, prompt,
+                    fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index), tree);
+  }
+  const int64_t max_tokens = MostResponseTokens(recipe_);
   const OverlongSettings& overlong = recipe_.reward.overlong;
   for (Leaf& leaf : tree->leaves) {
-    leaf.reward = leaf.score;
     const std::vector<int32_t> response = tree->ResponseTokens(leaf);
     const auto length = static_cast<int64_t>(response.size()) - leaf.prefix;
     if (!reward_terms_.empty()) {
@@ -260,7 +305,7 @@ void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>*
       const JudgedResponse judged{
           .text = text,
           .num_tokens = length,
-          .max_tokens = recipe_.rollout.options.max_tokens,
+          .max_tokens = max_tokens,
           .right = leaf.verdict == Verdict::kRight,
           .truncated = leaf.finish == Finish::kLength,
           .extra_info = prompt.extra_info,
@@ -272,8 +317,8 @@ void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>*
       }
     }
     if (overlong.name != "soft") continue;
-    leaf.reward += static_cast<float>(SoftOverlongPunishment(
-        length, recipe_.rollout.options.max_tokens, overlong.buffer, overlong.penalty_factor));
+    leaf.reward += static_cast<float>(
+        SoftOverlongPunishment(length, max_tokens, overlong.buffer, overlong.penalty_factor));
   }
 }
 
@@ -287,6 +332,7 @@ Tree Collector::CollectOne(int64_t step, int64_t position, const RunState& state
     Round round;
     AddRequest(step, draw, &round);
     Tree tree = Sample(&round, state, nullptr)[0];
+    DropAborted(&tree);
     std::vector<MetricTerm> metrics;
     Judge(round.prompts[0], &tree, &metrics);
     Tree one = PathOfSample(tree, sample);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/data.h"
+#include "env/environment.h"
 #include "eval/policy.h"
 #include "objective/objective.h"
 #include "train/curriculum.h"
@@ -28,7 +29,8 @@ class Collector {
 
   // The judged groups of step `step` (1 is the first) that the recipe's selection keeps, sampled
   // from the prompts after `position`. state: schedules and the token temperature read it. Throws
-  // Error where max_rounds of sampling do not fill the batch.
+  // Error where max_rounds of sampling do not fill the batch. Conversations that were aborted leave
+  // their groups first; where groups are lost so, the batch may be smaller than it should be.
   StepBatch Collect(int64_t step, int64_t position, const RunState& state);
   // One sample of the step again, judged: its path from the root alone. num_groups: that the step
   // sampled.
@@ -53,6 +55,7 @@ class Collector {
     std::vector<RolloutRequest> requests;
   };
   void AddRequest(int64_t step, Curriculum::Draw draw, Round* round) const;
+  void Open(Round* round) const;
   std::vector<Tree> Sample(Round* round, const RunState& state, RolloutStats* stats);
   void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeTerms(int64_t step, const RunState& state);
@@ -66,6 +69,8 @@ class Collector {
   std::unique_ptr<PromptSource> prompts_;
   Curriculum curriculum_;
   std::unique_ptr<Selector> selector_;
+  std::unique_ptr<EnvironmentMaker> environment_;  // null: prompts are answered in one turn
+  bool told_failure_ = false;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
   std::vector<WeightedTerm> reward_terms_;  // of this step
   ReplayStore replay_;

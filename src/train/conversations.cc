@@ -1,44 +1,51 @@
 #include "train/conversations.h"
 
-#include <array>
+#include <memory>
 #include <string>
-#include <vector>
 
+#include "eval/speakers.h"
 #include "rollout/strategy.h"
+#include "train/update.h"
 
 namespace rlvr {
 namespace {
 
-// One turn of one row: tokens [begin, end).
-struct Turn {
-  int64_t row = 0, begin = 0, end = 0;
-  bool last = false;
-};
-
-std::vector<Turn> OwnTurns(const Rows& rows) {
-  std::vector<Turn> turns;
-  for (int64_t s = 0; s < rows.num_rows(); ++s) {
-    if (rows.foreign[s]) continue;
-    for (int64_t t = rows.begin[s]; t < rows.begin[s + 1];) {
-      Turn turn{.row = s, .begin = t};
-      while (t < rows.begin[s + 1] && rows.turn[t] == rows.turn[turn.begin]) ++t;
-      turn.end = t;
-      turn.last = t == rows.begin[s + 1];
-      turns.push_back(turn);
+void AddTurn(const TurnOutcome& outcome, double tokens, double entropy, double reward,
+             std::vector<MetricTerm>* terms) {
+  if (outcome.illocution == Illocution::kUnknown) return;
+  const std::string label = ToString(outcome.illocution);
+  std::vector<MetricTerm> of_turn = {{"response_length/" + label, tokens, 1},
+                                     {"entropy/" + label, entropy, tokens},
+                                     {"reward/" + label, reward, 1}};
+  if (outcome.strategy != TurnStrategy::kUnknown) {
+    for (int i = 1; i < kNumTurnStrategies; ++i) {
+      const auto strategy = static_cast<TurnStrategy>(i);
+      of_turn.push_back({"strategy/" + label + "/" + ToString(strategy),
+                         strategy == outcome.strategy ? 1.0 : 0.0, 1});
+    }
+    const bool answer = outcome.strategy == TurnStrategy::kAnswerAttempt;
+    if (outcome.illocution == Illocution::kSpecified) {
+      of_turn.push_back({"false_clarification_rate", answer ? 0.0 : 1.0, 1});
+    } else {
+      of_turn.push_back({"answer_rate", answer ? 1.0 : 0.0, 1});
     }
   }
-  return turns;
+  AddTerms(of_turn, terms);
 }
 
-struct OfLabel {
-  double turns = 0, tokens = 0, entropy = 0, reward = 0, classified = 0;
-  std::array<double, kNumTurnStrategies> strategies{};
-  double Share(TurnStrategy strategy) const {
-    return strategies[static_cast<size_t>(strategy)] / classified;
-  }
-};
-
 }  // namespace
+
+EnvironmentServices ServicesOf(const Recipe& recipe, const Model& policy,
+                               const Tokenizer& tokenizer) {
+  auto speakers = std::make_shared<Speakers>(policy, tokenizer);
+  EnvironmentServices services;
+  services.generate = [speakers](const std::string& model, const std::vector<Message>& messages,
+                                 RandomKey key) { return speakers->Speak(model, messages, key); };
+  services.verifier = recipe.reward.name;
+  services.correct = recipe.reward.correct;
+  services.wrong = recipe.reward.wrong;
+  return services;
+}
 
 int64_t DropAborted(Tree* tree) {
   const auto dropped = static_cast<int64_t>(std::erase_if(
@@ -49,53 +56,30 @@ int64_t DropAborted(Tree* tree) {
 
 void MeasureTurns(const Rows& rows, Metrics* metrics) {
   Summary turns;
-  double of_row = 0;
-  for (const Turn& turn : OwnTurns(rows)) {
-    of_row += 1;
-    if (!turn.last) continue;
-    turns.Add(of_row);
-    of_row = 0;
+  for (int64_t s = 0; s < rows.num_rows(); ++s) {
+    if (rows.foreign[s] || rows.length(s) == 0) continue;
+    turns.Add(rows.turn[rows.begin[s + 1] - 1] + 1.0);
   }
   turns.Write("num_turns", metrics);
 }
 
-void MeasureIllocution(const Rows& rows, Metrics* metrics) {
-  std::array<OfLabel, 3> labels;
-  double own = 0;  // the rewards of the row's turns so far
-  int64_t row = -1;
-  for (const Turn& turn : OwnTurns(rows)) {
-    if (turn.row != row) own = 0;
-    row = turn.row;
-    const double reward = rows.turn_reward[turn.begin];
-    own += reward;
-    const auto tokens = static_cast<double>(turn.end - turn.begin);
-    OfLabel& of = labels[static_cast<size_t>(rows.illocution[turn.begin])];
-    of.turns += 1;
-    of.tokens += tokens;
-    of.reward += reward + (turn.last ? rows.reward[row] - own : 0);
-    for (int64_t t = turn.begin; t < turn.end; ++t) of.entropy += rows.entropy_old[t];
-    const TurnStrategy strategy = rows.strategy[turn.begin];
-    if (strategy == TurnStrategy::kUnknown) continue;
-    of.classified += 1;
-    of.strategies[static_cast<size_t>(strategy)] += 1;
-  }
-  for (const Illocution label : {Illocution::kSpecified, Illocution::kUnderspecified}) {
-    const OfLabel& of = labels[static_cast<size_t>(label)];
-    if (of.turns == 0) continue;
-    const std::string name = ToString(label);
-    (*metrics)["response_length/" + name] = of.tokens / of.turns;
-    (*metrics)["entropy/" + name] = of.entropy / of.tokens;
-    (*metrics)["reward/" + name] = of.reward / of.turns;
-    if (of.classified == 0) continue;
-    for (int i = 1; i < kNumTurnStrategies; ++i) {
-      const auto strategy = static_cast<TurnStrategy>(i);
-      (*metrics)["strategy/" + name + "/" + ToString(strategy)] = of.Share(strategy);
-    }
-    const double answers = of.Share(TurnStrategy::kAnswerAttempt);
-    if (label == Illocution::kSpecified) {
-      (*metrics)["false_clarification_rate"] = 1 - answers;
-    } else {
-      (*metrics)["answer_rate"] = answers;
+void AddIllocutionTerms(const Tree& tree, std::vector<MetricTerm>* terms) {
+  for (const Leaf& leaf : tree.leaves) {
+    const std::vector<int32_t> path = tree.Path(leaf.segment);
+    double rest = leaf.reward;  // beside the turns' own
+    for (const int32_t s : path) rest -= tree.segments[static_cast<size_t>(s)].outcome.reward;
+    double tokens = 0, entropy = 0;
+    for (size_t i = 0; i < path.size(); ++i) {
+      const Segment& segment = tree.segments[static_cast<size_t>(path[i])];
+      if (segment.author != Author::kPolicy) continue;
+      tokens += static_cast<double>(segment.tokens.size());
+      for (const float h : segment.entropy) entropy += h;
+      const bool last = i + 1 == path.size();
+      // A turn may be several segments, of which the last one has its outcome.
+      if (!last && tree.segments[static_cast<size_t>(path[i + 1])].author == Author::kPolicy)
+        continue;
+      AddTurn(segment.outcome, tokens, entropy, segment.outcome.reward + (last ? rest : 0), terms);
+      tokens = entropy = 0;
     }
   }
 }

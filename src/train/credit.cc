@@ -151,7 +151,7 @@ void CreditAssignment::Assign(int64_t step, const StepMethods& methods, RunState
   BatchContext context{
       .step = step,
       .total_steps = recipe_.trainer.steps,
-      .max_tokens = recipe_.rollout.options.max_tokens,
+      .max_tokens = MostResponseTokens(recipe_),
       .key = StreamKey(recipe_.seed, Stream::kObjective)[static_cast<uint64_t>(step)],
       .state = state,
       .tokenizer = policy_.tokenizer.get(),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "train/conversations.h"
+
 namespace rlvr {
 namespace {
 
@@ -73,6 +75,8 @@ Metrics MeasureStep(const StepBatch& batch, const PolicyUpdate& update) {
         static_cast<double>(batch.verdicts[static_cast<int>(v)]) /
         static_cast<double>(batch.sampled);
   }
+  for (const auto& [name, value] : batch.conversations) m["env/" + name] = value;
+  if (!batch.conversations.empty()) MeasureTurns(rows, &m);
   const auto groups = static_cast<double>(batch.sampled_groups);
   m["select/rounds"] = static_cast<double>(batch.rounds);
   m["select/kept"] = static_cast<double>(sampled.groups);

@@ -637,6 +637,8 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Visit(r, seed, reader);
   reader.Done();
   r.seed = static_cast<uint64_t>(seed);
+  r.reward.illocution.correct = r.reward.correct;
+  r.reward.illocution.wrong = r.reward.wrong;
   CheckTogether(r, root);
   r.rollout.options.conversation = ReadConversationLimits(root.Find("environment"));
   if (r.kind == "rl") {  // each throws Error at the line of a wrong name or parameter

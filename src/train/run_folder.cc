@@ -19,6 +19,7 @@
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "eval/coverage.h"
+#include "train/conversations.h"
 #include "tensor/isa.h"
 
 namespace rlvr {
@@ -264,6 +265,9 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
                               .top_p = static_cast<float>(recipe.eval.top_p)};
   // A step that has changed the weights is recorded whole, its evaluation included.
   options.rollout.interruptible = step == 0;
+  const auto environment =
+      MakeEnvironment(recipe.resolved.Find("environment"), ServicesOf(recipe, model, tokenizer));
+  options.environment = environment.get();
   options.seed = recipe.seed;
   options.keep_samples = true;
   const int64_t num_prompts =
@@ -305,6 +309,7 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
   (*metrics)["val/response_length"] = result.mean_response_length;
   (*metrics)["val/clip_ratio"] = result.clip_ratio;
   (*metrics)["val/entropy"] = result.mean_entropy;
+  for (const auto& [name, value] : result.conversations) (*metrics)["val/env/" + name] = value;
 }
 
 }  // namespace rlvr

@@ -1,8 +1,11 @@
 // What one step samples and makes of it.
 #ifndef RLVR_TRAIN_STEP_BATCH_H_
 #define RLVR_TRAIN_STEP_BATCH_H_
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/data.h"
@@ -23,9 +26,10 @@ struct StepBatch {
   struct Sampled {
     int64_t row = 0, samples = 0, right = 0;
   };
-  std::vector<Sampled> outcomes;          // of every sampled group, kept or not
-  int64_t solve_none = 0, solve_all = 0;  // of the sampled groups
-  int64_t verdicts[4] = {}, sampled = 0;  // of the sampled trajectories
+  std::vector<Sampled> outcomes;                // of every sampled group, kept or not
+  int64_t solve_none = 0, solve_all = 0;        // of the sampled groups
+  int64_t verdicts[4] = {}, sampled = 0;        // of the sampled trajectories, without aborted ones
+  std::map<std::string, double> conversations;  // ConversationTally::Means, with an environment
   RolloutStats rollout;
   std::vector<MetricTerm> terms;  // of rewards, reward shaping and advantages
   double seconds_rollout = 0, seconds_reward = 0;

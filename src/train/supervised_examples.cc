@@ -47,14 +47,21 @@ class GsmMicroExamples {
 
   Example At(int64_t position) {
     const int64_t row = order_.At(position);
-    const GsmMicroProblem problem = MakeGsmMicro(options_, seed_, Split::kTrain, row);
     Random random(StreamKey(seed_, Stream::kGenerate)[static_cast<uint64_t>(position)]);
-    const bool careful = random.Uniform() < careful_;
-    return RespondTo(prompts_->Get(row),
-                     careful ? CarefulSolution(problem) : SloppySolution(problem, random));
+    return RespondTo(prompts_->Get(row), Solution(row, random));
   }
 
  private:
+  std::string Solution(int64_t row, Random& random) const {
+    const bool careful = random.Uniform() < careful_;
+    if (options_.shards) {
+      const ShardedGsmMicro problem = MakeShardedGsmMicro(options_, seed_, Split::kTrain, row);
+      return careful ? DatedSolution(problem) : SloppyDatedSolution(problem, random);
+    }
+    const GsmMicroProblem problem = MakeGsmMicro(options_, seed_, Split::kTrain, row);
+    return careful ? CarefulSolution(problem) : SloppySolution(problem, random);
+  }
+
   GsmMicroOptions options_;
   std::unique_ptr<PromptSource> prompts_;
   PromptOrder order_;

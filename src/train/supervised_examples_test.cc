@@ -13,9 +13,10 @@ namespace {
 
 // Bytes as tokens, so that every position can be told by hand.
 Tokenizer Bytes() {
-  return TrainBpe({"abc"}, {.vocab_size = 259,
-                            .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"},
-                            .pattern = {}});
+  const std::vector<std::string> texts = {"abc"};
+  return TrainBpe(texts, {.vocab_size = 259,
+                          .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"},
+                          .pattern = {}});
 }
 
 const Example kConversation = {
@@ -139,6 +140,23 @@ TEST_F(SupervisedFiles, WhatIsWrongIsNamed) {
       ADD_FAILURE() << line;
     } catch (const Error& e) {
       EXPECT_NE(std::string(e.what()).find("talk.jsonl:1"), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(SupervisedSolutions, AreThoseOfTheirProblems) {
+  for (const char* text : {"gsm_micro:train_size=20", "gsm_micro:shards=true,train_size=20"}) {
+    Recipe recipe;
+    recipe.kind = "pretrain";
+    recipe.supervised.text = text;
+    recipe.supervised.careful = 1;
+    const ExampleSource examples = OpenExamples(recipe);
+    const auto prompts = OpenPrompts(text, Split::kTrain, 0);
+    for (int64_t p = 0; p < 20; ++p) {
+      const Example e = examples(p);
+      const Prompt prompt = prompts->Get(e.index);
+      EXPECT_EQ(e.messages[0].content, prompt.messages[0].second);
+      EXPECT_EQ(e.messages[1].content, prompt.target);
     }
   }
 }

@@ -84,6 +84,8 @@ bool SaysGap(const Sentence& s) {
                            "not possible to",
                            "impossible to",
                            "insufficient",
+                           "still awaiting",
+                           "am awaiting",
                            "i don't know",
                            "we don't know",
                            "i do not know",
@@ -151,6 +153,23 @@ bool Assumes(const Sentence& s) {
                               "if you tell", "let's say", "suppose"});
 }
 
+// After an answer: takes it back.
+bool TakesBack(const Sentence& s) {
+  return s.spoken.starts_with("however") || s.spoken.starts_with("but ") ||
+         HasPhrase(s.spoken, {"wait", "incorrect", "not correct", "not be correct", "not accurate",
+                              "mistake", "issue with", "contradiction", "doesn't make sense",
+                              "does not make sense", "can't be right", "cannot be right"});
+}
+
+// A question that yes or no would answer: it offers, and waits for nothing.
+bool Offers(const Sentence& s) {
+  for (const char* word : {"is ", "are ", "do ", "does ", "did ", "would ", "shall ", "should ",
+                           "can i ", "have i ", "has ", "am i ", "want "}) {
+    if (s.spoken.starts_with(word)) return true;
+  }
+  return false;
+}
+
 bool Concludes(const Sentence& s) {
   return HasPhrase(s.spoken, {"therefore", "thus", "hence", "so", "in total", "total",
                               "in conclusion", "final answer", "the answer", "this means",
@@ -191,7 +210,8 @@ struct Counts {
   bool working = false;    // calculates something
   bool cannot = false;     // says so outright
   // 1 + the sentence's index; 0: none.
-  size_t last_gap = 0, last_question = 0, last_request = 0, first_assumption = 0;
+  size_t last_gap = 0, last_question = 0, last_request = 0, last_taken_back = 0,
+         first_assumption = 0;
 };
 
 class Reader {
@@ -216,7 +236,8 @@ class Reader {
     const size_t at = found.sentence + 1;
     const bool assumption = c.first_assumption > 0 && c.first_assumption <= at;
     if (!found.answer.empty() && c.last_gap <= at && c.last_request <= at &&
-        (c.last_question <= at || found.strong) && !(assumption && c.last_gap > 0))
+        (c.last_question <= at || found.strong) && c.last_taken_back <= at &&
+        !(assumption && c.last_gap > 0))
       return {TurnStrategy::kAnswerAttempt, found.answer};
     if (assumption && c.questions + c.requests == 0 && !found.answer.empty())
       return {TurnStrategy::kHedge, ""};
@@ -253,7 +274,7 @@ class Reader {
           std::lower_bound(plain_.at.begin(), plain_.at.end(), at) - plain_.at.begin());
       Sentence inside;
       inside.spoken = MakePlain(original_.substr(at + 7, i - at - 7)).text;
-      if (SaysGap(inside)) return {};
+      if (SaysGap(inside) || HasPhrase(inside.spoken, {"or"})) return {};
       return {SentenceAt(plain), std::string(Trimmed(original_.substr(at + 7, i - at - 7))), true};
     }
     return {};
@@ -351,6 +372,19 @@ class Reader {
     return gap == "to" || gap == "or" || (gap == "and" && HasPhrase(s.spoken, {"between"}));
   }
 
+  // Ends in a sum or fraction that nobody worked out: "= 9 / 2".
+  bool IsUnfinished(const Sentence& s) const {
+    const size_t equals = s.text.rfind('=');
+    if (equals == std::string_view::npos) return false;
+    const std::string_view value = s.text.substr(equals + 1);
+    const size_t first = value.find_first_not_of(" $");
+    if (first == std::string_view::npos) return true;
+    for (const char* sign : {" + ", " * ", " x ", " / "}) {
+      if (value.find(sign) != std::string_view::npos) return true;
+    }
+    return false;
+  }
+
   Found Concluded() const {
     int words_after = 0;
     for (size_t i = sentences_.size(); i-- > 0;) {
@@ -358,9 +392,9 @@ class Reader {
       const int words = IsCourtesy(s) ? 0 : NumWords(s.text);
       const bool usable = !s.numbers.empty() && !s.question && !SaysGap(s) && !Requests(s) &&
                           s.text.find("__") == std::string_view::npos && !IsCourtesy(s);
-      const bool last = words_after <= kLast;
+      const bool last = words_after <= kLast && !s.listed;
       if (usable && (Concludes(s) || s.text.find('=') != std::string_view::npos || last)) {
-        if (IsRange(s)) return {};
+        if (IsRange(s) || IsUnfinished(s)) return {};
         const bool strong = s.spoken.starts_with("so ") || s.spoken.starts_with("so,") ||
                             HasPhrase(s.spoken, {"therefore", "thus", "hence", "in conclusion",
                                                  "final answer", "the answer"});
@@ -384,12 +418,13 @@ class Reader {
     }
     if (IsCourtesy(s)) return;
     if (SaysGap(s)) c->last_gap = i + 1;
+    if (TakesBack(s)) c->last_taken_back = i + 1;
     if (SaysCannot(s)) c->cannot = true;
     const bool asks = s.question || Requests(s);
     if ((asks || SaysGap(s)) && s.text.back() == ':' && !example) c->list_open = true;
     if (!asks || Repeats(s)) return;
     ++(s.question ? c->questions : c->requests);
-    (s.question ? c->last_question : c->last_request) = i + 1;
+    (s.question && Offers(s) ? c->last_question : c->last_request) = i + 1;
   }
 
   // The request's own words, said again.

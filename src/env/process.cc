@@ -1,0 +1,274 @@
+#include "env/process.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rlvr {
+namespace {
+
+constexpr int64_t kMostLogged = 64 << 20;  // bytes of a run
+constexpr size_t kMostMessages = 64;       // of one reply
+
+// Where the children's stderr goes; lines of several workers are not mixed.
+class LogFile {
+ public:
+  explicit LogFile(const std::string& path) {
+    if (path.empty()) return;
+    fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd_ < 0)
+      throw Error("environment.log: " + path, std::strerror(errno),
+                  "name a file that can be written");
+  }
+  ~LogFile() {
+    if (fd_ != STDERR_FILENO) close(fd_);
+  }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  void Write(size_t worker, std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    if (written_ > kMostLogged) return;
+    std::string text = "environment " + std::to_string(worker) + ": " + std::string(line) + "\n";
+    written_ += static_cast<int64_t>(text.size());
+    if (written_ > kMostLogged) text += "environment: that is enough, the rest is not logged\n";
+    [[maybe_unused]] const ssize_t n = write(fd_, text.data(), text.size());
+  }
+
+ private:
+  std::mutex mutex_;
+  int fd_ = STDERR_FILENO;
+  int64_t written_ = 0;
+};
+
+class WorkerPool {
+ public:
+  explicit WorkerPool(const ProcessSettings& settings) : log_(settings.log) {
+    for (int i = 0; i < settings.workers; ++i) {
+      workers_.push_back(std::make_unique<Worker>(
+          WorkerSettings{settings.command, settings.timeout, settings.start_timeout,
+                         settings.restarts, settings.max_line},
+          [this, i](std::string_view line) { log_.Write(static_cast<size_t>(i), line); }));
+    }
+  }
+  int64_t NewId() { return next_id_++; }
+  // The one with the fewest conversations.
+  Worker& Choose() {
+    Worker* best = nullptr;
+    int64_t fewest = 0;
+    std::string why;
+    const std::lock_guard lock(mutex_);
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      Worker& worker = *workers_[(first_ + i) % workers_.size()];
+      if (std::string spent = worker.spent(); !spent.empty()) {
+        why = std::move(spent);
+        continue;
+      }
+      const int64_t n = worker.num_conversations();
+      if (best != nullptr && n >= fewest) continue;
+      best = &worker;
+      fewest = n;
+    }
+    first_ = (first_ + 1) % workers_.size();
+    if (best == nullptr)
+      throw Error("environment", why, "see what the process said on stderr, and mend it");
+    return *best;
+  }
+
+ private:
+  LogFile log_;  // outlives the workers
+  std::mutex mutex_;
+  size_t first_ = 0;  // of equals, in turn
+  std::atomic<int64_t> next_id_{1};
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+[[noreturn]] void ReplyBroken(const std::string& what) {
+  throw ConversationFailed(Verdict::kBroken, "environment", what);
+}
+
+// A value of the reply, by its key; nullopt where it is absent or null.
+template <class Value>
+std::optional<Value> Take(const nlohmann::json& reply, const char* key) {
+  const auto it = reply.find(key);
+  if (it == reply.end() || it->is_null()) return std::nullopt;
+  bool fits = false;
+  if constexpr (std::is_same_v<Value, bool>) fits = it->is_boolean();
+  if constexpr (std::is_same_v<Value, std::string>) fits = it->is_string();
+  if constexpr (std::is_same_v<Value, float>) fits = it->is_number();
+  if (!fits) ReplyBroken(std::string("'") + key + "' of the reply is of the wrong kind");
+  const auto value = it->get<Value>();
+  if constexpr (std::is_same_v<Value, float>) {
+    if (!std::isfinite(value)) ReplyBroken(std::string("'") + key + "' of the reply is not finite");
+  }
+  return value;
+}
+
+template <class Value>
+Value TakeNamed(const nlohmann::json& reply, const char* key, std::initializer_list<Value> values,
+                Value absent) {
+  const auto name = Take<std::string>(reply, key);
+  if (!name) return absent;
+  for (const Value value : values)
+    if (*name == ToString(value)) return value;
+  ReplyBroken(std::string("'") + key + "' of the reply is unknown: " + name->substr(0, 40));
+}
+
+std::vector<Message> TakeMessages(const nlohmann::json& reply) {
+  std::vector<Message> messages;
+  const auto it = reply.find("messages");
+  if (it == reply.end() || it->is_null()) return messages;
+  if (!it->is_array() || it->size() > kMostMessages)
+    ReplyBroken("'messages' of the reply is no list, or too long");
+  for (const auto& item : *it) {
+    if (!item.is_object()) ReplyBroken("a message of the reply is no object");
+    const auto role = Take<std::string>(item, "role"), content = Take<std::string>(item, "content");
+    if (!content) ReplyBroken("a message of the reply has no content");
+    messages.push_back({role.value_or("user"), *content});
+    const std::string& name = messages.back().role;
+    if (name != "user" && name != "tool" && name != "system")
+      ReplyBroken("a message's role is user, tool or system, not " + name.substr(0, 40));
+  }
+  return messages;
+}
+
+class ProcessConversation : public Environment {
+ public:
+  ProcessConversation(WorkerPool* pool, const EnvironmentServices& services)
+      : pool_(*pool), services_(services), id_(pool->NewId()) {}
+  ~ProcessConversation() override { Close(false); }
+
+  std::vector<Message> Reset(const Prompt& prompt, RandomKey group, RandomKey sample) override {
+    worker_ = &pool_.Choose();
+    nlohmann::json messages = nlohmann::json::array();
+    for (const auto& [role, content] : prompt.messages)
+      messages.push_back({{"role", role}, {"content", content}});
+    const auto extra = nlohmann::json::parse(prompt.extra_info, nullptr, false);
+    nlohmann::json request = {
+        {"op", "reset"},
+        {"prompt",
+         {{"messages", messages},
+          {"data_source", prompt.data_source},
+          {"ground_truth", prompt.ground_truth},
+          {"extra_info", extra.is_discarded() ? nlohmann::json(nullptr) : extra},
+          {"index", prompt.index}}},
+        {"group_seed", group.value() >> 11},  // numbers that any language's JSON can hold
+        {"seed", sample.value() >> 11}};
+    const nlohmann::json reply = Ask(std::move(request));
+    std::vector<Message> opening = TakeMessages(reply);
+    if (!opening.empty()) return opening;
+    for (const auto& [role, content] : prompt.messages) opening.push_back({role, content});
+    return opening;
+  }
+
+  Reply Step(const PolicyTurn& turn) override {
+    const nlohmann::json answer = Ask({{"op", "step"},
+                                       {"turn", turn.turn},
+                                       {"text", turn.text},
+                                       {"num_tokens", turn.num_tokens},
+                                       {"finish", ToString(turn.finish)}});
+    Reply reply;
+    reply.done = Take<bool>(answer, "done").value_or(false);
+    reply.messages = TakeMessages(answer);
+    if (!reply.done && reply.messages.empty())
+      ReplyBroken("the reply has neither messages nor \"done\": true");
+    if (reply.done) reply.messages.clear();
+    TurnOutcome& outcome = reply.outcome;
+    outcome.reward = Take<float>(answer, "reward").value_or(0);
+    outcome.illocution =
+        TakeNamed(answer, "illocution",
+                  {Illocution::kUnknown, Illocution::kSpecified, Illocution::kUnderspecified},
+                  Illocution::kUnknown);
+    outcome.right = Take<bool>(answer, "right").value_or(false);
+    outcome.strategy = Strategy(answer, turn);
+    verdict_ = TakeNamed(answer, "verdict",
+                         {Verdict::kRight, Verdict::kWrong, Verdict::kTimedOut, Verdict::kBroken},
+                         verdict_);
+    if (const auto score = Take<float>(answer, "score")) score_ = *score;
+    if (auto given = Take<std::string>(answer, "answer")) answer_ = std::move(*given);
+    TakeMetrics(answer);
+    return reply;
+  }
+
+  ConversationResult End(Finish finish) override {
+    Close(finish == Finish::kStop);
+    const double by_verdict = verdict_ == Verdict::kRight ? services_.correct : services_.wrong;
+    return {verdict_, answer_, score_.value_or(static_cast<float>(by_verdict)), metrics_};
+  }
+
+  bool blocks() const override { return true; }
+
+ private:
+  nlohmann::json Ask(nlohmann::json request) {
+    request["id"] = id_;
+    // What the policy writes need not be UTF-8; JSON must be.
+    const std::string line =
+        worker_->Ask(id_, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return nlohmann::json::parse(line, nullptr, false);
+  }
+  TurnStrategy Strategy(const nlohmann::json& answer, const PolicyTurn& turn) const {
+    if (const auto name = Take<std::string>(answer, "strategy")) {
+      try {
+        return ParseTurnStrategy(*name);
+      } catch (const Error&) {
+        ReplyBroken("'strategy' of the reply is unknown: " + name->substr(0, 40));
+      }
+    }
+    return (services_.read_turn ? services_.read_turn(turn.text) : ReadTurn(turn.text)).strategy;
+  }
+  void TakeMetrics(const nlohmann::json& answer) {
+    const auto it = answer.find("metrics");
+    if (it == answer.end() || it->is_null()) return;
+    if (!it->is_object() || it->size() > kMostMessages)
+      ReplyBroken("'metrics' of the reply is no object, or too large");
+    for (const auto& [name, value] : it->items())
+      if (const auto number = Take<float>(*it, name.c_str())) metrics_[name] = *number;
+  }
+  void Close(bool complete) {
+    if (worker_ != nullptr) worker_->Close(id_, complete);
+    worker_ = nullptr;
+  }
+
+  WorkerPool& pool_;
+  const EnvironmentServices& services_;
+  const int64_t id_;
+  Worker* worker_ = nullptr;
+  Verdict verdict_ = Verdict::kWrong;
+  std::string answer_;
+  std::optional<float> score_;
+  std::map<std::string, double> metrics_;
+};
+
+class ProcessMaker : public EnvironmentMaker {
+ public:
+  ProcessMaker(const ProcessSettings& settings, const EnvironmentServices& services)
+      : services_(services), pool_(settings) {}
+  std::unique_ptr<Environment> Make() override {
+    return std::make_unique<ProcessConversation>(&pool_, services_);
+  }
+
+ private:
+  const EnvironmentServices services_;
+  WorkerPool pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<EnvironmentMaker> MakeProcess(const ProcessSettings& settings,
+                                              const EnvironmentServices& services) {
+  if (settings.command.empty())
+    throw Error("environment.command", "the environment `process` needs a command",
+                "write it as a list: command: [python3, game.py]");
+  return std::make_unique<ProcessMaker>(settings, services);
+}
+
+}  // namespace rlvr
