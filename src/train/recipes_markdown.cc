@@ -89,8 +89,7 @@ const Section kSections[] = {
      "A reward from the likelihood of the reference answer, [rewards.md](rewards.md)."},
     {"turn_gain",
      "A reward for each turn of a conversation but the last: how much likelier it made the "
-     "reference "
-     "answer ([rewards.md](rewards.md))."},
+     "reference answer ([rewards.md](rewards.md))."},
     {"process_reward",
      "An implicit process reward model; only where a method reads process "
      "rewards (`prime`)."},
