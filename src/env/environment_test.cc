@@ -44,6 +44,7 @@ TEST(Environment, MisspeltNamesAndKeysNameTheNearest) {
   EXPECT_NE(ErrorOf("{name: sharded, user: {name: scripted, url: x}}").find("url"),
             std::string::npos);
   EXPECT_NE(ErrorOf("{name: sharded, full_share: 2}"), "");
+  EXPECT_NE(ErrorOf("{name: sharded, full_prompt: Solve}").find("[[QUESTION]]"), std::string::npos);
   EXPECT_NE(ErrorOf("{max_turns: 2}").find("no name"), std::string::npos);
 }
 

@@ -334,6 +334,39 @@ TEST(Process, ACommandThatIsNone) {
   EXPECT_THROW(MakeEnvironment(&empty, {}), Error);
 }
 
+TEST(Process, TheExampleIsWonByBisection) {
+  const ConfigNode node =
+      ParseConfig("{name: process, workers: 1, command: [python3, '" RLVR_SOURCE_DIR
+                  "/examples/environments/number_guess.py', --high, '100']}",
+                  "t");
+  const auto maker = MakeEnvironment(&node, {});
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const auto environment = maker->Make();
+    const auto opening = environment->Reset(Of("Play."), RandomKey(seed), RandomKey(1));
+    ASSERT_EQ(opening.size(), 1u);
+    EXPECT_NE(opening[0].content.find("between 1 and 100"), std::string::npos);
+    EXPECT_EQ(environment->Step({.text = "No idea."}).outcome.reward, -0.1f);
+    int low = 1, high = 100, guesses = 0;
+    for (bool done = false; !done; ++guesses) {
+      ASSERT_LE(low, high);
+      const int guess = (low + high) / 2;
+      const Reply reply = environment->Step({.text = "Is it " + std::to_string(guess) + "?"});
+      done = reply.done;
+      if (done) break;
+      if (reply.messages[0].content.find("higher") == std::string::npos) {
+        high = guess - 1;
+      } else {
+        low = guess + 1;
+      }
+    }
+    EXPECT_LE(guesses, 6);  // 2^7 > 100
+    const ConversationResult result = environment->End(Finish::kStop);
+    EXPECT_EQ(result.verdict, Verdict::kRight);
+    EXPECT_EQ(result.score, 1.f);
+    EXPECT_EQ(result.metrics.at("guesses"), guesses + 1);
+  }
+}
+
 // Two groups of four conversations of a policy with the counting game; sample 1 of each group has
 // the hostile word.
 std::vector<Tree> Converse(const TinyPolicy& policy, const std::string& hostile) {
@@ -372,7 +405,8 @@ TEST(Process, InARolloutOthersGoOnBitForBit) {
           EXPECT_EQ(leaf.verdict, verdict) << word;
           continue;
         }
-        EXPECT_EQ(leaf.finish, Finish::kStop) << word;
+        EXPECT_EQ(leaf.finish, same.finish) << word;
+        EXPECT_NE(leaf.finish, Finish::kAborted) << word;
         EXPECT_EQ(leaf.verdict, Verdict::kRight);
         EXPECT_EQ(leaf.score, same.score);
         const auto path = with[group].Path(leaf.segment), other = alone[group].Path(same.segment);

@@ -222,6 +222,7 @@ const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
+const std::vector<std::string> kTurnGains = {"none", "prob", "logp"};
 const std::vector<std::string> kIllocutions = {"none", "icpo", "icpo_illocution"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
@@ -310,6 +311,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("method", u.method, UnderspecifiedMethods());
       q("min_missing", u.min_missing, int64_t{1}, kMany);
       q("max_missing", u.max_missing, int64_t{0}, kMany);
+    });
+    p.Map("orders", [&](auto& q) {
+      q("count", r.data.orders.count, int64_t{1}, kMany);
+      q("paraphrase", r.data.orders.paraphrase);
     });
   });
   f.Stage("curriculum", "uniform");
@@ -409,6 +414,13 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("coefficient", l.coefficient, -kInfinity, kInfinity);
     p("gradient", l.gradient, 0.0, kInfinity);
   });
+  f.Map("turn_gain", [&](auto& p) {
+    TurnGainSettings& g = r.turn_gain;
+    p("kind", g.kind, kTurnGains);
+    p("answer", g.answer, kLikelihoodAnswers);
+    p("marker", g.marker);
+    p("coefficient", g.coefficient, -kInfinity, kInfinity);
+  });
   f.Map("process_reward", [&](auto& p) {
     p("model", r.process_reward.model);
     p("reference", r.process_reward.reference, kProcessReferences);
@@ -487,7 +499,7 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
                                             "flow_reward",    "stages",
-                                            "environment"};
+                                            "turn_gain",      "environment"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -546,6 +558,11 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (u.max_missing != 0 && u.max_missing < u.min_missing) {
     throw Error(PlaceOf(root, "data"), "underspecified.max_missing is less than min_missing",
                 "0: as many as there are");
+  }
+  if (r.data.orders.paraphrase && r.data.orders.count == 1) {
+    throw Error(PlaceOf(root, "data"),
+                "orders.paraphrase has nothing to do where orders.count is 1",
+                "the first order of a problem is in the data's own words; set count to 2 or more");
   }
   if (r.update.mini_batch_prompts > r.data.prompts_per_step) {
     throw Error(PlaceOf(root, "update"),

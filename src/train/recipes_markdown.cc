@@ -87,6 +87,9 @@ const Section kSections[] = {
      "are those of `update`."},
     {"likelihood_reward",
      "A reward from the likelihood of the reference answer, [rewards.md](rewards.md)."},
+    {"turn_gain",
+     "A reward for each turn of a conversation but the last: how much likelier it made the "
+     "reference answer ([rewards.md](rewards.md))."},
     {"process_reward",
      "An implicit process reward model; only where a method reads process "
      "rewards (`prime`)."},
@@ -225,6 +228,13 @@ const std::map<std::string, std::string>& Meanings() {
       {"likelihood_reward.marker", "ends the reasoning; the answer follows it"},
       {"likelihood_reward.coefficient", "of the reward"},
       {"likelihood_reward.gradient", "of the second gradient term, on the answer's tokens"},
+      {"data.orders.count",
+       "prompts made of each problem in shards: its shards as bullets, in so many orders; 1: off"},
+      {"data.orders.paraphrase", "shards in other words too, where the data has them"},
+      {"turn_gain.kind", "difference of the answer's probability or mean log-prob; none: off"},
+      {"turn_gain.answer", "the reference: ground_truth, or the prompt's `target`"},
+      {"turn_gain.marker", "before the answer; not scored"},
+      {"turn_gain.coefficient", "of this reward"},
       {"process_reward.model", "default: the policy's at the start"},
       {"process_reward.reference", "log pi_ref: of the reference, or of the policy that sampled"},
       {"process_reward.beta", "r_t = beta (log pi_phi - log pi_ref)"},
