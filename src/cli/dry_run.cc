@@ -93,8 +93,10 @@ void PrintDryRun(const Recipe& recipe) {
              static_cast<double>(model.NumParameters()) / 1e6, model.num_hidden_layers,
              model.hidden_size, folder);
   if (recipe.kind == "rl") {
-    const auto data = Underspecify(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
-                                   recipe.data.underspecified, recipe.seed);
+    const auto data =
+        Underspecify(InOrders(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
+                              recipe.data.orders, recipe.seed),
+                     recipe.data.underspecified, recipe.seed);
     const int64_t rows = data->size();
     const int64_t prompts = recipe.trainer.steps * recipe.data.prompts_per_step;
     fmt::print(

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "env/attributes.h"
 #include "env/process.h"
 #include "env/settings.h"
 #include "env/sharded.h"
@@ -34,6 +35,7 @@ struct NoSettings {
 // body(settings, make): the settings of the environment called `name`, and how it is made of them.
 template <class Body>
 void WithEnvironment(const std::string& name, const Body& body) {
+  if (name == "attributes") body(WithLimits<AttributesSettings>(), MakeAttributes);
   if (name == "none")
     body(WithLimits<NoSettings>(), [](const auto&, const auto&) { return nullptr; });
   if (name == "process") body(WithLimits<ProcessSettings>(), MakeProcess);
@@ -71,6 +73,7 @@ Settings ReadEnvironment(const ConfigNode* node) {
 
 const std::vector<EnvironmentInfo>& Environments() {
   static const std::vector<EnvironmentInfo> list = {
+      {"attributes", "guess an object by questions about its attributes (arXiv:2510.27410)"},
       {"none", "no conversation: prompts are answered in one turn"},
       {"process", "one of your own, in any language: child processes that speak lines of JSON"},
       {"sharded",

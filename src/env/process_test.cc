@@ -405,7 +405,8 @@ TEST(Process, InARolloutOthersGoOnBitForBit) {
           EXPECT_EQ(leaf.verdict, verdict) << word;
           continue;
         }
-        EXPECT_EQ(leaf.finish, Finish::kStop) << word;
+        EXPECT_EQ(leaf.finish, same.finish) << word;
+        EXPECT_NE(leaf.finish, Finish::kAborted) << word;
         EXPECT_EQ(leaf.verdict, Verdict::kRight);
         EXPECT_EQ(leaf.score, same.score);
         const auto path = with[group].Path(leaf.segment), other = alone[group].Path(same.segment);

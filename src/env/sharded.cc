@@ -13,7 +13,7 @@ namespace {
 
 // Children of the group's and the sample's key; far from the numbers of tokens and samples.
 constexpr uint64_t kFullShareKey = 0x7368617264ull, kShuffleKey = 0x7368617265ull,
-                   kUserKey = 0x7368617266ull;
+                   kUserKey = 0x7368617266ull, kWithholdKey = 0x7368617267ull;
 
 std::string Filled(std::string text, std::string_view field, std::string_view value) {
   const size_t at = text.find(field);
@@ -65,6 +65,7 @@ class ShardedConversation : public Environment {
     at_once_ = type_ == "full" || type_ == "concat" || type_ == "shuffle_concat";
     if (!text) return opening;
     text_ = std::move(*text);
+    if (!at_once_) Withhold(group[kWithholdKey]);
     revealed_.assign(text_.shards.size(), at_once_ ? 1 : 0);
     revealed_[0] = 1;
     const std::string first = FirstTurn(group);
@@ -78,8 +79,8 @@ class ShardedConversation : public Environment {
     Reply reply;
     TurnOutcome& outcome = reply.outcome;
     const TurnReading reading = shared_.judge.Read(turn.text);
-    outcome.illocution =
-        Specified() || recapped_ ? Illocution::kSpecified : Illocution::kUnderspecified;
+    outcome.illocution = Specified() || (recapped_ && !withheld_) ? Illocution::kSpecified
+                                                                  : Illocution::kUnderspecified;
     outcome.strategy = reading.strategy;
     const bool attempt = at_once_ || reading.strategy == TurnStrategy::kAnswerAttempt;
     if (attempt) {
@@ -120,6 +121,7 @@ class ShardedConversation : public Environment {
     }
     if (first_attempt_ >= 0) result.metrics["first_attempt_turn"] = first_attempt_ + 1;
     if (!at_once_) {
+      result.metrics["withheld"] = withheld_ ? 1 : 0;
       result.metrics["unanswered"] = unanswered_;
       result.metrics["user_faults"] = user_faults_;
     }
@@ -139,10 +141,21 @@ class ShardedConversation : public Environment {
   std::string FullPrompt(const std::string& question) const {
     return Filled(shared_.settings.full_prompt, "[[QUESTION]]", question);
   }
+  // The user does not know it either.
+  void Withhold(RandomKey key) {
+    if (!(key.Uniform(0) < shared_.settings.withhold_share)) return;
+    std::vector<int> candidates;
+    for (size_t i = 1; i < text_.shards.size(); ++i)
+      if (text_.shards[i].required) candidates.push_back(static_cast<int>(i));
+    if (candidates.empty()) return;
+    text_.shards.erase(text_.shards.begin() + Random(key[1]).Choice(candidates));
+    withheld_ = true;
+  }
   bool AllRevealed() const {
     return std::find(revealed_.begin(), revealed_.end(), 0) == revealed_.end();
   }
   bool Specified() const {
+    if (withheld_) return false;
     for (size_t i = 0; i < revealed_.size(); ++i)
       if (text_.shards[i].required && revealed_[i] == 0) return false;
     return true;
@@ -192,6 +205,7 @@ class ShardedConversation : public Environment {
   std::vector<std::string> told_;  // the user's turns that revealed something
   std::vector<Message> history_;   // without the system's
   std::optional<Judgement> last_;  // of the last attempt that counts
+  bool withheld_ = false;          // a required shard is not in text_
   bool recapped_ = false, premature_ = false;
   int turns_ = 0, attempts_ = 0, first_attempt_ = -1, extra_turns_ = 0, unanswered_ = 0,
       user_faults_ = 0;

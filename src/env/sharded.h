@@ -15,7 +15,10 @@ namespace rlvr {
 
 struct ShardedSettings {
   std::string conversation = "sharded";
-  double full_share = 0;      // of groups, that are told everything at once, as in `full`
+  double full_share = 0;  // of groups, that are told everything at once, as in `full`
+  // Of the other groups, in which one required shard, drawn by the group's key and never the first, is
+  // never told: what cannot be answered to the end (RLAAR, arXiv:2510.18731).
+  double withhold_share = 0;
   std::string system_prompt;  // empty: the prompt's own
   std::string full_prompt = "Q: [[QUESTION]]\nA:";
   bool end_on_correct = true;
@@ -31,6 +34,7 @@ struct ShardedSettings {
     p("conversation", conversation,
       std::vector<std::string>{"sharded", "full", "concat", "shuffle_concat", "recap", "snowball"});
     p("full_share", full_share, 0.0, 1.0);
+    p("withhold_share", withhold_share, 0.0, 1.0);
     p("system_prompt", system_prompt);
     p("full_prompt", full_prompt);
     p("end_on_correct", end_on_correct);

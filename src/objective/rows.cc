@@ -58,9 +58,11 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.foreign = Cut(r.foreign, s0, s1);
   p.replayed = Cut(r.replayed, s0, s1);
   p.answer = Cut(r.answer, s0, s1);
+  p.answer_hash = Cut(r.answer_hash, s0, s1);
   p.sample = Cut(r.sample, s0, s1);
   p.token = Cut(r.token, t0, t1);
   p.turn = Cut(r.turn, t0, t1);
+  p.state = Cut(r.state, t0, t1);
   p.step = Cut(r.step, t0, t1);
   p.step_value = Cut(r.step_value, t0, t1);
   p.turn_reward = Cut(r.turn_reward, t0, t1);

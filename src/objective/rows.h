@@ -30,18 +30,22 @@ struct Rows {
   std::vector<int32_t> family;  // equal for equal Tree::family; a group without one is its own
 
   // Rows [S].
-  std::vector<double> score;     // the verifier's
-  std::vector<double> reward;    // score plus shaping
-  std::vector<Verdict> verdict;  // right, wrong, timed out, broken
-  std::vector<char> truncated;   // ended by max_tokens
-  std::vector<char> foreign;     // not sampled by this policy in this step: expert, replay
-  std::vector<char> replayed;    // of those, sampled in an earlier step: logp_old is known
-  std::vector<int32_t> answer;   // equal within a group for equal extracted answers; -1: none
-  std::vector<int32_t> sample;   // index in the group, for random keys
+  std::vector<double> score;         // the verifier's
+  std::vector<double> reward;        // score plus shaping
+  std::vector<Verdict> verdict;      // right, wrong, timed out, broken
+  std::vector<char> truncated;       // ended by max_tokens
+  std::vector<char> foreign;         // not sampled by this policy in this step: expert, replay
+  std::vector<char> replayed;        // of those, sampled in an earlier step: logp_old is known
+  std::vector<int32_t> answer;       // equal within a group for equal extracted answers; -1: none
+  std::vector<int64_t> answer_hash;  // of its text, to compare groups; 0: none
+  std::vector<int32_t> sample;       // index in the group, for random keys
 
   // Tokens [T].
-  std::vector<int32_t> token;      // id
-  std::vector<int32_t> turn;       // 0 for the first run of policy tokens on the path, 1, ...
+  std::vector<int32_t> token;  // id
+  std::vector<int32_t> turn;   // 0 for the first run of policy tokens on the path, 1, ...
+  // What the policy last read before the turn: a hash of the prompt, or of what the other side wrote
+  // since the policy's last turn. Equal states of one group's rows are one environment state.
+  std::vector<int64_t> state;
   std::vector<int32_t> step;       // 0 for the first segment of the row, 1, ...: branches and
                                    // a search's nodes begin new ones
   std::vector<double> step_value;  // what a tree search backed up to the step; else 0

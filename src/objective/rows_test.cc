@@ -24,9 +24,11 @@ Rows NumberedRows() {
   r.truncated = {0, 1, 0, 1, 1};
   r.foreign = {1, 0, 0, 1, 0};
   number(&r.answer, 30);
+  number(&r.answer_hash, 35);
   number(&r.sample, 40);
   number(&r.token, 50);
   number(&r.turn, 60);
+  number(&r.state, 65);
   number(&r.step, 70);
   for (auto* column : {&r.logp_old, &r.entropy_old, &r.adv, &r.weight, &r.mask, &r.logp_ref,
                        &r.value, &r.behaviour["max_prob"], &r.step_value, &r.turn_reward}) {
@@ -65,9 +67,11 @@ TEST(Rows, PartIsCutAtItsGroups) {
   EXPECT_EQ(p.truncated, (std::vector<char>{0, 1, 1}));
   EXPECT_EQ(p.foreign, (std::vector<char>{0, 1, 0}));
   EXPECT_EQ(p.answer, (std::vector<int32_t>{32, 33, 34}));
+  EXPECT_EQ(p.answer_hash, (std::vector<int64_t>{37, 38, 39}));
   EXPECT_EQ(p.sample, (std::vector<int32_t>{42, 43, 44}));
   EXPECT_EQ(p.token, (std::vector<int32_t>{52, 53, 54, 55, 56}));
   EXPECT_EQ(p.turn, (std::vector<int32_t>{62, 63, 64, 65, 66}));
+  EXPECT_EQ(p.state, (std::vector<int64_t>{67, 68, 69, 70, 71}));
   EXPECT_EQ(p.step, (std::vector<int32_t>{72, 73, 74, 75, 76}));
   const Doubles five = {2, 3, 4, 5, 6};
   int offset = 200;

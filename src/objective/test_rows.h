@@ -52,8 +52,10 @@ inline Rows MakeTestRows(const std::vector<std::vector<int64_t>>& lengths) {
   r.foreign.assign(S, 0);
   r.replayed.assign(S, 0);
   r.answer.assign(S, -1);
+  r.answer_hash.assign(S, 0);
   r.token.assign(T, 0);
   r.turn.assign(T, 0);
+  r.state.assign(T, 0);
   r.step.assign(T, 0);
   r.step_value.assign(T, 0);
   r.turn_reward.assign(T, 0);

@@ -87,10 +87,18 @@ Tree MakeTree(const GroupPlan& plan, int64_t index, const CheckSettings& setting
     int32_t segment = 0;
     if (plan.turns) {
       segment = AddSegment(&tree, 0, author, sample, n / 2, vocab, random);
+      tree.segments.back().outcome = {
+          .illocution = i % 2 == 0 ? Illocution::kUnderspecified : Illocution::kSpecified,
+          .strategy = TurnStrategy::kClarification};
       segment = AddSegment(&tree, segment, Author::kEnvironment, sample, 2, vocab, random);
       n -= n / 2;
     }
     segment = AddSegment(&tree, segment, author, sample, n, vocab, random);
+    if (plan.turns) {
+      tree.segments.back().outcome = {.illocution = Illocution::kSpecified,
+                                      .strategy = TurnStrategy::kAnswerAttempt,
+                                      .right = plan.right[i] != 0};
+    }
     Leaf leaf;
     leaf.segment = segment;
     leaf.finish = cut ? Finish::kLength : Finish::kStop;

@@ -55,7 +55,8 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
     : recipe_(recipe),
       policy_(policy),
       passes_(passes),
-      prompts_(Underspecify(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
+      prompts_(Underspecify(InOrders(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
+                                     recipe.data.orders, recipe.seed),
                             recipe.data.underspecified, recipe.seed)),
       // Another order in each stage.
       curriculum_(recipe.resolved.Find("curriculum"), *prompts_,

@@ -95,6 +95,10 @@ CreditAssignment::CreditAssignment(const Recipe& recipe, const Policy& policy, c
         recipe.likelihood_reward, policy.tokenizer.get(), eos.empty() ? -1 : eos.front(),
         temperature, update.micro_batch_tokens);
   }
+  if (recipe.turn_gain.kind != "none") {
+    turn_gain_ = std::make_unique<TurnGain>(recipe.turn_gain, policy.tokenizer.get(), temperature,
+                                            update.micro_batch_tokens);
+  }
   if (needs.values) {
     critic_ =
         std::make_unique<Critic>(OrPolicy(recipe.critic.model, recipe), compute, recipe.critic,
@@ -128,6 +132,8 @@ void CreditAssignment::Assign(int64_t step, const StepMethods& methods, RunState
   if (recipe_.reward.overlong.name == "filter") MaskTruncated(step, &rows);
   if (likelihood_)
     AddTerms(likelihood_->Reward(passes_, batch->prompts, trees, &rows), &batch->terms);
+  if (turn_gain_)
+    AddTerms(turn_gain_->Reward(passes_, batch->prompts, trees, &rows), &batch->terms);
   const Needs needs = methods.needs();
   const float temperature = recipe_.rollout.options.sampling.score_temperature();
   const int64_t micro = recipe_.update.micro_batch_tokens;

@@ -17,6 +17,7 @@
 #include "train/recipe.h"
 #include "train/reference.h"
 #include "train/step_batch.h"
+#include "train/turn_gain.h"
 #include "train/update.h"
 
 namespace rlvr {
@@ -78,6 +79,7 @@ class CreditAssignment {
   std::unique_ptr<ProcessReward> process_reward_;
   std::unique_ptr<FlowReward> flow_reward_;
   std::unique_ptr<LikelihoodReward> likelihood_;
+  std::unique_ptr<TurnGain> turn_gain_;
   bool reads_logp_ref_ = false;
   double seconds_critic_ = 0, seconds_process_reward_ = 0, seconds_flow_reward_ = 0;
 };

@@ -63,6 +63,24 @@ class PassRateBand : public PromptFilter {
 //   c(t) = min(1, (t (1 - c0^p) / T + c0^p)^(1/p)),  t = step - 1
 // of the data; p = 1 is the paper's linear, p = 2 its square-root schedule. Difficulties tie here
 // (numbers of steps), so that a tied class comes in as a whole: the share is at least c(t).
+// extra_info[key] of every prompt: a number, or how many entries a list has.
+std::vector<double> NumbersOf(const PromptSource& prompts, const std::string& key) {
+  std::vector<double> numbers;
+  for (int64_t row = 0; row < prompts.size(); ++row) {
+    const Prompt prompt = prompts.Get(row);
+    const auto info = nlohmann::json::parse(prompt.extra_info, nullptr, false);
+    const bool has = info.is_object() && info.contains(key);
+    if (!has || !(info[key].is_number() || info[key].is_array())) {
+      throw Error(fmt::format("{}: prompt {}", prompts.name(), row),
+                  fmt::format("extra_info has no number '{}'", key),
+                  "curriculum.key names the number, or the list, that prompts are ordered by");
+    }
+    numbers.push_back(info[key].is_array() ? static_cast<double>(info[key].size())
+                                           : info[key].get<double>());
+  }
+  return numbers;
+}
+
 class EasyToHard : public PromptFilter {
  public:
   static constexpr const char* kName = "easy_to_hard";
@@ -74,17 +92,7 @@ class EasyToHard : public PromptFilter {
     p("power", power_, 0.1, 100.0);
   }
   void Prepare(const PromptSource& prompts) {
-    for (int64_t row = 0; row < prompts.size(); ++row) {
-      const Prompt prompt = prompts.Get(row);
-      const auto info = nlohmann::json::parse(prompt.extra_info, nullptr, false);
-      if (!info.is_object() || !info.contains(key_) || !info[key_].is_number()) {
-        throw Error(fmt::format("{}: prompt {}", prompts.name(), row),
-                    fmt::format("extra_info has no number '{}'", key_),
-                    "curriculum.key names the number that prompts are ordered by");
-      }
-      difficulty_.push_back(info[key_].get<double>());
-    }
-    sorted_ = difficulty_;
+    sorted_ = difficulty_ = NumbersOf(prompts, key_);
     std::sort(sorted_.begin(), sorted_.end());
   }
   void BeginStep(int64_t step, const PromptState&) override {
@@ -109,6 +117,76 @@ class EasyToHard : public PromptFilter {
   int64_t steps_ = 100;
   std::vector<double> difficulty_, sorted_;  // [rows]
   double share_ = 0, hardest_ = 0;
+};
+
+// RLAAR's gate, arXiv:2510.18731: conversations get more shards when the policy has become competent
+// at those it has. The abstract names the gate, not its rule; this one is ours:
+//   level: one of the numbers that occur, at first the smallest that is at least `start`
+//   at the beginning of a step the level rises to the next number if at least `prompts` of its own
+//   prompts were sampled in the last `window` steps and the mean of their running pass rates is at
+//   least `threshold`
+// All prompts up to the level are sampled, so that easier ones are not forgotten. It never falls.
+class CompetenceGate : public PromptFilter {
+ public:
+  static constexpr const char* kName = "competence_gate";
+  template <class Visitor>
+  void Params(Visitor& p) {
+    p("key", key_);
+    p("start", start_, 0.0, 1e9);
+    p("threshold", threshold_, 0.0, 1.0);
+    p("prompts", prompts_, int64_t{1}, kMany);
+    p("window", window_, int64_t{1}, kMany);
+  }
+  void Prepare(const PromptSource& prompts) {
+    difficulty_ = NumbersOf(prompts, key_);
+    levels_ = difficulty_;
+    std::sort(levels_.begin(), levels_.end());
+    levels_.erase(std::unique(levels_.begin(), levels_.end()), levels_.end());
+    if (levels_.empty()) return;
+    while (level_ + 1 < std::ssize(levels_) && Level() < start_) ++level_;
+  }
+  void BeginStep(int64_t step, const PromptState& state) override {
+    competence_ = 0;
+    if (levels_.empty()) return;
+    double sum = 0, n = 0;
+    for (const auto& [row, record] : state.records()) {
+      if (difficulty_[static_cast<size_t>(row)] != Level() || record.last_step + window_ < step)
+        continue;
+      sum += record.pass_rate;
+      n += 1;
+    }
+    if (n > 0) competence_ = sum / n;
+    // A step that is begun again has risen already.
+    if (step <= risen_at_ || n < static_cast<double>(prompts_) || competence_ < threshold_ ||
+        level_ + 1 == std::ssize(levels_))
+      return;
+    ++level_;
+    risen_at_ = step;
+  }
+  bool Admits(int64_t row) const override {
+    return difficulty_[static_cast<size_t>(row)] <= Level();
+  }
+  void Measure(Metrics* metrics) const override {
+    if (!levels_.empty()) (*metrics)["curriculum/level"] = Level();
+    (*metrics)["curriculum/competence"] = competence_;
+  }
+  std::vector<int64_t> State() const override { return {level_, risen_at_}; }
+  void SetState(const std::vector<int64_t>& state) override {
+    if (state.size() != 2) return;
+    level_ = state[0];
+    risen_at_ = state[1];
+  }
+
+ private:
+  double Level() const { return levels_[static_cast<size_t>(level_)]; }
+
+  std::string key_ = "shards";
+  double start_ = 0, threshold_ = 0.7;
+  int64_t prompts_ = 16, window_ = 10;
+  std::vector<double> difficulty_;    // [rows]
+  std::vector<double> levels_;        // the numbers that occur, rising
+  int64_t level_ = 0, risen_at_ = 0;  // index in levels_; the step at which it last rose
+  double competence_ = 0;
 };
 
 // DRIVE's two stages of reinforcement learning, arXiv:2511.06307: first all prompts with few
@@ -202,8 +280,8 @@ void SharedParams(double& decay, Fields& p) {
 template <class Body>
 void WithFilter(const ConfigNode* node, double* decay, ConfigNode* out, const Body& body) {
   std::string name = Uniform::kName;
-  const std::vector<std::string> names = {Drive::kName, EasyToHard::kName, PassRateBand::kName,
-                                          Uniform::kName};
+  const std::vector<std::string> names = {CompetenceGate::kName, Drive::kName, EasyToHard::kName,
+                                          PassRateBand::kName, Uniform::kName};
   ConfigReader reader(node, "curriculum");
   reader("name", name, names);
   SharedParams(*decay, reader);
@@ -224,6 +302,7 @@ void WithFilter(const ConfigNode* node, double* decay, ConfigNode* out, const Bo
   use(std::make_unique<PassRateBand>());
   use(std::make_unique<EasyToHard>());
   use(std::make_unique<Drive>());
+  use(std::make_unique<CompetenceGate>());
 }
 
 double DecayOf(const ConfigNode* node) {

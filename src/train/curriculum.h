@@ -6,6 +6,9 @@
 //                                       `high` rest for `rest` steps after they were sampled
 //   easy_to_hard                        the easiest share of the prompts by the number
 //                                       extra_info[key]; the share grows to 1
+//   competence_gate                     prompts whose number extra_info[key] (of shards, of steps) is
+//                                       within a level, which rises where the policy has become good
+//                                       at its hardest ones (RLAAR, arXiv:2510.18731)
 //   drive                               all prompts, then the hardest of those sampled so far, then
 //                                       the hardest of these, ... (DRIVE, arXiv:2511.06307)
 #ifndef RLVR_TRAIN_CURRICULUM_H_

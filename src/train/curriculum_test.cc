@@ -130,6 +130,61 @@ TEST(Curriculum, EasyToHardByCompetence) {
   EXPECT_THROW(Make("{name: easy_to_hard, key: level}", prompts), Error);
 }
 
+TEST(Curriculum, CompetenceGateRisesWithItsOwnPrompts) {
+  const FakePrompts prompts({2, 2, 3, 3, 5});
+  const std::string yaml =
+      "{name: competence_gate, key: steps, threshold: 0.5, prompts: 2, window: 3, decay: 0}";
+  Curriculum c = Make(yaml, prompts);
+  const auto level = [](Curriculum* gate, int64_t step) {
+    gate->BeginStep(step);
+    Metrics m;
+    gate->Measure(&m);
+    return m.at("curriculum/level");
+  };
+  int64_t position = 0;
+  EXPECT_EQ(Draw(&c, 1, 2, &position), (Rows{0, 1}));
+  c.state().Observe(0, 1, 4, 2);
+  EXPECT_EQ(level(&c, 2), 2);  // one prompt is not enough
+  c.state().Observe(1, 2, 4, 1);
+  EXPECT_EQ(level(&c, 3), 2);  // (.5 + .25) / 2
+  c.state().Observe(0, 3, 4, 3);
+  EXPECT_EQ(level(&c, 4), 3);  // (.75 + .25) / 2
+  position = 0;
+  EXPECT_EQ(Draw(&c, 4, 4, &position), (Rows{0, 1, 2, 3}));  // again: no second rise
+  c.state().Observe(2, 4, 2, 2);
+  c.state().Observe(3, 4, 2, 2);
+  EXPECT_EQ(level(&c, 8), 3);  // too long ago
+  Curriculum again = Make(yaml, prompts);
+  again.Load(c.Save(), "test");
+  EXPECT_EQ(level(&again, 7), 5);
+  EXPECT_EQ(level(&again, 100), 5);  // the last one
+
+  Curriculum from = Make("{name: competence_gate, key: steps, start: 2.5}", prompts);
+  EXPECT_EQ(level(&from, 1), 3);
+  EXPECT_THROW(Make("{name: competence_gate, key: shards}", prompts), Error);
+}
+
+// Rows with extra_info {"shards": [...]}.
+class ShardPrompts : public PromptSource {
+ public:
+  int64_t size() const override { return 3; }
+  Prompt Get(int64_t index) const override {
+    Prompt p;
+    p.index = index;
+    p.extra_info = std::vector<std::string>{"{\"shards\":[1,2,3]}", "{\"shards\":[{}]}",
+                                            "{\"shards\":[1,2]}"}[static_cast<size_t>(index)];
+    return p;
+  }
+  std::string name() const override { return "fake"; }
+};
+
+TEST(Curriculum, ListsCountTheirEntries) {
+  const ShardPrompts prompts;
+  Curriculum c = Make("{name: competence_gate, start: 2}", prompts);
+  int64_t position = 0;
+  EXPECT_EQ(Draw(&c, 1, 2, &position), (Rows{1, 2}));
+}
+
 TEST(Curriculum, DriveKeepsTheHardestInPhases) {
   const FakePrompts prompts({1, 1, 1, 1, 1, 1});
   const std::string yaml =

@@ -33,14 +33,6 @@ std::vector<std::vector<double>> AnswerLogp(const Tree& tree, const SegmentField
   return logp;
 }
 
-// What follows the last marker, or all of it; trimmed.
-std::string AnswerPart(const std::string& text, const std::string& marker) {
-  const size_t at = marker.empty() ? std::string::npos : text.rfind(marker);
-  const std::string part = at == std::string::npos ? text : text.substr(at + marker.size());
-  const size_t begin = part.find_first_not_of(" \t\r\n"), end = part.find_last_not_of(" \t\r\n");
-  return begin == std::string::npos ? "" : part.substr(begin, end - begin + 1);
-}
-
 std::vector<const Tree*> Pointers(const std::vector<Tree>& trees, int64_t begin, int64_t end) {
   std::vector<const Tree*> pointers;
   for (int64_t g = begin; g < end; ++g) pointers.push_back(&trees[static_cast<size_t>(g)]);
@@ -48,6 +40,13 @@ std::vector<const Tree*> Pointers(const std::vector<Tree>& trees, int64_t begin,
 }
 
 }  // namespace
+
+std::string AnswerPart(const std::string& text, const std::string& marker) {
+  const size_t at = marker.empty() ? std::string::npos : text.rfind(marker);
+  const std::string part = at == std::string::npos ? text : text.substr(at + marker.size());
+  const size_t begin = part.find_first_not_of(" \t\r\n"), end = part.find_last_not_of(" \t\r\n");
+  return begin == std::string::npos ? "" : part.substr(begin, end - begin + 1);
+}
 
 LikelihoodGroup LikelihoodOf(const std::string& kind,
                              const std::vector<std::vector<double>>& logp) {

@@ -38,6 +38,9 @@ struct LikelihoodGroup {
 };
 LikelihoodGroup LikelihoodOf(const std::string& kind, const std::vector<std::vector<double>>& logp);
 
+// What follows the last marker, or all of it; trimmed.
+std::string AnswerPart(const std::string& text, const std::string& marker);
+
 // What of a response is reasoning, and what is scored after it.
 struct Continuation {
   int64_t kept = 0;             // tokens of the response that are z

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "env/environment.h"
+#include "eval/lost_in_conversation.h"
 #include "objective/aggregate.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
@@ -209,6 +210,7 @@ const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
 const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
 const std::vector<std::string> kFlowTimes = {"logit_normal", "score"};
+const std::vector<std::string> kEvalProtocols = {"none", "lost_in_conversation"};
 const std::vector<std::string> kFlowNorms = {"minmax", "bilateral"};
 const std::vector<std::string> kStrategies = {"independent", "branch", "tree"};
 const std::vector<std::string> kBranchAt = {"entropy", "random", "even"};
@@ -220,6 +222,7 @@ const std::vector<std::string> kNegatives = {"released", "intended"};
 const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                "prob", "mean_prob", "jepo"};
 const std::vector<std::string> kLikelihoodAnswers = {"ground_truth", "target"};
+const std::vector<std::string> kTurnGains = {"none", "prob", "logp"};
 const std::vector<std::string> kIllocutions = {"none", "icpo", "icpo_illocution"};
 const std::vector<std::string> kOverlongs = {"none", "filter", "soft"};
 
@@ -308,6 +311,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("method", u.method, UnderspecifiedMethods());
       q("min_missing", u.min_missing, int64_t{1}, kMany);
       q("max_missing", u.max_missing, int64_t{0}, kMany);
+    });
+    p.Map("orders", [&](auto& q) {
+      q("count", r.data.orders.count, int64_t{1}, kMany);
+      q("paraphrase", r.data.orders.paraphrase);
     });
   });
   f.Stage("curriculum", "uniform");
@@ -407,6 +414,13 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("coefficient", l.coefficient, -kInfinity, kInfinity);
     p("gradient", l.gradient, 0.0, kInfinity);
   });
+  f.Map("turn_gain", [&](auto& p) {
+    TurnGainSettings& g = r.turn_gain;
+    p("kind", g.kind, kTurnGains);
+    p("answer", g.answer, kLikelihoodAnswers);
+    p("marker", g.marker);
+    p("coefficient", g.coefficient, -kInfinity, kInfinity);
+  });
   f.Map("process_reward", [&](auto& p) {
     p("model", r.process_reward.model);
     p("reference", r.process_reward.reference, kProcessReferences);
@@ -440,6 +454,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("after", r.eval.after);
     p("temperature", r.eval.temperature, 0.0, 1e3);
     p("top_p", r.eval.top_p, 0.0, 1.0);
+    p("protocol", r.eval.protocol, kEvalProtocols);
+    p("types", r.eval.types);
+    p("simulations", r.eval.simulations, 1, 1 << 20);
+    p.Stage("environment", "sharded");
   });
   f.Map("trainer", [&](auto& p) {
     p("steps", r.trainer.steps, int64_t{0}, kMany);
@@ -481,7 +499,7 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
                                             "flow_reward",    "stages",
-                                            "environment"};
+                                            "turn_gain",      "environment"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -540,6 +558,11 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
   if (u.max_missing != 0 && u.max_missing < u.min_missing) {
     throw Error(PlaceOf(root, "data"), "underspecified.max_missing is less than min_missing",
                 "0: as many as there are");
+  }
+  if (r.data.orders.paraphrase && r.data.orders.count == 1) {
+    throw Error(PlaceOf(root, "data"),
+                "orders.paraphrase has nothing to do where orders.count is 1",
+                "the first order of a problem is in the data's own words; set count to 2 or more");
   }
   if (r.update.mini_batch_prompts > r.data.prompts_per_step) {
     throw Error(PlaceOf(root, "update"),
@@ -611,6 +634,18 @@ std::string FirstComment(const std::string& path) {
   return "";
 }
 
+// Checks what eval.protocol reads, and writes its environment's defaults where there is one.
+void ResolveProtocol(const Recipe& r, const ConfigNode& root, ConfigNode* eval) {
+  const std::string place = PlaceOf(root, "eval");
+  ParseConversationTypes(ProtocolTypes(r), place + ": eval.types");
+  const ConfigNode environment = ResolveEnvironment(eval->Find("environment"));
+  if (environment.Find("name")->scalar != "sharded") {
+    throw Error(place, "eval.environment is " + environment.Find("name")->scalar,
+                "the protocol's conversations are held in {name: sharded}");
+  }
+  if (r.eval.protocol != "none") eval->Set("environment", environment);
+}
+
 // A recipe without its stages.
 Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Recipe r;
@@ -661,6 +696,7 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
+  ResolveProtocol(r, root, r.resolved.FindMutable("eval"));
   r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
   r.resolved.Set("environment", ResolveEnvironment(root.Find("environment")));
   r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
@@ -774,6 +810,11 @@ int64_t MostResponseTokens(const Recipe& recipe) {
   if (!HasEnvironment(recipe.resolved)) return o.max_tokens;
   const int64_t turns = o.conversation.max_turns * o.max_tokens;
   return o.conversation.max_tokens > 0 ? std::min(turns, o.conversation.max_tokens) : turns;
+}
+
+std::vector<std::string> ProtocolTypes(const Recipe& recipe) {
+  if (!recipe.eval.types.empty()) return recipe.eval.types;
+  return LostInConversationOptions().types;
 }
 
 std::vector<int> EvalKs(const Recipe& recipe) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "data/shard_orders.h"
 #include "data/underspecified.h"
 #include "model/config.h"
 #include "rollout/strategy.h"
@@ -85,6 +86,15 @@ struct LikelihoodRewardSettings {
   double gradient = 1;  // of the second gradient term, on the answer's tokens; 0: left out
 };
 
+// A reward for each turn of a conversation from the likelihood of the reference answer
+// (train/turn_gain.h): IGPO's.
+struct TurnGainSettings {
+  std::string kind = "none";            // none, prob, logp
+  std::string answer = "ground_truth";  // or the prompt's target: what follows its last marker
+  std::string marker = "Answer:";       // the answer is scored behind it
+  double coefficient = 1;
+};
+
 // RLFR's flow reward (train/flow_reward.h), where some method reads it (rlfr). Defaults are the
 // released scripts'.
 struct FlowRewardSettings {
@@ -131,6 +141,7 @@ struct Recipe {
     std::string group_key;                  // of extra_info: names the family of a prompt; "": none
     std::string group_order = "mixed";      // or together: prompts of a family follow each other
     UnderspecifiedSettings underspecified;  // of the training prompts
+    ShardOrdersSettings orders;             // likewise, before something is taken away
   } data;
   struct {
     int group_size = 16;
@@ -162,6 +173,7 @@ struct Recipe {
   ReferenceSettings reference;
   CriticSettings critic;  // mini-batches and epochs are those of `update`
   LikelihoodRewardSettings likelihood_reward;
+  TurnGainSettings turn_gain;
   ProcessRewardSettings process_reward;  // mini-batches are those of `update`, one epoch
   FlowRewardSettings flow_reward;        // likewise
   struct {
@@ -171,6 +183,11 @@ struct Recipe {
     int64_t every = 0;            // steps; 0: never between
     bool before = true, after = true;
     double temperature = 1.0, top_p = 1.0;
+    // Beside that: none, or lost_in_conversation, about the same prompts, which must have shards.
+    // Its environment is read from eval.environment.
+    std::string protocol = "none";
+    std::vector<std::string> types;  // of conversations; none: full, concat, sharded
+    int simulations = 4;             // of each prompt and type
   } eval;
   struct {
     int64_t steps = 100;
@@ -223,6 +240,8 @@ bool HasEnvironment(const ConfigNode& recipe);
 // Of the policy in a trajectory: rollout.max_tokens, or in a conversation that of all its turns.
 int64_t MostResponseTokens(const Recipe& recipe);
 
+// eval.types, or what stands for none.
+std::vector<std::string> ProtocolTypes(const Recipe& recipe);
 // The numbers of eval.ks.
 std::vector<int> EvalKs(const Recipe& recipe);
 

@@ -87,6 +87,9 @@ const Section kSections[] = {
      "are those of `update`."},
     {"likelihood_reward",
      "A reward from the likelihood of the reference answer, [rewards.md](rewards.md)."},
+    {"turn_gain",
+     "A reward for each turn of a conversation but the last: how much likelier it made the "
+     "reference answer ([rewards.md](rewards.md))."},
     {"process_reward",
      "An implicit process reward model; only where a method reads process "
      "rewards (`prime`)."},
@@ -225,6 +228,13 @@ const std::map<std::string, std::string>& Meanings() {
       {"likelihood_reward.marker", "ends the reasoning; the answer follows it"},
       {"likelihood_reward.coefficient", "of the reward"},
       {"likelihood_reward.gradient", "of the second gradient term, on the answer's tokens"},
+      {"data.orders.count",
+       "prompts made of each problem in shards: its shards as bullets, in so many orders; 1: off"},
+      {"data.orders.paraphrase", "shards in other words too, where the data has them"},
+      {"turn_gain.kind", "difference of the answer's probability or mean log-prob; none: off"},
+      {"turn_gain.answer", "the reference: ground_truth, or the prompt's `target`"},
+      {"turn_gain.marker", "before the answer; not scored"},
+      {"turn_gain.coefficient", "of this reward"},
       {"process_reward.model", "default: the policy's at the start"},
       {"process_reward.reference", "log pi_ref: of the reference, or of the policy that sampled"},
       {"process_reward.beta", "r_t = beta (log pi_phi - log pi_ref)"},
@@ -252,6 +262,12 @@ const std::map<std::string, std::string>& Meanings() {
       {"eval.after", "after training"},
       {"eval.temperature", "0: greedy"},
       {"eval.top_p", "1: off"},
+      {"eval.protocol",
+       "beside single answers: conversations about the same prompts, which must have shards "
+       "([lost_in_conversation.md](lost_in_conversation.md))"},
+      {"eval.types", "of conversations; none: full, concat, sharded"},
+      {"eval.simulations", "conversations for each prompt and type"},
+      {"eval.environment", "`sharded`, which the protocol's conversations are held in"},
       {"trainer.steps", "training steps"},
       {"trainer.checkpoint_every", "training steps; 0: only at the end"},
       {"trainer.keep_checkpoints", "the newest so many"},
@@ -292,6 +308,7 @@ std::string RangeOf(const RecipeKey& key) {
   static const std::map<std::string, std::string> kElsewhere = {
       {"curriculum", "[curriculum.md](curriculum.md)"},
       {"environment", "[environments.md](environments.md)"},
+      {"eval.environment", "[environments.md](environments.md)"},
       {"reward.terms", "[rewards.md](rewards.md)"},
       {"stages", "[run_folder.md](run_folder.md#stages)"}};
   if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;

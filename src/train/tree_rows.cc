@@ -5,6 +5,25 @@
 #include <string>
 
 namespace rlvr {
+namespace {
+
+// FNV-1a, 64 bits: the same numbers on every machine.
+constexpr uint64_t kEmptyHash = 0xcbf29ce484222325u;
+uint64_t AddByte(uint64_t hash, uint32_t byte) { return (hash ^ (byte & 0xffu)) * 0x100000001b3u; }
+uint64_t HashTokens(uint64_t hash, const std::vector<int32_t>& tokens) {
+  for (const int32_t token : tokens) {
+    for (int shift = 0; shift < 32; shift += 8)
+      hash = AddByte(hash, static_cast<uint32_t>(token) >> shift);
+  }
+  return hash;
+}
+int64_t HashText(const std::string& text) {
+  uint64_t hash = kEmptyHash;
+  for (const char c : text) hash = AddByte(hash, static_cast<unsigned char>(c));
+  return static_cast<int64_t>(hash);
+}
+
+}  // namespace
 
 Rows MakeRows(std::span<const Tree* const> trees) {
   Rows rows;
@@ -28,12 +47,19 @@ Rows MakeRows(std::span<const Tree* const> trees) {
           leaf.answer.empty()
               ? -1
               : answers.emplace(leaf.answer, static_cast<int32_t>(answers.size())).first->second);
+      rows.answer_hash.push_back(leaf.answer.empty() ? 0 : HashText(leaf.answer));
       int32_t turn = -1, sample = 0, step = -1;
       auto skip = static_cast<size_t>(leaf.prefix);
-      bool foreign = false, replayed = false;
+      bool foreign = false, replayed = false, read = false;
+      uint64_t state = kEmptyHash;
       for (const int32_t s : tree->Path(leaf.segment)) {
         const Segment& segment = tree->segments[static_cast<size_t>(s)];
-        if (!kTrained.Contains(segment.author)) continue;
+        if (!kTrained.Contains(segment.author)) {
+          state = HashTokens(read ? state : kEmptyHash, segment.tokens);
+          read = true;
+          continue;
+        }
+        read = false;
         foreign = foreign || segment.author != Author::kPolicy;
         replayed = replayed || segment.author == Author::kReplay;
         // A branch goes on with the turn of its parent.
@@ -49,6 +75,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
         const auto first = static_cast<int64_t>(begin);
         rows.token.insert(rows.token.end(), segment.tokens.begin() + first, segment.tokens.end());
         rows.turn.insert(rows.turn.end(), n, turn);
+        rows.state.insert(rows.state.end(), n, static_cast<int64_t>(state));
         rows.step.insert(rows.step.end(), n, ++step);
         rows.step_value.insert(rows.step_value.end(), n, segment.value);
         rows.turn_reward.insert(rows.turn_reward.end(), n, segment.outcome.reward);

@@ -94,6 +94,40 @@ TEST_F(TreeRowsTest, OneRowPerLeaf) {
   EXPECT_EQ(r.weight, std::vector<double>(17, 1));
 }
 
+// Before the tool's answer every token was written in the prompt's state.
+TEST_F(TreeRowsTest, StatesAreWhatThePolicyLastRead) {
+  Tree split = first_, other = first_;
+  split.segments[4].tokens = {};  // the tool's 90 in two segments
+  split.segments[5].author = Author::kEnvironment;
+  split.segments[5].tokens = {90};
+  split.segments.push_back(Part(5, Author::kPolicy, {17, 18}, 1));
+  split.leaves[1].segment = 7;
+  other.segments[4].tokens = {91};
+  const Tree* trees[] = {&first_, &split, &other};
+  const Rows r = MakeRows(trees);
+  for (int64_t t = 0; t < 11; ++t) {
+    const bool tool = t == 6 || t == 7;
+    EXPECT_EQ(r.state[t] == r.state[0], !tool) << t;
+    EXPECT_EQ(r.state[t + 11], r.state[t]) << t;
+    EXPECT_EQ(r.state[t + 22] == r.state[t], !tool) << t;
+  }
+  EXPECT_EQ(r.state[6], r.state[7]);
+  EXPECT_EQ(Part(r, 1, 2).state, std::vector<int64_t>(r.state.begin() + 11, r.state.begin() + 22));
+}
+
+TEST_F(TreeRowsTest, AnswersOfDifferentGroups) {
+  second_.leaves[0].answer = "5";
+  third_.leaves[0].answer = "a";
+  const Tree* trees[] = {&first_, &second_, &third_};
+  const Rows r = MakeRows(trees);
+  EXPECT_EQ(r.answer, (std::vector<int32_t>{0, -1, 0, 0, 0}));
+  EXPECT_EQ(r.answer_hash[1], 0);
+  EXPECT_EQ(r.answer_hash[0], r.answer_hash[2]);
+  EXPECT_NE(r.answer_hash[0], r.answer_hash[3]);
+  // FNV-1a's published value for "a".
+  EXPECT_EQ(static_cast<uint64_t>(r.answer_hash[4]), 0xaf63dc4c8601ec8cu);
+}
+
 // Leaf 1 has the tokens after the branch only: 10 and 11 are prompt to it. Values of segments come
 // with their steps, numbered within the row.
 TEST_F(TreeRowsTest, APrefixIsNotInTheRow) {

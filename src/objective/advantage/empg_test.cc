@@ -30,8 +30,36 @@ TEST(Empg, ByHand) {
   ExpectNear(Adv(ThreeTurns(), ""), {0.566140, -0.055578, -0.055578, -0.454983}, 1e-5);
 }
 
+// After turn_normalized a step's advantage is its turn's. Two rows of two turns (the first row's first
+// turn has two tokens), turn rewards 1 0 and 0 1: A = +-1/sqrt 2. Entropies .5 (of .2 and .8), .5 and 0,
+// 1: scaled .5, .5, 0, 1; exp(-Hn) = .6065307 twice, 1, .3678794, mean .6452352:
+//   g = .940014, .940014, 1.549822, .570148;  zeta .1: f of the second turns .6065307 and .3678794
+TEST(Empg, AdvantagesByTurn) {
+  Rows rows = MakeTestRows({{3, 2}});
+  rows.turn = {0, 0, 1, 0, 1};
+  rows.turn_reward = {1, 1, 0, 0, 1};
+  rows.reward = {1, 1};
+  rows.entropy_old = {0.2, 0.8, 0.5, 0, 1};
+  const double a = 0.7071068;
+  ExpectNear(
+      WithAdvantage("[{name: turn_normalized, eps: 0}, {name: empg, center: false}]", rows).adv,
+      {a * 0.940014 + 0.0606531, a * 0.940014 + 0.0606531, -a * 0.940014, -a * 1.549822 + 0.0367879,
+       a * 0.570148},
+      1e-5);
+}
+
+// A step ends with its turn even where four tokens or a newline are still to come.
+TEST(Empg, NoStepReachesOverTheOtherSidesTurn) {
+  Rows rows = ThreeTurns();
+  rows.turn = {0, 0, 1, 1};
+  ExpectNear(Adv(rows, ", center: false, step: tokens, step_tokens: 4, zeta: 0"),
+             {1.462117, 1.462117, 0.537883, 0.537883}, 1e-5);
+}
+
 TEST(Empg, StepsOfTokens) {  // entropies .3 and .9: Hn 0 and 1, mean of 1 and .3678794: .6839397
-  ExpectNear(Adv(ThreeTurns(), ", center: false, step: tokens, step_tokens: 2, zeta: 0"),
+  Rows one_turn = ThreeTurns();
+  one_turn.turn = {0, 0, 0, 0};
+  ExpectNear(Adv(one_turn, ", center: false, step: tokens, step_tokens: 2, zeta: 0"),
              {1.462117, 1.462117, 0.537883, 0.537883}, 1e-5);
   EXPECT_THROW(Adv(ThreeTurns(), ", step: newline"), Error);  // without a tokenizer
 }

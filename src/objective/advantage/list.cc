@@ -3,12 +3,15 @@
 #include "objective/advantage/best_of_group.h"
 #include "objective/advantage/copo_global.h"
 #include "objective/advantage/deepsearch.h"
+#include "objective/advantage/dgao.h"
 #include "objective/advantage/empg.h"
 #include "objective/advantage/gae.h"
+#include "objective/advantage/gigpo.h"
 #include "objective/advantage/group_centered.h"
 #include "objective/advantage/group_normalized.h"
 #include "objective/advantage/group_sampled.h"
 #include "objective/advantage/hapo.h"
+#include "objective/advantage/igpo.h"
 #include "objective/advantage/opo.h"
 #include "objective/advantage/optimal_token_baseline.h"
 #include "objective/advantage/pass_at_k.h"
@@ -23,6 +26,7 @@
 #include "objective/advantage/rloo.h"
 #include "objective/advantage/spear.h"
 #include "objective/advantage/task_normalized.h"
+#include "objective/advantage/turn_relative.h"
 #include "objective/advantage/ucas.h"
 #include "objective/batch_stage.h"
 
@@ -35,12 +39,15 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<BestOfGroup, BatchStageOf>();
     l.Add<CopoGlobal, BatchStageOf>();
     l.Add<DeepSearch, BatchStageOf>();
+    l.Add<Dgao, BatchStageOf>();
     l.Add<Empg, BatchStageOf>();
     l.Add<Gae, BatchStageOf>();
+    l.Add<Gigpo, BatchStageOf>();
     l.Add<GroupCentered, BatchStageOf>();
     l.Add<GroupNormalized, BatchStageOf>();
     l.Add<GroupSampled, BatchStageOf>();
     l.Add<HapoAdvantage, BatchStageOf>();
+    l.Add<Igpo, BatchStageOf>();
     l.Add<Opo, BatchStageOf>();
     l.Add<OptimalTokenBaseline, BatchStageOf>();
     l.Add<PassAtK, BatchStageOf>();
@@ -55,6 +62,8 @@ const MethodList<BatchStage>& AdvantageList() {
     l.Add<Rloo, BatchStageOf>();
     l.Add<Spear, BatchStageOf>();
     l.Add<TaskNormalized, BatchStageOf>();
+    l.Add<TurnCentered, BatchStageOf>();
+    l.Add<TurnNormalized, BatchStageOf>();
     l.Add<Ucas, BatchStageOf>();
     return l;
   }();

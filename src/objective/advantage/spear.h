@@ -10,7 +10,8 @@ namespace rlvr {
 // SPEAR's self-imitation, arXiv:2509.22601, Sec. 3.2: a replayed response counts for what it is
 // worth today, against a running baseline, and only if it was and still is better than that.
 //   replayed rows:  A_i = gamma(s) (r_i - P50(mean rewards of the last baseline_groups groups))
-//                   kept if that is > 0 and the advantage within its own group was; else masked out
+//                   kept if that is > 0 and the advantage within its own group was; else masked out.
+//                   Where that advantage differs by turn (turn_normalized, gigpo), turn by turn
 //                   gamma(s) = coefficient (1 - cos(pi s / S)) / 2,  coefficient from step S on
 //   sampled rows:   unchanged; their groups' mean rewards join the history after its use
 // The advantage within the group is what the methods before this one made (the authors'
@@ -52,14 +53,16 @@ struct Spear {
         if (!rows->replayed[s]) continue;
         const double now = (rows->reward[s] - baseline) / scale;
         const int64_t begin = rows->begin[s], end = rows->begin[s + 1];
-        const bool keep = begin < end && now > 0 && rows->adv[begin] > 0;
+        bool any = false;
         for (int64_t t = begin; t < end; ++t) {
+          const bool keep = now > 0 && rows->adv[t] > 0;
           rows->adv[t] = keep ? now : 0;
           rows->weight[t] *= gamma;
           if (!keep) rows->mask[t] = 0;
+          any = any || keep;
         }
         replayed += 1;
-        kept += keep;
+        kept += any;
       }
       if (sampled.empty()) continue;
       means.push_back(MeanOf(sampled));

@@ -62,6 +62,22 @@ TEST(Spear, NoAdvantageThenNoneNow) {
   ExpectNear({run.rows.mask.begin() + 6, run.rows.mask.end()}, {0, 0, 0, 0}, 0);
 }
 
+// A replayed group of conversations: turn rewards 1 and 0 against 0 and 1, outcomes 1. Each row's own
+// better turn stays, its other one goes.
+TEST(Spear, TurnsOfAConversation) {
+  Rows rows = MakeTestRows({{2, 3}});
+  rows.turn = {0, 1, 0, 0, 1};
+  rows.turn_reward = {1, 0, 0, 0, 1};
+  rows.reward = {2, 2};
+  rows.foreign = rows.replayed = {1, 1};
+  StageRun run{rows, {}, {}};
+  const ConfigNode node = ParseConfig("[{name: turn_centered}, {name: spear}]", "test");
+  Apply(MakeAdvantage(&node), &run, 200);
+  ExpectNear(run.rows.adv, {2, 0, 0, 0, 2}, 1e-15);
+  ExpectNear(run.rows.mask, {1, 0, 0, 0, 1}, 0);
+  EXPECT_EQ(MetricOf(run.metrics, "spear/kept"), 1);
+}
+
 // (1 - .5) / (P50 of the stds + 0): .5 / .25 = 2. The history keeps the newest groups: population
 // std of [1, 0, 0, 0] is sqrt(3) / 4.
 TEST(Spear, NormAndHistory) {
