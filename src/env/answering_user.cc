@@ -163,6 +163,7 @@ std::vector<std::string> ContentWords(std::string_view text) {
         word += static_cast<char>(std::tolower(static_cast<unsigned char>(text[i])));
       if (++i == text.size()) break;
     }
+    if (IsStopWord(word)) continue;  // "does" is no plural
     if (!number) word = Stem(std::move(word));
     if (!IsStopWord(word)) words.push_back(std::move(word));
   }

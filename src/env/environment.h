@@ -40,8 +40,8 @@ const std::vector<EnvironmentInfo>& Environments();  // sorted by name
 
 // What environments may ask of the run they are in.
 struct EnvironmentServices {
-  // A named model of the run writes the message that follows. Called from any thread. Empty: this
-  // run has no models for users.
+  // A named model of the run writes the message that follows. Called by environments that do not
+  // block, in their Step. Empty: this run has no models for users.
   std::function<std::string(const std::string& model, const std::vector<Message>& messages,
                             RandomKey key)>
       generate;

@@ -106,7 +106,8 @@ using ChatService = std::function<std::string(const std::vector<Message>&, Rando
 
 class SimulatedUser : public User {
  public:
-  SimulatedUser(ChatService chat, int tries) : chat_(std::move(chat)), tries_(tries) {}
+  SimulatedUser(ChatService chat, int tries, bool blocks)
+      : chat_(std::move(chat)), tries_(tries), blocks_(blocks) {}
 
   UserTurn Next(const UserContext& context) const override {
     const std::vector<Message> prompt = {{"user", UserPrompt(context)}};
@@ -119,11 +120,12 @@ class SimulatedUser : public User {
     turn.faulty = true;
     return turn;
   }
-  bool blocks() const override { return true; }
+  bool blocks() const override { return blocks_; }
 
  private:
   const ChatService chat_;
   const int tries_;
+  const bool blocks_;
 };
 
 }  // namespace
@@ -169,7 +171,7 @@ std::unique_ptr<User> MakeModelUser(const UserSettings& settings,
                                                              RandomKey key) {
         return generate(model, messages, key);
       },
-      settings.tries);
+      settings.tries, /*blocks=*/false);
 }
 
 std::unique_ptr<User> MakeRemoteUser(const UserSettings& settings) {
@@ -188,7 +190,7 @@ std::unique_ptr<User> MakeRemoteUser(const UserSettings& settings) {
       [endpoint](const std::vector<Message>& messages, RandomKey key) {
         return endpoint->Complete(messages, key);
       },
-      settings.tries);
+      settings.tries, /*blocks=*/true);
 }
 
 }  // namespace rlvr

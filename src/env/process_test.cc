@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "base/error.h"
+#include "rollout/rollout.h"
+#include "rollout/test_policy.h"
 
 namespace rlvr {
 namespace {
@@ -330,6 +332,95 @@ TEST(Process, ACommandThatIsNone) {
   }
   const ConfigNode empty = ParseConfig("{name: process}", "test");
   EXPECT_THROW(MakeEnvironment(&empty, {}), Error);
+}
+
+TEST(Process, TheExampleIsWonByBisection) {
+  const ConfigNode node =
+      ParseConfig("{name: process, workers: 1, command: [python3, '" RLVR_SOURCE_DIR
+                  "/examples/environments/number_guess.py', --high, '100']}",
+                  "t");
+  const auto maker = MakeEnvironment(&node, {});
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const auto environment = maker->Make();
+    const auto opening = environment->Reset(Of("Play."), RandomKey(seed), RandomKey(1));
+    ASSERT_EQ(opening.size(), 1u);
+    EXPECT_NE(opening[0].content.find("between 1 and 100"), std::string::npos);
+    EXPECT_EQ(environment->Step({.text = "No idea."}).outcome.reward, -0.1f);
+    int low = 1, high = 100, guesses = 0;
+    for (bool done = false; !done; ++guesses) {
+      ASSERT_LE(low, high);
+      const int guess = (low + high) / 2;
+      const Reply reply = environment->Step({.text = "Is it " + std::to_string(guess) + "?"});
+      done = reply.done;
+      if (done) break;
+      if (reply.messages[0].content.find("higher") == std::string::npos) {
+        high = guess - 1;
+      } else {
+        low = guess + 1;
+      }
+    }
+    EXPECT_LE(guesses, 6);  // 2^7 > 100
+    const ConversationResult result = environment->End(Finish::kStop);
+    EXPECT_EQ(result.verdict, Verdict::kRight);
+    EXPECT_EQ(result.score, 1.f);
+    EXPECT_EQ(result.metrics.at("guesses"), guesses + 1);
+  }
+}
+
+// Two groups of four conversations of a policy with the counting game; sample 1 of each group has
+// the hostile word.
+std::vector<Tree> Converse(const TinyPolicy& policy, const std::string& hostile) {
+  const auto maker = Make("workers: 2, timeout: 4, log: '" + testing::TempDir() + "/converse.log'");
+  std::vector<RolloutRequest> requests;
+  for (int group = 0; group < 2; ++group) {
+    RolloutRequest request;
+    request.tree.segments.push_back({.tokens = {5, 6, 7, 8 + group}});
+    request.num_samples = 4;
+    request.key = RandomKey(11)[static_cast<uint64_t>(group)];
+    request.conversation = [&maker, &hostile, group](int sample) {
+      auto environment = maker->Make();
+      const RandomKey key = RandomKey(12)[static_cast<uint64_t>(group)];
+      environment->Reset(Of(sample == 1 ? hostile : "3"), key, key[static_cast<uint64_t>(sample)]);
+      return environment;
+    };
+    requests.push_back(std::move(request));
+  }
+  return Rollout(policy.model, policy.tokenizer, {.max_tokens = 6}, std::move(requests));
+}
+
+TEST(Process, InARolloutOthersGoOnBitForBit) {
+  const TinyPolicy policy(ComputeType::kFp32);
+  const std::vector<Tree> alone = Converse(policy, "3");
+  for (const auto& [word, verdict] :
+       {std::pair{"hang", Verdict::kTimedOut}, std::pair{"die", Verdict::kBroken},
+        std::pair{"half", Verdict::kBroken}, std::pair{"twice", Verdict::kBroken},
+        std::pair{"endless line", Verdict::kBroken}}) {
+    const std::vector<Tree> with = Converse(policy, word);
+    for (size_t group = 0; group < 2; ++group) {
+      ASSERT_EQ(with[group].leaves.size(), 4u);
+      for (size_t i = 0; i < 4; ++i) {
+        const Leaf &leaf = with[group].leaves[i], &same = alone[group].leaves[i];
+        if (i == 1) {
+          EXPECT_EQ(leaf.finish, Finish::kAborted) << word;
+          EXPECT_EQ(leaf.verdict, verdict) << word;
+          continue;
+        }
+        EXPECT_EQ(leaf.finish, same.finish) << word;
+        EXPECT_NE(leaf.finish, Finish::kAborted) << word;
+        EXPECT_EQ(leaf.verdict, Verdict::kRight);
+        EXPECT_EQ(leaf.score, same.score);
+        const auto path = with[group].Path(leaf.segment), other = alone[group].Path(same.segment);
+        ASSERT_EQ(path.size(), 6u);  // prompt and three turns with two replies between them
+        ASSERT_EQ(other.size(), 6u);
+        for (size_t s = 0; s < path.size(); ++s) {
+          const Segment &a = with[group].segments[static_cast<size_t>(path[s])],
+                        &b = alone[group].segments[static_cast<size_t>(other[s])];
+          EXPECT_EQ(a.tokens, b.tokens) << word;
+          EXPECT_EQ(a.logp, b.logp);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -22,14 +22,9 @@ std::string Filled(std::string text, std::string_view field, std::string_view va
 
 // The messages of the protocol's SNOWBALL and RECAP, word for word.
 std::string SnowballText(const std::vector<std::string>& told) {
-  return "Just to reiterate,\n" +
-         [&] {
-           std::string bullets;
-           for (size_t i = 0; i + 1 < told.size(); ++i)
-             bullets += (i == 0 ? "- " : "\n- ") + told[i];
-           return bullets;
-         }() +
-         "\n\nAlso,\n\n" + told.back() + "\n";
+  std::string bullets;
+  for (size_t i = 0; i + 1 < told.size(); ++i) bullets += (i == 0 ? "- " : "\n- ") + told[i];
+  return "Just to reiterate,\n" + bullets + "\n\nAlso,\n\n" + told.back() + "\n";
 }
 std::string RecapText(const std::string& task) {
   return "Just to recapitulate, the entire task is:\n\n" + task +
@@ -97,7 +92,7 @@ class ShardedConversation : public Environment {
       last_ = shared_.judge.Judge(prompt_, turn.text, reading);
       outcome.right = last_->verdict == Verdict::kRight;
     }
-    outcome.reward = static_cast<float>(reward_.Next(outcome));
+    outcome.reward = static_cast<float>(reward_.Next(outcome, turn.text, MissingShards()));
     history_.push_back({"assistant", turn.text});
     ++turns_;
     if (const std::optional<std::string> says = NextOfUser(outcome)) {
@@ -166,6 +161,13 @@ class ShardedConversation : public Environment {
     return true;
   }
 
+  std::vector<std::string> MissingShards() const {
+    std::vector<std::string> missing;
+    for (size_t i = 0; i < revealed_.size(); ++i)
+      if (text_.shards[i].required && revealed_[i] == 0) missing.push_back(text_.shards[i].text);
+    return missing;
+  }
+
   // nullopt: the conversation is over.
   std::optional<std::string> NextOfUser(const TurnOutcome& outcome) {
     if (at_once_ || recapped_) return std::nullopt;
@@ -225,7 +227,13 @@ class ShardedMaker : public EnvironmentMaker {
 
 std::unique_ptr<EnvironmentMaker> MakeSharded(const ShardedSettings& settings,
                                               const EnvironmentServices& services) {
-  return std::make_unique<ShardedMaker>(settings, services);
+  if (settings.full_prompt.find("[[QUESTION]]") == std::string::npos)
+    throw Error("environment.full_prompt", "it has no place for the question",
+                "write [[QUESTION]] where the question belongs");
+  ShardedSettings own = settings;
+  own.turn_reward.icpo.correct = services.correct;
+  own.turn_reward.icpo.wrong = services.wrong;
+  return std::make_unique<ShardedMaker>(own, services);
 }
 
 }  // namespace rlvr

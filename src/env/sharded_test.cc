@@ -231,6 +231,25 @@ TEST(Sharded, GrilsTurnRewards) {  // asked first in the third turn: 1 * 0.5^2
   EXPECT_EQ(complete.Say(kAsks).outcome.reward, -0.25f);
 }
 
+TEST(Sharded, IcposTurnRewards) {  // 1 for asking and -c for answering; then the verifier, -l
+  Talk talk(
+      "{name: sharded, extra_turns: 1, turn_reward: {name: icpo, penalty_confident: 0.25, "
+      "penalty_needless: 0.125}}");
+  EXPECT_EQ(talk.Say(kAsks).outcome.reward, 1.f);
+  EXPECT_EQ(talk.Say(kWrong).outcome.reward, -0.25f);
+  EXPECT_EQ(talk.Say("").outcome.reward, 0.f);
+  EXPECT_EQ(talk.Say(kAsks).outcome.reward, -0.5f - 0.125f);  // all is said; wrong is -0.5
+  EXPECT_EQ(talk.Say(kRight).outcome.reward, 1.f);
+
+  // A question pays only if it names a required shard that is hidden: "apples" and "start" are two
+  // of the three content words of "Tom starts with 7 apples" (tom, start, apple).
+  Talk strict(
+      "{name: sharded, turn_reward: {name: icpo, clarify_requires_missing: true, tau: 0.6}}");
+  EXPECT_EQ(strict.Say("How is the weather today?").outcome.reward, 0.f);
+  EXPECT_EQ(strict.Say("How many apples did he start with?").outcome.reward, 0.f);  // told
+  EXPECT_EQ(strict.Say("How many apples does Tom buy?").outcome.reward, 1.f);
+}
+
 TEST(Sharded, AJudgeMayTakeTheRulesPlace) {
   const ConfigNode node = ParseConfig("{name: sharded}", "test");
   const auto maker = MakeEnvironment(&node, {.read_turn = [](std::string_view) {

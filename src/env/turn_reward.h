@@ -2,9 +2,11 @@
 #ifndef RLVR_ENV_TURN_REWARD_H_
 #define RLVR_ENV_TURN_REWARD_H_
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tree/tree.h"
+#include "verify/illocution.h"
 
 namespace rlvr {
 
@@ -13,10 +15,22 @@ struct TurnRewardSettings {
   std::string name = "none";
   // gril, arXiv:2604.19656
   double r_base = 1, gamma_d = 0.5, r_correct = 1, lambda = 0;
+  // icpo, arXiv:2601.15330; correct and wrong are the run's
+  IllocutionSettings icpo;
 
   template <class Visitor>
   void Params(Visitor& p) {
-    p("name", name, std::vector<std::string>{"gril", "none"});
+    p("name", name, std::vector<std::string>{"gril", "icpo", "none"});
+    if (name == "icpo") {
+      p("penalty_confident", icpo.penalty_confident, 0.0, 1e6);
+      p("penalty_needless", icpo.penalty_needless, 0.0, 1e6);
+      p("r_refuse", icpo.r_refuse, 0.0, 1.0);
+      p("r_hedge", icpo.r_hedge, 0.0, 1.0);
+      p("r_discussion", icpo.r_discussion, 0.0, 1.0);
+      p("clarify_requires_missing", icpo.clarify_requires_missing);
+      p("tau", icpo.tau, 0.0, 1.0);
+      p("format", icpo.format);
+    }
     if (name == "gril") {
       p("r_base", r_base, 0.0, 1e6);
       p("gamma_d", gamma_d, 0.0, 1.0);
@@ -30,8 +44,10 @@ struct TurnRewardSettings {
 class TurnReward {
  public:
   explicit TurnReward(const TurnRewardSettings& settings) : settings_(settings) {}
-  // outcome: of the turn, all but its reward. Once for every turn, in order.
-  double Next(const TurnOutcome& outcome);
+  // outcome: of the turn, all but its reward; missing: required shards that were hidden then. Once
+  // for every turn, in order.
+  double Next(const TurnOutcome& outcome, std::string_view text,
+              const std::vector<std::string>& missing);
 
  private:
   const TurnRewardSettings& settings_;

@@ -124,7 +124,7 @@ void Worker::Run() {
 
 void Worker::Start() {
   child_ = std::make_unique<ChildProcess>(settings_.command);
-  started_ = last_reply_ = Clock::now();
+  started_ = Clock::now();
   first_reply_.reset();
 }
 
@@ -281,8 +281,7 @@ void Worker::TakeLine(std::string_view line) {
   if (!exchange.in_flight)
     return Fail(id, Verdict::kBroken, "the process answers out of turn, without a request");
   exchange.in_flight = false;
-  last_reply_ = Clock::now();
-  if (!first_reply_) first_reply_ = last_reply_;
+  if (!first_reply_) first_reply_ = Clock::now();
   last_answered_ = id;
   stray_lines_ = 0;
   const size_t at = exchange.position++;
@@ -297,18 +296,14 @@ void Worker::TakeLine(std::string_view line) {
   answered_.notify_all();
 }
 
+// Even a process that answers others meanwhile is started again: it may have begun to hang after
+// that, and what else it was sent has waited behind.
 void Worker::CheckDeadlines() {
-  for (int64_t id; (id = Oldest()) >= 0;) {
-    const Exchange& exchange = exchanges_.at(id);
-    if (Clock::now() < Deadline(exchange)) return;
-    const std::string why = fmt::format("no answer within {} s",
-                                        first_reply_ ? settings_.timeout : settings_.start_timeout);
-    if (last_reply_ > exchange.sent) {
-      Fail(id, Verdict::kTimedOut, why);  // others were answered: it does not hang altogether
-    } else {
-      Fault(id, Verdict::kTimedOut, why);
-    }
-  }
+  const int64_t id = Oldest();
+  if (id < 0 || Clock::now() < Deadline(exchanges_.at(id))) return;
+  Fault(id, Verdict::kTimedOut,
+        fmt::format("no answer within {} s",
+                    first_reply_ ? settings_.timeout : settings_.start_timeout));
 }
 
 int64_t Worker::Oldest() const {

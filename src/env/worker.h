@@ -97,7 +97,7 @@ class Worker {
   std::string to_child_, line_, errors_;
   int64_t line_owner_ = -1;  // the suspect when line_ began
   int64_t stray_lines_ = 0;  // since the last good one
-  Clock::time_point started_, last_reply_;
+  Clock::time_point started_;
   std::optional<Clock::time_point> first_reply_;  // of the present child
   std::thread thread_;                            // the only one that touches the child
 };

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "eval/crossed_bootstrap.h"
 
 namespace rlvr {
 namespace {
@@ -199,6 +200,16 @@ Interval RelativeScore(const ConversationSummary& a, const ConversationSummary& 
   }
   if (task.empty()) return NoInterval();
   return RatioInterval(above, below, ByTask(task), key);
+}
+
+Interval ScoreOverSeeds(const std::vector<ConversationSummary>& seeds, double RunScores::*figure,
+                        RandomKey key) {
+  SeedsByPrompts values;
+  for (const ConversationSummary& seed : seeds) {
+    RLVR_CHECK(seed.instruction == seeds[0].instruction) << "seeds have other instructions";
+    values.push_back(Column(seed.scores, figure));
+  }
+  return CrossedBootstrap(values, key);
 }
 
 }  // namespace rlvr

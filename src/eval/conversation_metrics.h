@@ -82,5 +82,10 @@ Interval NoInterval();
 // have; resampled in pairs. NaN if P(b) is 0 or they share no instruction.
 Interval RelativeScore(const ConversationSummary& a, const ConversationSummary& b, RandomKey key);
 
+// A figure, such as &RunScores::P, of models of several seeds on the same instructions: the mean over
+// both, with an interval that resamples both (crossed_bootstrap.h).
+Interval ScoreOverSeeds(const std::vector<ConversationSummary>& seeds, double RunScores::*figure,
+                        RandomKey key);
+
 }  // namespace rlvr
 #endif  // RLVR_EVAL_CONVERSATION_METRICS_H_

@@ -139,6 +139,26 @@ TEST(Summarize, NoEarlyTurnsIsNoRate) {
   EXPECT_EQ(Summarize({}, RandomKey(1)).num_conversations, 0);
 }
 
+TEST(ScoreOverSeeds, MeanOfSeedsAndInstructions) {
+  const auto summary = [](double a, double b, double c) {
+    return Summarize({{.instruction = 0, .task = "math", .score = a},
+                      {.instruction = 1, .task = "math", .score = b},
+                      {.instruction = 2, .task = "math", .score = c}},
+                     RandomKey(2));
+  };
+  const ConversationSummary one = summary(0, 50, 100), two = summary(100, 100, 100);
+  // (150 / 3 + 300 / 3) / 2. The interval spans more than that of the instructions of one seed.
+  const Interval both = ScoreOverSeeds({one, two}, &RunScores::P, RandomKey(4));
+  EXPECT_NEAR(both.mean, 75, 1e-9);
+  EXPECT_LT(both.low, 50);
+  EXPECT_NEAR(both.high, 100, 1e-9);
+  const Interval alone = ScoreOverSeeds({one}, &RunScores::P, RandomKey(4));
+  const Interval want = BootstrapMean({0, 50, 100}, RandomKey(4));
+  EXPECT_EQ(alone.mean, want.mean);
+  EXPECT_EQ(alone.low, want.low);
+  EXPECT_EQ(alone.high, want.high);
+}
+
 TEST(RelativeScore, PairsOverSharedInstructions) {
   const auto summary = [](const std::vector<std::pair<int64_t, double>>& scores) {
     std::vector<ScoredConversation> runs;

@@ -53,6 +53,10 @@ const std::vector<std::string>& ConversationTypes() {
   return types;
 }
 
+bool ToldAtOnce(const std::string& type) {
+  return type == "full" || type == "concat" || type == "shuffle_concat";
+}
+
 std::vector<std::string> ParseConversationTypes(const std::vector<std::string>& names,
                                                 const std::string& place) {
   const auto& known = ConversationTypes();

@@ -22,6 +22,10 @@ const std::vector<std::string>& ConversationTypes();
 std::vector<std::string> ParseConversationTypes(const std::vector<std::string>& names,
                                                 const std::string& place);
 
+// Whether everything is told at once: the one turn is judged whatever it is, so that figures about
+// when an answer came say nothing.
+bool ToldAtOnce(const std::string& type);
+
 // How the simulations of one instruction begin, and who talks to the policy in each of them.
 struct OpenedConversation {
   std::vector<Message> messages;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "verify/turn_strategy.h"
 
 namespace rlvr {
 namespace {
@@ -41,6 +42,15 @@ double ScoreOf(const RecordedTurn& turn, const std::string& ground_truth,
   return verifier.Judge(turn.answer, ground_truth).verdict == Verdict::kRight ? 1 : 0;
 }
 
+void AddByRules(const RecordedConversation& c, const Verifier& verifier, double score,
+                bool whole_text, RulesCounts* counts) {
+  const double by_rules = ReplayConversation(ReadAgainByRules(c, whole_text), verifier).score;
+  counts->same_scores += by_rules == score;
+  counts->right_by_rules_alone += by_rules > score;
+  counts->right_by_record_alone += by_rules < score;
+  counts->score += 100 * by_rules;
+}
+
 void Add(const RecordedConversation& c, const Verifier& verifier, ReplayCounts* counts,
          std::vector<ScoredConversation>* scored, std::map<std::string, int64_t>* instructions) {
   const ReplayedConversation replayed = ReplayConversation(c, verifier);
@@ -60,6 +70,8 @@ void Add(const RecordedConversation& c, const Verifier& verifier, ReplayCounts* 
   counts->stopped_earlier += replayed.difference == ReplayDifference::kStoppedEarlier;
   counts->score += 100 * replayed.score;
   counts->recorded += 100 * replayed.recorded.value_or(0);
+  AddByRules(c, verifier, replayed.score, false, &counts->rules);
+  AddByRules(c, verifier, replayed.score, true, &counts->rules_whole_text);
 
   ScoredConversation s;
   s.instruction = instructions->emplace(c.task_id, instructions->size()).first->second;
@@ -121,6 +133,16 @@ std::vector<RecordedConversation> ReadRecordedConversations(const std::string& t
   return conversations;
 }
 
+RecordedConversation ReadAgainByRules(const RecordedConversation& conversation, bool whole_text) {
+  RecordedConversation again = conversation;
+  for (RecordedTurn& turn : again.turns) {
+    TurnReading reading = ReadTurn(turn.assistant);
+    turn.strategy = reading.strategy;
+    turn.answer = whole_text ? turn.assistant : std::move(reading.answer);
+  }
+  return again;
+}
+
 ReplayedConversation ReplayConversation(const RecordedConversation& c, const Verifier& verifier) {
   ReplayedConversation replayed;
   bool attempted = false;
@@ -155,6 +177,8 @@ std::map<std::string, ReplayCounts> Replay(const std::vector<RecordedConversatio
   for (auto& [name, c] : counts) {
     c.score /= static_cast<double>(c.conversations);
     c.recorded /= static_cast<double>(c.conversations);
+    for (RulesCounts* rules : {&c.rules, &c.rules_whole_text})
+      rules->score /= static_cast<double>(c.conversations);
     c.summary = Summarize(scored[name], StreamKey(0, Stream::kEval));
   }
   return counts;
@@ -197,6 +221,19 @@ std::string ReplayTable(const std::map<std::string, ReplayCounts>& counts) {
   row("P by the protocol, %", [](const ReplayCounts& c) { return fmt::format("{:.1f}", c.score); });
   row("P by the last recorded attempt, %",
       [](const ReplayCounts& c) { return fmt::format("{:.1f}", c.recorded); });
+  const auto rules_rows = [&](const std::string& title, RulesCounts ReplayCounts::*rules) {
+    text += title + "\n";
+    row("  conversations with the same score",
+        [&](const ReplayCounts& c) { return (c.*rules).same_scores; });
+    row("  right by rules alone",
+        [&](const ReplayCounts& c) { return (c.*rules).right_by_rules_alone; });
+    row("  right by the record's labels alone",
+        [&](const ReplayCounts& c) { return (c.*rules).right_by_record_alone; });
+    row("  P, %", [&](const ReplayCounts& c) { return fmt::format("{:.1f}", (c.*rules).score); });
+  };
+  rules_rows("strategies and answers by rules:", &ReplayCounts::rules);
+  rules_rows("strategies by rules, the last number of an attempt:",
+             &ReplayCounts::rules_whole_text);
   row("premature answers: of early turns, %",
       [](const ReplayCounts& c) { return Percent(c.summary.premature_turns.mean); });
   row("premature answers: of conversations, %",

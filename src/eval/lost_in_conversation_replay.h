@@ -55,6 +55,16 @@ struct ReplayedConversation {
 ReplayedConversation ReplayConversation(const RecordedConversation& conversation,
                                         const Verifier& verifier);
 
+// The same turns with strategies and answers by rules (ReadTurn) in the place of a model's.
+// whole_text: an attempt's answer is its whole text, of which a verifier takes what it looks for.
+RecordedConversation ReadAgainByRules(const RecordedConversation& conversation, bool whole_text);
+
+// The protocol by rules against the protocol with the recorded strategies and answers.
+struct RulesCounts {
+  int64_t same_scores = 0, right_by_rules_alone = 0, right_by_record_alone = 0;  // conversations
+  double score = 0;  // mean over conversations, [0, 100]
+};
+
 struct ReplayCounts {
   int64_t conversations = 0, turns = 0, attempts = 0;
   int64_t same_turn_scores = 0;  // of all recorded attempts, those after the protocol's end too
@@ -63,7 +73,8 @@ struct ReplayCounts {
   int64_t conversations_cut = 0;     // that the protocol ends before their record does
   int64_t never_fully_revealed = 0;  // the record ends with shards untold
   double score = 0, recorded = 0;    // means over conversations, [0, 100]; without attempt 0
-  ConversationSummary summary;       // of the replayed part; `specified` is "all shards revealed"
+  RulesCounts rules, rules_whole_text;
+  ConversationSummary summary;  // of the replayed part; `specified` is "all shards revealed"
 };
 // By model, and all together under "all".
 std::map<std::string, ReplayCounts> Replay(const std::vector<RecordedConversation>& conversations,

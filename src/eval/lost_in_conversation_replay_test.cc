@@ -83,6 +83,29 @@ TEST(LostInConversationReplay, StopsAtTheFirstRightAttempt) {
   EXPECT_EQ(counts.same_scores + counts.no_attempt + counts.stopped_earlier, 0);
 }
 
+TEST(LostInConversationReplay, ByRules) {
+  RecordedConversation c{.task_id = "t", .model = "m", .ground_truth = "7", .num_shards = 2};
+  RecordedTurn turn;
+  turn.strategy = TurnStrategy::kDiscussion;
+  turn.answer = "12";
+  turn.assistant = "3 + 4 = 7\n#### 7";
+  c.turns = {turn};
+  const auto verifier = MakeVerifier("lic_math");
+  const RecordedConversation again = ReadAgainByRules(c, false);
+  EXPECT_EQ(again.turns[0].strategy, TurnStrategy::kAnswerAttempt);
+  EXPECT_EQ(again.turns[0].answer, "7");
+  EXPECT_EQ(ReadAgainByRules(c, true).turns[0].answer, turn.assistant);
+  const ReplayCounts counts = Replay({c}, *verifier).at("all");
+  EXPECT_EQ(counts.score, 0);  // the record says that it was no attempt
+  EXPECT_EQ(counts.rules.score, 100);
+  EXPECT_EQ(counts.rules.right_by_rules_alone, 1);
+  EXPECT_EQ(counts.rules.same_scores, 0);
+  // Over the slice the kinds add up to all.
+  const ReplayCounts all = Replay(Slice(), *verifier).at("all");
+  for (const RulesCounts& r : {all.rules, all.rules_whole_text})
+    EXPECT_EQ(r.same_scores + r.right_by_rules_alone + r.right_by_record_alone, all.conversations);
+}
+
 TEST(LostInConversationReplay, TableHoldsTheCounts) {
   const std::string table = ReplayTable(Replay(Slice(), *MakeVerifier("lic_math")));
   for (const char* part : {"claude-3-h", "other: unexplained", "62.5", "clarification"})

@@ -88,9 +88,13 @@ std::string LostInConversationTable(const LostInConversationResult& result) {
                         static_cast<double>(t.summary.num_turns) /
                             static_cast<double>(std::max<int64_t>(t.summary.num_conversations, 1)));
   }
-  text += fmt::format("\n{:<15} {:<20} {:<20} {:>12}  P by the fifth of the first attempt (n)\n",
-                      "premature, %", "of early turns", "of conversations", "no attempt");
+  const bool talks = std::any_of(result.types.begin(), result.types.end(),
+                                 [](const auto& t) { return !ToldAtOnce(t.name); });
+  if (talks)
+    text += fmt::format("\n{:<15} {:<20} {:<20} {:>12}  P by the fifth of the first attempt (n)\n",
+                        "premature, %", "of early turns", "of conversations", "no attempt");
   for (const auto& t : result.types) {
+    if (ToldAtOnce(t.name)) continue;
     const ConversationSummary& s = t.summary;
     text += fmt::format("{:<15} {:<20} {:<20} {:>12.1f} ", t.name, Cell(s.premature_turns, 100),
                         Cell(s.premature_conversations, 100), 100 * s.without_attempt);
@@ -133,11 +137,13 @@ std::string SummaryJsonLines(const LostInConversationResult& result) {
       row["strategy_share"][ToString(static_cast<TurnStrategy>(i))] =
           s.strategy_share[static_cast<size_t>(i)];
     }
-    row["premature_turns"] = IntervalJson(s.premature_turns);
-    row["premature_conversations"] = IntervalJson(s.premature_conversations);
-    row["without_attempt"] = s.without_attempt;
-    for (const Fifth& f : s.first_attempt) {
-      row["first_attempt"].push_back({{"conversations", f.conversations}, {"P", Number(f.P)}});
+    if (!ToldAtOnce(t.name)) {
+      row["premature_turns"] = IntervalJson(s.premature_turns);
+      row["premature_conversations"] = IntervalJson(s.premature_conversations);
+      row["without_attempt"] = s.without_attempt;
+      for (const Fifth& f : s.first_attempt) {
+        row["first_attempt"].push_back({{"conversations", f.conversations}, {"P", Number(f.P)}});
+      }
     }
     row["failed"] = t.failed;
     row["cut"] = t.cut;

@@ -43,6 +43,37 @@ TEST(ConversationView, TurnsInOrderWithWhatWasMadeOfThem) {
   EXPECT_TRUE(WriteConversations(path).ends_with("talk.html"));
 }
 
+// As training writes them: the tokens of all turns in one list, the template's markers in the text.
+TEST(ConversationView, ReadsLinesOfRollouts) {
+  const std::string path = testing::TempDir() + "step_000001.jsonl";
+  WriteFileAtomically(
+      path,
+      R"({"step": 1, "prompt_index": 3, "occurrence": 0, "sample": 2, )"
+      R"("prompt": "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n", )"
+      R"("response": "abc", "ground_truth": "1", "answer": "1", "verdict": "right", "finish": "stop", )"
+      R"("score": 1, "reward": 1.5, "advantage": [0.5, 0.5, -1], "turns": [)"
+      R"({"author": "policy", "text": "ab", "num_tokens": 2, "reward": 0.5, )"
+      R"("illocution": "underspecified", "strategy": "clarification", "right": false}, )"
+      R"({"author": "environment", "text": "\n<|im_start|>user\nTwo\nmore.<|im_end|>\n<|im_start|>assistant\n", "num_tokens": 0}, )"
+      R"({"author": "policy", "text": "c", "num_tokens": 1, "reward": 0, )"
+      R"("illocution": "specified", "strategy": "answer_attempt", "right": true}], )"
+      R"("tokens": ["a", "b", "c"], "logp": [-0.1, -0.2, -0.3], "entropy": [0.1, 0.2, 0.3]})"
+      "\n");
+  const auto conversations = ReadConversations(path);
+  ASSERT_EQ(conversations.size(), 1u);
+  const auto& turns = conversations[0].turns;
+  ASSERT_EQ(turns.size(), 5u);
+  EXPECT_EQ(turns[0].role, "system");
+  EXPECT_EQ(turns[1].content, "How many?");
+  EXPECT_EQ(turns[2].tokens, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(turns[2].strategy, "clarification");
+  EXPECT_EQ(turns[2].advantage, (std::vector<double>{0.5, 0.5}));
+  EXPECT_EQ(turns[3].role, "user");
+  EXPECT_EQ(turns[3].content, "Two\nmore.");
+  EXPECT_EQ(turns[4].logp, (std::vector<double>{-0.3}));
+  EXPECT_TRUE(turns[4].right);
+}
+
 TEST(ConversationView, RightAndWrongOfEveryTypeOfAnInstruction) {
   std::vector<ConversationRecord> conversations;
   for (const char* type : {"full", "sharded"}) {

@@ -226,8 +226,9 @@ std::string Samples(const std::string& run_folder, const std::vector<std::string
   return html;
 }
 
-// Of the shown steps that have any.
-std::string ConversationSection(const std::vector<std::string>& rollouts) {
+// Of the shown steps that have any, and of the first and the last evaluation by a protocol.
+std::string ConversationSection(const std::string& run_folder,
+                                const std::vector<std::string>& rollouts) {
   std::string html;
   for (const std::string& path : ShownSteps(rollouts)) {
     const std::vector<ConversationRecord> conversations = ReadConversations(path);
@@ -236,6 +237,14 @@ std::string ConversationSection(const std::vector<std::string>& rollouts) {
         fmt::format("<details{}><summary>{}</summary>{}</details>\n", html.empty() ? " open" : "",
                     EscapeHtml(std::filesystem::path(path).stem().string()),
                     ConversationsHtml(conversations, kGroupsPerStep, kSamplesPerGroup));
+  }
+  const std::vector<std::string> protocol = StepFiles(run_folder, "protocol", ".jsonl");
+  for (const std::string& path :
+       {protocol.empty() ? "" : protocol.front(), protocol.size() < 2 ? "" : protocol.back()}) {
+    if (path.empty()) continue;
+    html += fmt::format("<details><summary>Held-out instructions, {}</summary>{}</details>\n",
+                        EscapeHtml(std::filesystem::path(path).stem().string()),
+                        ConversationsHtml(ReadConversations(path), kGroupsPerStep, 1));
   }
   if (html.empty()) return "";
   return "<h2>Conversations</h2><p>Turn by turn: what the policy did, whether the request could be "
@@ -316,7 +325,7 @@ std::string WriteReport(const std::string& run_folder) {
       "values.</p><div class=\"charts\">" +
       (evals.empty() ? "" : LineChart(AccuracyChart(evals))) + Charts(metrics) +
       RewardHistogram(rollouts) + "</div>\n" + Samples(run_folder, rollouts) +
-      ConversationSection(rollouts) + "<h2>Details</h2>\n" + MetricsSummary(metrics) +
+      ConversationSection(run_folder, rollouts) + "<h2>Details</h2>\n" + MetricsSummary(metrics) +
       RecipeTable(run_folder) +
       "<footer>Written by rlvr report. This page loads nothing from anywhere.</footer>\n"
       "<div id=\"tip\" hidden></div></main><script>" +

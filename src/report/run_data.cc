@@ -166,6 +166,63 @@ ConversationTurn ToTurn(const Record& r) {
   return t;
 }
 
+// ChatML text as turns of others than the policy: what opens the policy's turn is left out. Plain
+// text is one turn of the user.
+void AddChatMl(const std::string& text, std::vector<ConversationTurn>* turns) {
+  constexpr std::string_view kStart = "<|im_start|>", kEnd = "<|im_end|>";
+  size_t at = text.find(kStart);
+  if (at == std::string::npos) {
+    turns->push_back({.role = "user", .content = text});
+    return;
+  }
+  while (at != std::string::npos) {
+    const size_t next = text.find(kStart, at + 1);
+    const std::string message = text.substr(
+        at + kStart.size(), next == std::string::npos ? next : next - at - kStart.size());
+    const size_t line = std::min(message.find('\n'), message.size());
+    const size_t end = message.rfind(kEnd);
+    if (end != std::string::npos && end > line) {
+      turns->push_back(
+          {.role = message.substr(0, line), .content = message.substr(line + 1, end - line - 1)});
+    }
+    at = next;
+  }
+}
+
+// A line of rollouts/ or eval/: `turns` have authors, and the line the tokens of all the policy's.
+std::vector<ConversationTurn> TurnsOfTrajectory(const Record& r, const std::string& place) {
+  const TrajectoryRecord all = ToTrajectory(r);
+  std::vector<ConversationTurn> turns;
+  AddChatMl(all.prompt, &turns);
+  size_t begin = 0;
+  for (const Json& json : r.List("turns")) {
+    if (!json.is_object()) r.Fail("turns", "a list of objects");
+    const Record turn(json, place);
+    if (turn.Text("author") == "environment") {
+      AddChatMl(turn.Text("text"), &turns);
+      continue;
+    }
+    const auto size = static_cast<size_t>(turn.Integer("num_tokens"));
+    if (size > all.tokens.size() - begin) turn.Fail("num_tokens", "within 'tokens'");
+    const auto slice = [&](const auto& values) {
+      const auto first = values.begin() + static_cast<ptrdiff_t>(begin);
+      return std::decay_t<decltype(values)>(first, first + static_cast<ptrdiff_t>(size));
+    };
+    ConversationTurn t{.role = "assistant", .content = turn.Text("text")};
+    t.tokens = slice(all.tokens);
+    t.logp = slice(all.logp);
+    t.entropy = slice(all.entropy);
+    if (!all.advantage.empty()) t.advantage = slice(all.advantage);
+    t.strategy = turn.Text("strategy");
+    t.illocution = turn.Text("illocution");
+    t.right = turn.Flag("right");
+    t.reward = turn.Number("reward");
+    begin += size;
+    turns.push_back(std::move(t));
+  }
+  return turns;
+}
+
 ConversationRecord ToConversation(const Record& r, const std::string& place) {
   ConversationRecord c;
   if (r.Has("type")) c.type = r.Text("type");
@@ -177,7 +234,12 @@ ConversationRecord ToConversation(const Record& r, const std::string& place) {
   c.verdict = r.Text("verdict");
   c.finish = r.Text("finish");
   c.score = r.Number("score");
-  for (const Json& turn : r.List("turns")) {
+  const Json& turns = r.List("turns");
+  if (!turns.empty() && turns[0].is_object() && turns[0].contains("author")) {
+    c.turns = TurnsOfTrajectory(r, place);
+    return c;
+  }
+  for (const Json& turn : turns) {
     if (!turn.is_object()) r.Fail("turns", "a list of objects");
     c.turns.push_back(ToTurn(Record(turn, place)));
   }

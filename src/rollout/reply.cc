@@ -53,7 +53,7 @@ ReplyThreads::~ReplyThreads() {
 }
 
 void ReplyThreads::Ask(int64_t who, TurnEnd end) {
-  threads_[who] = std::thread([this, who, end = std::move(end)] {
+  std::thread thread([this, who, end = std::move(end)] {
     Answer answer{.who = who};
     try {
       answer.next = rlvr::Ask(tokenizer_, end);
@@ -64,6 +64,7 @@ void ReplyThreads::Ask(int64_t who, TurnEnd end) {
     answers_.push_back(std::move(answer));
     come_.notify_one();
   });
+  threads_.emplace(who, std::move(thread));
 }
 
 std::vector<std::pair<int64_t, NextTurn>> ReplyThreads::Take(bool wait) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
+#include "env/environment.h"
 #include "objective/coefficient.h"
 #include "objective/explain.h"
 
@@ -137,6 +138,8 @@ RecipeSummary Summarize(const std::string& recipe) {
   const Recipe r = Load(path);
   if (!base.empty()) {
     const Recipe b = Load(base);
+    if (Line(r.resolved.Find("environment")) != Line(b.resolved.Find("environment")))
+      s.changes.emplace_back("environment");
     for (const char* stage : kStages) {
       if (Line(r.resolved.Find(stage)) != Line(b.resolved.Find(stage)))
         s.changes.emplace_back(stage);
@@ -147,6 +150,7 @@ RecipeSummary Summarize(const std::string& recipe) {
   if (needs.values) s.needs.emplace_back("critic");
   if (needs.process_reward) s.needs.emplace_back("process_reward");
   if (ReadsFlowReward(r.resolved)) s.needs.emplace_back("flow_reward");
+  if (HasEnvironment(r.resolved)) s.needs.emplace_back("environment");
   if (r.expert.rows > 0) s.needs.emplace_back("expert");
   if (r.replay.groups > 0) s.needs.emplace_back("replay");
   for (const auto* list : {&needs.statistics, &needs.behaviour}) {
@@ -230,6 +234,13 @@ std::string ExplainRecipe(const std::string& recipe) {
                                      joined(s.changes, "none of its stages", ", ")));
   }
   if (r.kind != "rl") return out + fmt::format("  kind {}: no objective\n", r.kind);
+  if (HasEnvironment(r.resolved)) {
+    const ConfigNode* environment = r.resolved.Find("environment");
+    out += "\nenvironment\n" + Wrapped("  ", Line(environment));
+    for (const EnvironmentInfo& info : Environments()) {
+      if (info.name == environment->Find("name")->scalar) out += Wrapped("    ", info.description);
+    }
+  }
   const auto methods = DescribeMethods();
   for (const char* stage : kStages) {
     const ConfigNode *mine = r.resolved.Find(stage), *other = dapo.resolved.Find(stage);
@@ -245,6 +256,7 @@ std::string ExplainRecipe(const std::string& recipe) {
   std::vector<std::string> needs = DescribeNeeds(NeedsOf(r));
   if (ReadsFlowReward(r.resolved))
     needs.emplace_back("rewards of tokens by a flow field over hidden states");
+  if (HasEnvironment(r.resolved)) needs.emplace_back("the other side of conversations");
   if (r.expert.rows > 0) needs.emplace_back("an expert's response to each prompt");
   if (r.replay.groups > 0) needs.emplace_back("groups of earlier steps");
   return out + "\nneeds\n" +

@@ -53,6 +53,20 @@ TEST(ExplainRecipe, StatusIsWhereTheFormulasAreFrom) {
             "reconstruction");
 }
 
+TEST(ExplainRecipe, ShowsTheEnvironmentWithItsDefaults) {
+  const std::string path = Write(
+      "explain_conversation.yaml",
+      "# Talks.\nextends: grpo\nmodel: base_tiny\nenvironment: {name: sharded, max_turns: 5}\n");
+  const RecipeSummary s = Summarize(path);
+  EXPECT_EQ(s.changes, Names{"environment"});
+  EXPECT_EQ(s.needs, Names{"environment"});
+  const std::string text = Explain(path);
+  EXPECT_NE(text.find("environment\n  sharded("), std::string::npos) << text;
+  EXPECT_NE(text.find("max_turns = 5"), std::string::npos) << text;
+  EXPECT_NE(text.find("user = scripted"), std::string::npos) << text;
+  EXPECT_EQ(Explain("grpo").find("\nenvironment\n"), std::string::npos);
+}
+
 TEST(ExplainRecipe, NeedsAreModelsStatisticsAndRows) {
   EXPECT_EQ(Summarize("ppo").needs, Names{"critic"});
   EXPECT_EQ(Summarize("dapo").needs, Names{});

@@ -174,8 +174,8 @@ TEST(IllocutionThreshold, WithoutStdIsTheRewards) {
       for (const double c : {0.0, 0.5, 1.0}) {
         const Bandit bandit(kCentered, 8, a, Reward(l, c), 2);
         const double q = Threshold(a, l, c);
-        EXPECT_GT(bandit.Train(q + 0.02, 120, 100)[kAsk], 0.99) << a << " " << l << " " << c;
-        EXPECT_LT(bandit.Train(q - 0.02, 120, 100)[kAsk], 0.01) << a << " " << l << " " << c;
+        EXPECT_GT(bandit.Train(q + 0.02, 60, 200)[kAsk], 0.99) << a << " " << l << " " << c;
+        EXPECT_LT(bandit.Train(q - 0.02, 60, 200)[kAsk], 0.01) << a << " " << l << " " << c;
       }
     }
   }
@@ -184,7 +184,7 @@ TEST(IllocutionThreshold, WithoutStdIsTheRewards) {
 // The share of asking in which a policy trained with the division comes to rest.
 double RestingShare(const Bandit& bandit, double q) {
   double low = 1e-9, high = 1 - 1e-9;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 25; ++i) {
     const double s = (low + high) / 2;
     (bandit.Gradient({1 - s, s, 0}, q)[kAsk] > 0 ? low : high) = s;
   }
@@ -210,7 +210,7 @@ TEST(IllocutionThreshold, WithStdAndUncertainAnswersItIsAMixture) {
   for (const double l : {0.0, 0.5}) {
     for (const double c : {0.0, 1.0}) {
       for (const double a : {0.5, 0.8}) {
-        const Bandit bandit(kNormalized, 48, a, Reward(l, c), 2);
+        const Bandit bandit(kNormalized, 32, a, Reward(l, c), 2);
         const double r = a * (1 - a) / ((a + l) * (a + l)), all = 1 / (1 + std::sqrt(1 + r));
         for (const double q : {0.6 * all, 0.8 * all})
           EXPECT_NEAR(RestingShare(bandit, q), r * q * q / (1 - 2 * q), 0.04)

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "env/environment.h"
+#include "eval/lost_in_conversation.h"
 #include "objective/aggregate.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
@@ -209,6 +210,7 @@ const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
 const std::vector<std::string> kProcessReferences = {"reference", "policy"};
 const std::vector<std::string> kProcessUpdates = {"none", "before", "after"};
 const std::vector<std::string> kFlowTimes = {"logit_normal", "score"};
+const std::vector<std::string> kEvalProtocols = {"none", "lost_in_conversation"};
 const std::vector<std::string> kFlowNorms = {"minmax", "bilateral"};
 const std::vector<std::string> kStrategies = {"independent", "branch", "tree"};
 const std::vector<std::string> kBranchAt = {"entropy", "random", "even"};
@@ -452,6 +454,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("after", r.eval.after);
     p("temperature", r.eval.temperature, 0.0, 1e3);
     p("top_p", r.eval.top_p, 0.0, 1.0);
+    p("protocol", r.eval.protocol, kEvalProtocols);
+    p("types", r.eval.types);
+    p("simulations", r.eval.simulations, 1, 1 << 20);
+    p.Stage("environment", "sharded");
   });
   f.Map("trainer", [&](auto& p) {
     p("steps", r.trainer.steps, int64_t{0}, kMany);
@@ -628,6 +634,18 @@ std::string FirstComment(const std::string& path) {
   return "";
 }
 
+// Checks what eval.protocol reads, and writes its environment's defaults where there is one.
+void ResolveProtocol(const Recipe& r, const ConfigNode& root, ConfigNode* eval) {
+  const std::string place = PlaceOf(root, "eval");
+  ParseConversationTypes(ProtocolTypes(r), place + ": eval.types");
+  const ConfigNode environment = ResolveEnvironment(eval->Find("environment"));
+  if (environment.Find("name")->scalar != "sharded") {
+    throw Error(place, "eval.environment is " + environment.Find("name")->scalar,
+                "the protocol's conversations are held in {name: sharded}");
+  }
+  if (r.eval.protocol != "none") eval->Set("environment", environment);
+}
+
 // A recipe without its stages.
 Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   Recipe r;
@@ -678,6 +696,7 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
   }
   FieldWriter writer(&r.resolved, &root);
   Visit(r, seed, writer);
+  ResolveProtocol(r, root, r.resolved.FindMutable("eval"));
   r.resolved.FindMutable("reward")->Set("terms", ResolveRewardTerms(RewardTermsNode(root)));
   r.resolved.Set("environment", ResolveEnvironment(root.Find("environment")));
   r.resolved.Set("curriculum", ResolveCurriculum(root.Find("curriculum")));
@@ -791,6 +810,11 @@ int64_t MostResponseTokens(const Recipe& recipe) {
   if (!HasEnvironment(recipe.resolved)) return o.max_tokens;
   const int64_t turns = o.conversation.max_turns * o.max_tokens;
   return o.conversation.max_tokens > 0 ? std::min(turns, o.conversation.max_tokens) : turns;
+}
+
+std::vector<std::string> ProtocolTypes(const Recipe& recipe) {
+  if (!recipe.eval.types.empty()) return recipe.eval.types;
+  return LostInConversationOptions().types;
 }
 
 std::vector<int> EvalKs(const Recipe& recipe) {

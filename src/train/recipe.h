@@ -183,6 +183,11 @@ struct Recipe {
     int64_t every = 0;            // steps; 0: never between
     bool before = true, after = true;
     double temperature = 1.0, top_p = 1.0;
+    // Beside that: none, or lost_in_conversation, about the same prompts, which must have shards.
+    // Its environment is read from eval.environment.
+    std::string protocol = "none";
+    std::vector<std::string> types;  // of conversations; none: full, concat, sharded
+    int simulations = 4;             // of each prompt and type
   } eval;
   struct {
     int64_t steps = 100;
@@ -235,6 +240,8 @@ bool HasEnvironment(const ConfigNode& recipe);
 // Of the policy in a trajectory: rollout.max_tokens, or in a conversation that of all its turns.
 int64_t MostResponseTokens(const Recipe& recipe);
 
+// eval.types, or what stands for none.
+std::vector<std::string> ProtocolTypes(const Recipe& recipe);
 // The numbers of eval.ks.
 std::vector<int> EvalKs(const Recipe& recipe);
 

@@ -262,6 +262,12 @@ const std::map<std::string, std::string>& Meanings() {
       {"eval.after", "after training"},
       {"eval.temperature", "0: greedy"},
       {"eval.top_p", "1: off"},
+      {"eval.protocol",
+       "beside single answers: conversations about the same prompts, which must have shards "
+       "([lost_in_conversation.md](lost_in_conversation.md))"},
+      {"eval.types", "of conversations; none: full, concat, sharded"},
+      {"eval.simulations", "conversations for each prompt and type"},
+      {"eval.environment", "`sharded`, which the protocol's conversations are held in"},
       {"trainer.steps", "training steps"},
       {"trainer.checkpoint_every", "training steps; 0: only at the end"},
       {"trainer.keep_checkpoints", "the newest so many"},
@@ -302,6 +308,7 @@ std::string RangeOf(const RecipeKey& key) {
   static const std::map<std::string, std::string> kElsewhere = {
       {"curriculum", "[curriculum.md](curriculum.md)"},
       {"environment", "[environments.md](environments.md)"},
+      {"eval.environment", "[environments.md](environments.md)"},
       {"reward.terms", "[rewards.md](rewards.md)"},
       {"stages", "[run_folder.md](run_folder.md#stages)"}};
   if (const auto it = kElsewhere.find(key.path); it != kElsewhere.end()) return it->second;

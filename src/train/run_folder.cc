@@ -19,8 +19,9 @@
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "eval/coverage.h"
-#include "train/conversations.h"
 #include "tensor/isa.h"
+#include "train/conversations.h"
+#include "train/protocol_evaluation.h"
 
 namespace rlvr {
 namespace {
@@ -230,7 +231,7 @@ void CheckIsa(const std::string& run_folder, const Recipe& recipe, bool other_is
 }
 
 void CutRunFolder(const std::string& run_folder, int64_t last_step) {
-  for (const char* sub : {"rollouts", "eval"}) {
+  for (const char* sub : {"rollouts", "eval", "protocol"}) {
     std::error_code error;
     std::vector<fs::path> late;
     for (const auto& entry : fs::directory_iterator(run_folder + "/" + sub, error)) {
@@ -310,6 +311,7 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
   (*metrics)["val/clip_ratio"] = result.clip_ratio;
   (*metrics)["val/entropy"] = result.mean_entropy;
   for (const auto& [name, value] : result.conversations) (*metrics)["val/env/" + name] = value;
+  EvaluateProtocol(recipe, run_folder, step, model, tokenizer, metrics);
 }
 
 }  // namespace rlvr

@@ -25,7 +25,7 @@ void CheckIsa(const std::string& run_folder, const Recipe& recipe, bool other_is
 // The model that a stage after `step` starts from, as a Hugging Face folder in fp32: a copy of that
 // checkpoint's, which stays when the checkpoint goes. Made if it is not there.
 std::string StageModel(const std::string& run_folder, int64_t step);
-// Removes rollouts/ and eval/ files of steps after `last_step`.
+// Removes rollouts/, eval/ and protocol/ files of steps after `last_step`.
 void CutRunFolder(const std::string& run_folder, int64_t last_step);
 
 // One group as it is written: lines of rollouts/ and eval/.

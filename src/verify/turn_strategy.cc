@@ -220,7 +220,8 @@ class Reader {
       : original_(original),
         plain_(MakePlain(original)),
         request_(MakePlain(request)),
-        sentences_(SplitSentences(plain_)) {}
+        sentences_(SplitSentences(plain_)),
+        request_sentences_(SplitSentences(request_)) {}
 
   TurnReading Read() const {
     if (std::none_of(plain_.text.begin(), plain_.text.end(),
@@ -232,7 +233,7 @@ class Reader {
       return {TurnStrategy::kMissing, ""};
     Counts c;
     for (size_t i = 0; i < sentences_.size(); ++i) Count(i, &c);
-    const Found found = FindAnswer(c);
+    const Found found = FindAnswer();
     const size_t at = found.sentence + 1;
     const bool assumption = c.first_assumption > 0 && c.first_assumption <= at;
     if (!found.answer.empty() && c.last_gap <= at && c.last_request <= at &&
@@ -427,14 +428,16 @@ class Reader {
     (s.question && Offers(s) ? c->last_question : c->last_request) = i + 1;
   }
 
-  // The request's own words, said again.
+  // A sentence of the request, said again.
   bool Repeats(const Sentence& s) const {
-    if (request_.text.empty() || s.text.size() < 12) return false;
-    const std::string_view words = s.text.substr(0, s.text.find_last_not_of("?.! ") + 1);
-    return request_.text.find(words) != std::string::npos;
+    const auto words = [](std::string_view text) {
+      return text.substr(0, text.find_last_not_of("?.! ") + 1);
+    };
+    return std::any_of(request_sentences_.begin(), request_sentences_.end(),
+                       [&](const Sentence& said) { return words(said.text) == words(s.text); });
   }
 
-  Found FindAnswer(const Counts&) const {
+  Found FindAnswer() const {
     if (Found f = Boxed(); !f.answer.empty()) return f;
     if (Found f = Marked(); !f.answer.empty()) return f;
     return Concluded();
@@ -442,7 +445,7 @@ class Reader {
 
   std::string_view original_;
   PlainText plain_, request_;
-  std::vector<Sentence> sentences_;
+  std::vector<Sentence> sentences_, request_sentences_;
 };
 
 }  // namespace

@@ -87,6 +87,8 @@ TEST(TurnStrategy, QuotedAndRepeatedQuestionsAskNothing) {
   EXPECT_EQ(Class("How many pens does Amy have? Let us think about it slowly.", request),
             "discussion");
   EXPECT_EQ(Class("How many pens does Amy have? Let us think about it slowly."), "clarification");
+  // A part of the request's question asks for something else.
+  EXPECT_EQ(Class("How many pens?", request), "clarification");
 }
 
 // The request may lack a question mark; what the turn does is seen in the turn.
@@ -134,8 +136,8 @@ TEST(TurnStrategy, AgreesWithTheLabelledSlice) {
             : 0;
   }
   EXPECT_EQ(rows, 150);
-  EXPECT_GE(same, 100);
-  EXPECT_GE(attempts, 139);
+  EXPECT_GE(same, 101);
+  EXPECT_GE(attempts, 140);
   EXPECT_EQ(answered, 52);
   EXPECT_GE(answers, 50);
 }

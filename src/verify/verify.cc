@@ -144,7 +144,7 @@ std::unique_ptr<Verifier> MakeVerifier(const std::string& name) {
 }
 
 std::string VerifierForDataSource(const std::string& data_source) {
-  return data_source == "countdown" ? "countdown" : "math_rule";
+  return data_source == "countdown" || data_source == "lic_math" ? data_source : "math_rule";
 }
 
 double SoftOverlongPunishment(int64_t length, int64_t max_length, int64_t buffer,

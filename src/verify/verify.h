@@ -33,7 +33,7 @@ const std::vector<VerifierInfo>& Verifiers();  // sorted by name
 std::unique_ptr<Verifier> MakeVerifier(
     const std::string& name);  // "math_rule", "countdown", "lic_math"; throws Error
 std::string VerifierForDataSource(
-    const std::string& data_source);  // "countdown" -> "countdown", else "math_rule"
+    const std::string& data_source);  // "countdown" and "lic_math" themselves, else "math_rule"
 
 // The last \boxed{...} with balanced braces, else what follows the last "Answer:" to its line's
 // end, trimmed.

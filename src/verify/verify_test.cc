@@ -127,6 +127,12 @@ TEST(SoftOverlongPunishment, HandWorked) {
   EXPECT_EQ(SoftOverlongPunishment(18432, 20480, 4096, 2), -1);
 }
 
+TEST(Verifiers, OfDataSources) {
+  EXPECT_EQ(VerifierForDataSource("countdown"), "countdown");
+  EXPECT_EQ(VerifierForDataSource("lic_math"), "lic_math");
+  EXPECT_EQ(VerifierForDataSource("gsm8k"), "math_rule");
+}
+
 TEST(Verifiers, UnknownNameIsAnError) { EXPECT_THROW(MakeVerifier("math_rul"), Error); }
 
 }  // namespace
