@@ -1,0 +1,141 @@
+"""Plain RLVR against ICPO on the embedded model that can talk: trains grpo, dapo and icpo on common random numbers, talks
+to what comes out as "LLMs Get Lost In Multi-Turn Conversation" does, and writes docs/icpo_run.md with a plot.
+
+    python3 benchmarks/icpo.py [--seeds 5] [--steps 64] [--instructions 128] [--simulations 8]
+
+Two runs of one thread side by side. What is there already is not trained again.
+"""
+import argparse
+import json
+import pathlib
+import random
+import subprocess
+
+root = pathlib.Path(__file__).resolve().parent.parent
+rlvr = root / "build/release/rlvr"
+runs = root / "build/compare_icpo"
+recipes = ["grpo", "dapo", "icpo"]
+types = ["full", "concat", "sharded"]
+problems = "gsm_micro:shards=true,max_steps=4,train_size=20000"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=64)
+    parser.add_argument("--instructions", type=int, default=128, help="of the validation set")
+    parser.add_argument("--simulations", type=int, default=8, help="of each instruction and type")
+    return parser.parse_args()
+
+
+def train(a):
+    settings = (
+        f"model=talk_tiny data.train={problems} data.validation={problems} data.prompts_per_step=64 "
+        "data.max_prompt_tokens=512 rollout.group_size=16 rollout.temperature=1.0 rollout.max_tokens=96 "
+        "rollout.max_sequences=256 rollout.gen_prompts=0 reward.overlong.buffer=16 update.mini_batch_prompts=32 "
+        "update.lr=3e-4 update.warmup_steps=5 update.schedule=cosine update.min_lr_ratio=0.1 update.weight_decay=0 "
+        "regularizer=[] eval.protocol=lost_in_conversation eval.types=[full,concat,sharded] "
+        f"eval.simulations={a.simulations} eval.prompts={a.instructions} eval.k=1 eval.top_p=1.0 eval.before=true "
+        "eval.after=true eval.every=0 trainer.checkpoint_every=0 trainer.rollouts_every=16")
+    subprocess.run([rlvr, "compare", *recipes, "--seeds", str(a.seeds), "--steps", str(a.steps), "--jobs", "2", "--name",
+                    "icpo", "--output", str(root / "build"), "--set", *settings.split()], check=True, cwd=root)
+
+
+def summaries(recipe, step):
+    """[seed][type]: what the protocol's evaluation of that step wrote."""
+    folders = sorted((runs / recipe).glob("seed_*")) or sorted(runs.glob(f"{recipe}/seed_*"))
+    return [{s["type"]: s for s in json.loads((f / f"protocol/step_{step:06d}.json").read_text())} for f in folders]
+
+
+def crossed(cells, key, resamples=1000):
+    """Mean of cells [seed][instruction] with a 95 % interval that resamples both (Owen 2007, arXiv:0709.4104)."""
+    draw = random.Random(key)
+    S, N = len(cells), len(cells[0])
+    means = []
+    for _ in range(resamples):
+        seeds = [draw.randrange(S) for _ in range(S)]
+        columns = [draw.randrange(N) for _ in range(N)]
+        means.append(sum(cells[s][i] for s in seeds for i in columns) / (S * N))
+    means.sort()
+    return sum(map(sum, cells)) / (S * N), means[int(0.025 * resamples)], means[int(0.975 * resamples) - 1]
+
+
+def scores(all_seeds, kind):
+    return [[i["P"] for i in seed[kind]["instructions"]] for seed in all_seeds]
+
+
+def shown(x, signed=False):
+    return f"{x[0]:{'+' if signed else ''}.1f} [{x[1]:.1f}, {x[2]:.1f}]"
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def table(a):
+    results = {r: summaries(r, a.steps) for r in recipes}
+    before = summaries(recipes[0], 0)
+    lines = ["| | FULL | CONCAT | SHARDED | SHARDED against grpo | of FULL | premature turns | attempts | questions, discussion |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for name, seeds in [("before training", before), *results.items()]:
+        cells = [shown(crossed(scores(seeds, t), 1)) for t in types]
+        difference = ""
+        if name not in (recipes[0], "before training"):
+            own, base = scores(seeds, "sharded"), scores(results[recipes[0]], "sharded")
+            difference = shown(crossed([[x - y for x, y in zip(u, v)] for u, v in zip(own, base)], 1), signed=True)
+        full, sharded = (mean(mean(s) for s in scores(seeds, t)) for t in ("full", "sharded"))
+        premature = 100 * mean(s["sharded"]["premature_turns"]["mean"] for s in seeds)
+        share = {k: 100 * mean(s["sharded"]["strategy_share"][k] for s in seeds) for k in seeds[0]["sharded"]["strategy_share"]}
+        asks = share["clarification"] + share["interrogation"] + share["discussion"] + share["hedge"]
+        lines.append(f"| {name} | {' | '.join(cells)} | {difference} | {100 * sharded / full:.0f} % | {premature:.1f} % | "
+                     f"{share['answer_attempt']:.1f} % | {asks:.1f} % |")
+    return "\n".join(lines), results, before
+
+
+def plot(results, before, path):
+    """Bars of FULL, CONCAT and SHARDED by recipe, with intervals."""
+    groups = [("before", before), *results.items()]
+    colours = {"full": "#4c78a8", "concat": "#9ecae9", "sharded": "#f58518"}
+    width, height, left, bottom = 640, 300, 48, 40
+    y = lambda v: height - bottom - v / 100 * (height - bottom - 30)
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
+           f'<rect width="{width}" height="{height}" fill="white"/>']
+    for v in range(0, 101, 20):
+        out.append(f'<path d="M{left} {y(v):.1f}H{width - 10}" stroke="#ddd"/><text x="{left - 6}" y="{y(v) + 4:.1f}" '
+                   f'text-anchor="end">{v}</text>')
+    for g, (name, seeds) in enumerate(groups):
+        x0 = left + 20 + g * (width - left - 40) / len(groups)
+        for t, kind in enumerate(types):
+            m, low, high = crossed(scores(seeds, kind), 1)
+            x = x0 + t * 34
+            out.append(f'<rect x="{x:.1f}" y="{y(m):.1f}" width="30" height="{y(0) - y(m):.1f}" fill="{colours[kind]}"/>'
+                       f'<path d="M{x + 15:.1f} {y(low):.1f}V{y(high):.1f}" stroke="black"/>')
+        out.append(f'<text x="{x0 + 49:.1f}" y="{height - 18}" text-anchor="middle">{name}</text>')
+    for t, kind in enumerate(types):
+        out.append(f'<rect x="{left + t * 110}" y="8" width="12" height="12" fill="{colours[kind]}"/>'
+                   f'<text x="{left + 18 + t * 110}" y="18">{kind.upper()}</text>')
+    path.write_text("\n".join(out + ["</svg>\n"]))
+
+
+def main():
+    a = arguments()
+    train(a)
+    text, results, before = table(a)
+    plot(results, before, root / "docs/images/icpo.svg")
+    head = f"""# ICPO against plain RLVR on the embedded model
+
+Made by `python3 benchmarks/icpo.py`: talk_tiny, `{problems}`, {a.steps} steps, {a.seeds} seeds; {a.instructions} held-out
+instructions, {a.simulations} simulations of each and type, a scripted user (a variant of the protocol,
+[lost_in_conversation.md](lost_in_conversation.md)). Brackets: 95 % intervals over seeds and instructions, crossed. A difference
+is taken by seed and instruction first.
+
+![P by type of conversation](images/icpo.svg)
+
+"""
+    (root / "docs/icpo_run.md").write_text(head + text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
