@@ -28,35 +28,32 @@ ConfigNode EnvironmentOf(const ProtocolArguments& a) {
 }  // namespace
 
 void AddProtocolOptions(CLI::App& command, ProtocolArguments* a) {
-  command
-      .add_option("--protocol", a->name,
-                  "lost-in-conversation: the same instructions told at once and bit by bit")
-      ->check(CLI::IsMember({"lost-in-conversation"}));
-  command
-      .add_option("--types", a->types,
-                  "Of conversations: " + fmt::format("{}", fmt::join(ConversationTypes(), ", ")))
-      ->delimiter(',')
-      ->capture_default_str();
-  command.add_option("--simulations", a->simulations, "Of each instruction and type")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  command
-      .add_option(
-          "--user", a->user,
-          "Who talks to the model: scripted, rephrasing, answering, remote, or with settings "
-          "{name: answering, overlap: 2}")
-      ->capture_default_str();
-  command
-      .add_option("--environment", a->environment,
-                  "Further settings of the environment sharded (docs/environments.md)")
-      ->capture_default_str();
-  command.add_option("--replay", a->replay,
-                     "Judge the recorded turns of this file again; --data is then their "
-                     "instructions, and no model is needed");
-  command.add_option("--json", a->json, "Write the figures, one JSON object a type");
-  command.add_option("--transcripts", a->transcripts,
-                     "Write the conversations, one JSON object a line; 'rlvr report FILE.jsonl' "
-                     "makes a page of them");
+  CLI::Option* protocol =
+      command
+          .add_option("--protocol", a->name,
+                      "lost-in-conversation: the same instructions told at once and bit by bit")
+          ->check(CLI::IsMember({"lost-in-conversation"}))
+          ->excludes(command.get_option("--k"));
+  const auto option = [&](const char* name, auto& value, const std::string& description) {
+    return command.add_option(name, value, description)->needs(protocol)->capture_default_str();
+  };
+  option("--types", a->types,
+         "Of conversations: " + fmt::format("{}", fmt::join(ConversationTypes(), ", ")))
+      ->delimiter(',');
+  option("--simulations", a->simulations, "Of each instruction and type")
+      ->check(CLI::Range(1, 4096));
+  option("--user", a->user,
+         "Who talks to the model: scripted, rephrasing, answering, remote, or with settings "
+         "{name: answering, overlap: 2}");
+  option("--environment", a->environment,
+         "Further settings of the environment sharded (docs/environments.md)");
+  option("--replay", a->replay,
+         "Judge the recorded turns of this file again; --data is then their instructions, and no "
+         "model is needed");
+  option("--json", a->json, "Write the figures, one JSON object a type");
+  option("--transcripts", a->transcripts,
+         "Write the conversations, one JSON object a line; 'rlvr report FILE.jsonl' makes a page "
+         "of them");
 }
 
 void RunReplay(const ProtocolArguments& a, const std::string& instructions) {

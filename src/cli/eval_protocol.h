@@ -12,8 +12,10 @@ struct ProtocolArguments {
   std::string name;  // empty: no protocol
   std::vector<std::string> types = {"full", "concat", "sharded"};
   int simulations = 10;
-  std::string user = "scripted";                // a name or YAML
-  std::string environment = "{max_turns: 12}";  // YAML: further settings of the environment
+  std::string user = "scripted";  // a name or YAML
+  // YAML: further settings of the environment. The longest of the paper's mathematics instructions
+  // has 12 shards; a user that is not asked for them may need some turns more.
+  std::string environment = "{max_turns: 36}";
   std::string replay, json, transcripts;
 };
 void AddProtocolOptions(CLI::App& command, ProtocolArguments* arguments);

@@ -54,9 +54,10 @@ TEST(ExplainRecipe, StatusIsWhereTheFormulasAreFrom) {
 }
 
 TEST(ExplainRecipe, ShowsTheEnvironmentWithItsDefaults) {
-  const std::string path = Write(
-      "explain_conversation.yaml",
-      "# Talks.\nextends: grpo\nmodel: base_tiny\nenvironment: {name: sharded, max_turns: 5}\n");
+  Write("explain_silent.yaml", "# Silent.\nmodel: base_tiny\n");
+  const std::string path = Write("explain_conversation.yaml",
+                                 "# Talks.\nextends: explain_silent.yaml\n"
+                                 "environment: {name: sharded, max_turns: 5}\n");
   const RecipeSummary s = Summarize(path);
   EXPECT_EQ(s.changes, Names{"environment"});
   EXPECT_EQ(s.needs, Names{"environment"});

@@ -123,6 +123,9 @@ const std::map<std::string, std::string>& Meanings() {
       {"architecture.rms_norm_eps", ""},
       {"architecture.initializer_range", "std of the initial weights"},
       {"architecture.tie_word_embeddings", "one matrix for embedding and head"},
+      {"reward.illocution.name",
+       "ICPO's reward by the prompt's label; its keys, `penalty_confident` and others, are in "
+       "[icpo.md](icpo.md)"},
       {"data.train", "prompts to train on"},
       {"data.validation", "held-out prompts"},
       {"data.prompts_per_step", "groups in a rollout batch, after selection"},
