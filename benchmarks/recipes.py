@@ -6,14 +6,17 @@ the method does. Writes docs/recipe_runs.md.
 What a recipe must show, and what it needs set beside the common overrides, stands in benchmarks/mechanisms.txt.
 """
 import ast
+import collections
 import itertools
 import json
 import math
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 root = pathlib.Path(__file__).resolve().parent.parent
@@ -109,10 +112,20 @@ def read_mechanisms():
     return table, overrides
 
 
+locks = collections.defaultdict(threading.Lock)
+
+
 def train(name):
+    with locks[name]:
+        return train_once(name)
+
+
+def train_once(name):
     folder = runs / name
     own = {o.split("=", 1)[0]: o for o in read_mechanisms()[1].get(name, [])}
     overrides = [o for o in common if o.split("=", 1)[0] not in own] + list(own.values())
+    for teacher in set(re.findall(r"build/recipe_runs/(\w+)/", " ".join(overrides))):
+        train(teacher)
     command = ["train", name, f"name={name}", f"output={runs}", *overrides]
     made = folder / "run.json"
     if not (folder / "model").exists() or json.loads(made.read_text())["command"].split(" ", 1)[1] != " ".join(command):
