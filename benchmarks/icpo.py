@@ -20,7 +20,7 @@ problems = "gsm_micro:shards=true,max_steps=4,train_size=20000"
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=64)
     parser.add_argument("--instructions", type=int, default=128, help="of the validation set")
@@ -43,7 +43,7 @@ def train(a):
 
 def summaries(recipe, step):
     """[seed][type]: what the protocol's evaluation of that step wrote."""
-    folders = sorted((runs / recipe).glob("seed_*")) or sorted(runs.glob(f"{recipe}/seed_*"))
+    folders = sorted(f for f in (runs / recipe).glob("seed_*") if f.is_dir())
     return [{s["type"]: s for s in json.loads((f / f"protocol/step_{step:06d}.json").read_text())} for f in folders]
 
 

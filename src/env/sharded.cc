@@ -41,8 +41,7 @@ struct ShardedShared {
 
 class ShardedConversation : public Environment {
  public:
-  explicit ShardedConversation(ShardedShared* shared)
-      : shared_(*shared), reward_(shared->settings.turn_reward) {}
+  explicit ShardedConversation(ShardedShared* shared) : shared_(*shared) {}
 
   std::vector<Message> Reset(const Prompt& prompt, RandomKey group, RandomKey sample) override {
     prompt_ = prompt;
@@ -92,7 +91,8 @@ class ShardedConversation : public Environment {
       last_ = shared_.judge.Judge(prompt_, turn.text, reading);
       outcome.right = last_->verdict == Verdict::kRight;
     }
-    outcome.reward = static_cast<float>(reward_.Next(outcome, turn.text, MissingShards()));
+    outcome.reward = static_cast<float>(
+        TurnReward(shared_.settings.turn_reward, outcome, turn.text, MissingShards()));
     history_.push_back({"assistant", turn.text});
     ++turns_;
     if (const std::optional<std::string> says = NextOfUser(outcome)) {
@@ -195,7 +195,6 @@ class ShardedConversation : public Environment {
   }
 
   ShardedShared& shared_;
-  TurnReward reward_;
   Prompt prompt_;
   RandomKey user_key_{0};
   std::string type_;

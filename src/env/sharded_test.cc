@@ -219,18 +219,6 @@ TEST(Sharded, FullShareMixesGroups) {
   EXPECT_NEAR(full, 50, 24);  // four standard deviations
 }
 
-TEST(Sharded, GrilsTurnRewards) {  // asked first in the third turn: 1 * 0.5^2
-  Talk talk("{name: sharded, turn_reward: {name: gril, lambda: 0.25}, score_weight: 0}");
-  EXPECT_EQ(talk.Say(kWrong).outcome.reward, 0.f);
-  EXPECT_EQ(talk.Say(kWrong).outcome.reward, 0.f);
-  EXPECT_EQ(talk.Say(kAsks).outcome.reward, 0.25f);
-  EXPECT_EQ(talk.Say(kRight).outcome.reward, 1.f);
-  EXPECT_EQ(talk.environment->End(Finish::kStop).score, 0.f);
-
-  Talk complete("{name: sharded, conversation: full, turn_reward: {name: gril, lambda: 0.25}}");
-  EXPECT_EQ(complete.Say(kAsks).outcome.reward, -0.25f);
-}
-
 TEST(Sharded, IcposTurnRewards) {  // 1 for asking and -c for answering; then the verifier, -l
   Talk talk(
       "{name: sharded, extra_turns: 1, turn_reward: {name: icpo, penalty_confident: 0.25, "

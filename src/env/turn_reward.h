@@ -13,14 +13,12 @@ namespace rlvr {
 // Section environment.turn_reward.
 struct TurnRewardSettings {
   std::string name = "none";
-  // gril, arXiv:2604.19656
-  double r_base = 1, gamma_d = 0.5, r_correct = 1, lambda = 0;
   // icpo, arXiv:2601.15330; correct and wrong are the run's
   IllocutionSettings icpo;
 
   template <class Visitor>
   void Params(Visitor& p) {
-    p("name", name, std::vector<std::string>{"gril", "icpo", "none"});
+    p("name", name, std::vector<std::string>{"icpo", "none"});
     if (name == "icpo") {
       p("penalty_confident", icpo.penalty_confident, 0.0, 1e6);
       p("penalty_needless", icpo.penalty_needless, 0.0, 1e6);
@@ -31,32 +29,13 @@ struct TurnRewardSettings {
       p("tau", icpo.tau, 0.0, 1.0);
       p("format", icpo.format);
     }
-    if (name == "gril") {
-      p("r_base", r_base, 0.0, 1e6);
-      p("gamma_d", gamma_d, 0.0, 1.0);
-      p("r_correct", r_correct, 0.0, 1e6);
-      p("lambda", lambda, 0.0, 1e6);
-    }
   }
 };
 
-// Of one conversation, turn after turn.
-class TurnReward {
- public:
-  explicit TurnReward(const TurnRewardSettings& settings) : settings_(settings) {}
-  // outcome: of the turn, all but its reward; missing: required shards that were hidden then. Once
-  // for every turn, in order.
-  double Next(const TurnOutcome& outcome, std::string_view text,
-              const std::vector<std::string>& missing);
-
- private:
-  const TurnRewardSettings& settings_;
-  int num_prior_ = 0;
-  bool detected_ = false;
-};
-
-// Asks, or says that it is unsure: everything but an answer and silence.
-bool ExpressesUncertainty(TurnStrategy strategy);
+// ICPO's (verify/illocution.h) of one turn. outcome: all but its reward; missing: required shards
+// that were hidden then.
+double TurnReward(const TurnRewardSettings& settings, const TurnOutcome& outcome,
+                  std::string_view text, const std::vector<std::string>& missing);
 
 }  // namespace rlvr
 #endif  // RLVR_ENV_TURN_REWARD_H_

@@ -52,10 +52,10 @@ struct RolloutStats {
 // may wait so beside those that decode.
 //
 // Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads, and
-// whoever's reply comes first. A
-// prompt longer than the model's context minus one is an Error naming the prompt's index. eos: the
-// model's eos_token_ids end a response (the eos token is part of it, with its log-prob).
-// progress(finished leaves, total leaves) may be empty. Throws Interrupted if InterruptRequested().
+// whoever's reply comes first. A prompt longer than the model's context minus one is an Error naming
+// the prompt's index. eos: the model's eos_token_ids end a response (the eos token is part of it,
+// with its log-prob). progress(finished leaves, total leaves) may be empty. Throws Interrupted if
+// InterruptRequested().
 std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           const RolloutOptions& options, std::vector<RolloutRequest> requests,
                           RolloutStats* stats = nullptr,

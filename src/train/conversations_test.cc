@@ -160,20 +160,6 @@ TEST(Replay, KeepsConversations) {
 
 // --- whole runs
 
-std::string StableMetrics(const std::string& run) {
-  std::ifstream file(run + "/metrics.jsonl");
-  std::string out;
-  for (std::string line; std::getline(file, line);) {
-    nlohmann::json stable;
-    const auto whole = nlohmann::json::parse(line);
-    for (const auto& [name, value] : whole.items()) {
-      if (!IsVolatileMetric(name)) stable[name] = value;
-    }
-    out += stable.dump() + "\n";
-  }
-  return out;
-}
-
 // The environment that opens with its seed and replies with the turn's number. A conversation has
 // 1 + seed % 3 turns and the score seed % 2. It dies in its first turn with
 // argv[1] all: always; some: for one in five of the seeds; prompts: for one in two of the prompts.

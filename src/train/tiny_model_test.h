@@ -5,6 +5,8 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/file.h"
@@ -12,8 +14,24 @@
 #include "model/model.h"
 #include "text/bpe_trainer.h"
 #include "text/chat.h"
+#include "train/metrics.h"
 
 namespace rlvr {
+
+// metrics.jsonl without what may differ between equal runs.
+inline std::string StableMetrics(const std::string& run) {
+  std::ifstream file(run + "/metrics.jsonl");
+  std::string out;
+  for (std::string line; std::getline(file, line);) {
+    nlohmann::json stable;
+    const auto whole = nlohmann::json::parse(line);
+    for (const auto& [name, value] : whole.items()) {
+      if (!IsVolatileMetric(name)) stable[name] = value;
+    }
+    out += stable.dump() + "\n";
+  }
+  return out;
+}
 
 class TempFolder {
  public:

@@ -27,21 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// metrics.jsonl without what may differ between equal runs.
-std::string StableMetrics(const std::string& run) {
-  std::ifstream file(run + "/metrics.jsonl");
-  std::string out;
-  for (std::string line; std::getline(file, line);) {
-    nlohmann::json stable;
-    const auto whole = nlohmann::json::parse(line);
-    for (const auto& [name, value] : whole.items()) {
-      if (!IsVolatileMetric(name)) stable[name] = value;
-    }
-    out += stable.dump() + "\n";
-  }
-  return out;
-}
-
 class TrainerTest : public testing::Test {
  protected:
   void SetUp() override {
