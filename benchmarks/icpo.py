@@ -1,9 +1,10 @@
 """Plain RLVR against ICPO on the embedded model that can talk: trains grpo, dapo and icpo on common random numbers, talks
 to what comes out as "LLMs Get Lost In Multi-Turn Conversation" does, and writes docs/icpo_run.md with a plot.
 
-    python3 benchmarks/icpo.py [--seeds 5] [--steps 64] [--instructions 128] [--simulations 8]
+    python3 benchmarks/icpo.py [--seeds 5] [--steps 80] [--instructions 128] [--simulations 8] [--control]
 
-Two runs of one thread side by side. What is there already is not trained again.
+Two runs of one thread side by side. What is there already is not trained again. --control trains grpo_shards too, which has
+ICPO's form of prompts without its reward (benchmarks/icpo/).
 """
 import argparse
 import json
@@ -14,7 +15,6 @@ import subprocess
 root = pathlib.Path(__file__).resolve().parent.parent
 rlvr = root / "build/release/rlvr"
 runs = root / "build/compare_icpo"
-recipes = ["grpo", "dapo", "icpo"]
 types = ["full", "concat", "sharded"]
 problems = "gsm_micro:shards=true,max_steps=4,train_size=20000"
 
@@ -22,22 +22,26 @@ problems = "gsm_micro:shards=true,max_steps=4,train_size=20000"
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--instructions", type=int, default=128, help="of the validation set")
     parser.add_argument("--simulations", type=int, default=8, help="of each instruction and type")
-    return parser.parse_args()
+    parser.add_argument("--control", action="store_true", help="train grpo_shards too")
+    a = parser.parse_args()
+    a.recipes = ["grpo", "dapo", "icpo"] + ["grpo_shards"] * a.control
+    return a
 
 
 def train(a):
     settings = (
-        f"model=talk_tiny data.train={problems} data.validation={problems} data.prompts_per_step=64 "
-        "data.max_prompt_tokens=512 rollout.group_size=16 rollout.temperature=1.0 rollout.max_tokens=96 "
-        "rollout.max_sequences=256 rollout.gen_prompts=0 reward.overlong.buffer=16 update.mini_batch_prompts=32 "
+        f"model=talk_tiny data.train={problems} data.validation={problems} "
+        "data.max_prompt_tokens=512 rollout.group_size=8 rollout.temperature=1.0 rollout.max_tokens=96 "
+        "rollout.max_sequences=256 rollout.gen_prompts=0 reward.overlong.buffer=16 "
         "update.lr=3e-4 update.warmup_steps=5 update.schedule=cosine update.min_lr_ratio=0.1 update.weight_decay=0 "
         "regularizer=[] eval.protocol=lost_in_conversation eval.types=[full,concat,sharded] "
         f"eval.simulations={a.simulations} eval.prompts={a.instructions} eval.k=1 eval.top_p=1.0 eval.before=true "
         "eval.after=true eval.every=0 trainer.checkpoint_every=0 trainer.rollouts_every=16")
-    subprocess.run([rlvr, "compare", *recipes, "--seeds", str(a.seeds), "--steps", str(a.steps), "--jobs", "2", "--name",
+    files = [f"benchmarks/icpo/{recipe}.yaml" for recipe in a.recipes]
+    subprocess.run([rlvr, "compare", *files, "--seeds", str(a.seeds), "--steps", str(a.steps), "--jobs", "2", "--name",
                     "icpo", "--output", str(root / "build"), "--set", *settings.split()], check=True, cwd=root)
 
 
@@ -73,24 +77,43 @@ def mean(values):
     return sum(values) / len(values)
 
 
+def against(own, base, kind):
+    """Differences by seed and instruction, in points."""
+    pairs = zip(scores(own, kind), scores(base, kind))
+    return shown(crossed([[x - y for x, y in zip(u, v)] for u, v in pairs], 1), signed=True)
+
+
+def effort(recipe, seeds):
+    """Means of a run: thousands of tokens that the policy wrote and was trained on, minutes of its steps on one thread."""
+    tokens = minutes = 0
+    for folder in (runs / recipe).glob("seed_*/metrics.jsonl"):
+        steps = [json.loads(line) for line in folder.read_text().splitlines()]
+        tokens += sum(m.get("perf/trained_tokens", 0) for m in steps) / 1000 / seeds
+        minutes += sum(m.get("timing_s/step", 0) for m in steps) / 60 / seeds
+    return f"{tokens:.0f}k | {minutes:.1f}"
+
+
 def table(a):
-    results = {r: summaries(r, a.steps) for r in recipes}
-    before = summaries(recipes[0], 0)
-    lines = ["| | FULL | CONCAT | SHARDED | SHARDED against grpo | of FULL | premature turns | attempts | questions, discussion |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    results = {r: summaries(r, a.steps) for r in a.recipes}
+    base = results["grpo"]
+    before = summaries("grpo", 0)
+    lines = ["| | FULL | CONCAT | SHARDED | FULL against grpo | SHARDED against grpo | SHARDED, share of grpo's | share of FULL |",
+             "|---|---|---|---|---|---|---|---|"]
+    turns = ["| | premature turns | attempts | questions | uncertain otherwise | tokens trained | minutes |",
+             "|---|---|---|---|---|---|---|"]
     for name, seeds in [("before training", before), *results.items()]:
         cells = [shown(crossed(scores(seeds, t), 1)) for t in types]
-        difference = ""
-        if name not in (recipes[0], "before training"):
-            own, base = scores(seeds, "sharded"), scores(results[recipes[0]], "sharded")
-            difference = shown(crossed([[x - y for x, y in zip(u, v)] for u, v in zip(own, base)], 1), signed=True)
-        full, sharded = (mean(mean(s) for s in scores(seeds, t)) for t in ("full", "sharded"))
-        premature = 100 * mean(s["sharded"]["premature_turns"]["mean"] for s in seeds)
+        trained = name != "before training"
+        differences = [against(seeds, base, t) if trained and name != "grpo" else "" for t in ("full", "sharded")]
+        full, sharded, plain = (mean(mean(s) for s in scores(r, t))
+                                for r, t in ((seeds, "full"), (seeds, "sharded"), (base, "sharded")))
         share = {k: 100 * mean(s["sharded"]["strategy_share"][k] for s in seeds) for k in seeds[0]["sharded"]["strategy_share"]}
-        asks = share["clarification"] + share["interrogation"] + share["discussion"] + share["hedge"]
-        lines.append(f"| {name} | {' | '.join(cells)} | {difference} | {100 * sharded / full:.0f} % | {premature:.1f} % | "
-                     f"{share['answer_attempt']:.1f} % | {asks:.1f} % |")
-    return "\n".join(lines), results, before
+        lines.append(f"| {name} | {' | '.join(cells + differences)} | {100 * sharded / plain:.0f} % | {100 * sharded / full:.0f} % |")
+        turns.append(f"| {name} | {100 * mean(s['sharded']['premature_turns']['mean'] for s in seeds):.1f} % | "
+                     f"{share['answer_attempt']:.1f} % | {share['clarification'] + share['interrogation']:.1f} % | "
+                     f"{share['discussion'] + share['hedge'] + share['refuse']:.1f} % | "
+                     f"{effort(name, len(seeds)) if trained else ' | '} |")
+    return "\n".join([*lines, "", "In SHARDED conversations, and what a run took:", "", *turns]), results, before
 
 
 def plot(results, before, path):

@@ -14,12 +14,34 @@ namespace {
 
 using InfoJson = nlohmann::ordered_json;
 
-constexpr int kDraws = 16;  // of what to take away, before a row counts as left out
+constexpr int kDraws = 16;                  // of what to take away, before a row counts as left out
+constexpr uint64_t kForm = 16;              // child of a row's key; those before it are the draws
+constexpr uint64_t kComplete = 1ull << 40;  // child of the source's key; those before it are rows
 
 struct Remainder {
-  std::string text;
+  std::vector<std::string> shards;  // or a text of one piece
   std::vector<std::string> missing;
 };
+
+bool ToldInTurns(const UnderspecifiedSettings& settings, RandomKey row) {
+  if (settings.form == "mixed") return row[kForm].Uniform(0) < 0.5;
+  return settings.form == "turns";
+}
+
+// In the place of the prompt's last message.
+void Tell(const std::vector<std::string>& shards, const UnderspecifiedSettings& settings,
+          RandomKey row, Prompt* prompt) {
+  prompt->messages.pop_back();
+  if (!ToldInTurns(settings, row)) {
+    prompt->messages.emplace_back("user", ConcatText(shards));
+    return;
+  }
+  for (const std::string& shard : shards) {
+    if (&shard != &shards.front() && !settings.reply.empty())
+      prompt->messages.emplace_back("assistant", settings.reply);
+    prompt->messages.emplace_back("user", shard);
+  }
+}
 
 // How many of n to take away, so that every subset of an allowed size is equally likely. 0: none is
 // allowed.
@@ -62,25 +84,23 @@ std::optional<Remainder> ShardedPrefix(const ShardedText& text,
   const int64_t num_missing = DrawNumMissing(num_required, settings, random);
   if (num_missing == 0) return std::nullopt;
   const std::vector<bool> gone = DrawSubset(num_required, num_missing, random);
-  std::vector<std::string> kept = {text.shards.front().text};
-  Remainder left;
+  Remainder left{.shards = {text.shards.front().text}};
   size_t required = 0;
   for (size_t i = 1; i < text.shards.size(); ++i) {
     const Shard& shard = text.shards[i];
     if (!shard.required) {
-      if (random.Uniform() < 0.5) kept.push_back(shard.text);
+      if (random.Uniform() < 0.5) left.shards.push_back(shard.text);
     } else if (gone[required++]) {
       left.missing.push_back(shard.text);
     } else {
-      kept.push_back(shard.text);
+      left.shards.push_back(shard.text);
     }
   }
-  left.text = ConcatText(kept);
   return left;
 }
 
 Remainder IntentOnly(const ShardedText& text) {
-  Remainder left{.text = text.shards.front().text};
+  Remainder left{.shards = {text.shards.front().text}};
   for (size_t i = 1; i < text.shards.size(); ++i) {
     if (text.shards[i].required) left.missing.push_back(text.shards[i].text);
   }
@@ -130,19 +150,21 @@ std::optional<Remainder> WithoutACondition(const std::string& question,
     const std::string& number = random.Choice(numbers);
     const size_t at = question.find(number);
     if (at == std::string::npos) return std::nullopt;  // written with commas
-    left.text = question.substr(0, at) + "some" + question.substr(at + number.size());
+    left.shards = {question.substr(0, at) + "some" + question.substr(at + number.size())};
     left.missing = {number};
     return left;
   }
   const std::vector<bool> gone = DrawSubset(num_conditions, num_missing, random);
+  std::string text;
   size_t condition = 0;
   for (const auto& sentence : sentences) {
     if (IsCondition(sentence, shards) && gone[condition++]) {
       left.missing.push_back(sentence);
     } else {
-      left.text += (left.text.empty() ? "" : " ") + sentence;
+      text += (text.empty() ? "" : " ") + sentence;
     }
   }
+  left.shards = {text};
   return left;
 }
 
@@ -171,6 +193,11 @@ const std::vector<std::string>& UnderspecifiedMethods() {
   return methods;
 }
 
+const std::vector<std::string>& UnderspecifiedForms() {
+  static const std::vector<std::string> forms = {"concat", "turns", "mixed"};
+  return forms;
+}
+
 std::optional<Prompt> TakeAway(const Prompt& prompt, const UnderspecifiedSettings& settings,
                                RandomKey key) {
   RLVR_CHECK(!prompt.messages.empty());
@@ -193,9 +220,15 @@ std::optional<Prompt> TakeAway(const Prompt& prompt, const UnderspecifiedSetting
           method == "intent_only" ? IntentOnly(*shards) : ShardedPrefix(*shards, settings, random);
     }
     if (!left.has_value() || left->missing.empty()) continue;
-    if (HoldsAllNumbers(left->text, shards.has_value() ? shards->question : original)) continue;
+    if (HoldsAllNumbers(fmt::format("{}", fmt::join(left->shards, "\n")),
+                        shards.has_value() ? shards->question : original))
+      continue;
     Prompt made = Labelled(prompt, "underspecified", left->missing);
-    made.messages.back().second = left->text;
+    if (method == "sharded_prefix") {
+      Tell(left->shards, settings, key, &made);
+    } else {
+      made.messages.back().second = left->shards.front();
+    }
     made.target.clear();  // an expert's response to another request
     return made;
   }
@@ -254,8 +287,9 @@ Prompt UnderspecifiedPrompts::Get(int64_t index) const {
   if (index < originals_) {
     prompt = Labelled(prompts_->Get(index), "specified", {});
   } else if (index < originals_ + num_complete) {
-    prompt = prompts_->Get(complete_[static_cast<size_t>(index - originals_)]);
-    prompt.messages.back().second = ConcatText(TextsOf(ReadShards(prompt)->shards));
+    const auto at = static_cast<uint64_t>(index - originals_);
+    prompt = prompts_->Get(complete_[at]);
+    Tell(TextsOf(ReadShards(prompt)->shards), settings_, key_[kComplete][at], &prompt);
     prompt = Labelled(std::move(prompt), "specified", {});
   } else {
     const auto at = static_cast<size_t>(index - originals_ - num_complete);
@@ -268,7 +302,7 @@ Prompt UnderspecifiedPrompts::Get(int64_t index) const {
 }
 
 std::string UnderspecifiedPrompts::name() const {
-  return fmt::format("{}, {} rows, {} more as CONCAT, {} underspecified ({} rows left out)",
+  return fmt::format("{}, {} rows, {} more in shards, {} underspecified ({} rows left out)",
                      prompts_->name(), originals_, complete_.size(), underspecified_.size(),
                      left_out_);
 }

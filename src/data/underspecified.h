@@ -16,20 +16,28 @@ namespace rlvr {
 
 struct UnderspecifiedSettings {
   double ratio = 0;  // share of underspecified rows among all rows
-  // Share of rows that are whole problems worded as the underspecified ones are (CONCAT): otherwise
+  // Share of rows that are whole problems told in shards as the underspecified ones are: otherwise
   // the form alone gives the label away.
   double complete = 0;
-  // sharded_prefix: the intent and a random subset of the other shards, as CONCAT, something
-  //   required missing; uniform over the subsets that min_missing and max_missing allow
+  // sharded_prefix: the intent and a random subset of the other shards, something required
+  //   missing; uniform over the subsets that min_missing and max_missing allow
   // condition_removal: the original text without a required sentence; a problem of one sentence
   //   loses a number ("some")
   // intent_only: the intent
   // mixed: one of the three, drawn for each row
   std::string method = "sharded_prefix";
+  // How the shards of a request are told:
+  //   concat  bullets of one message
+  //   turns   a message of the user's each, and between two of them `reply` as the assistant's
+  //           (empty: the user's messages follow each other, which some chat templates refuse)
+  //   mixed   one of the two, drawn for each row
+  std::string form = "concat";
+  std::string reply;
   int64_t min_missing = 1,
           max_missing = 0;  // required shards or sentences; 0: as many as there are
 };
 const std::vector<std::string>& UnderspecifiedMethods();
+const std::vector<std::string>& UnderspecifiedForms();
 
 // What is left of a prompt, with the texts taken away in extra_info ("missing", "illocution":
 // "underspecified"); nullopt: nothing required can be taken, or what is left holds all numbers of
@@ -37,7 +45,7 @@ const std::vector<std::string>& UnderspecifiedMethods();
 std::optional<Prompt> TakeAway(const Prompt& prompt, const UnderspecifiedSettings& settings,
                                RandomKey key);
 
-// Rows: the original ones ("illocution": "specified"), then complete ones as CONCAT, then
+// Rows: the original ones ("illocution": "specified"), then complete ones in shards, then
 // underspecified ones. A row is a function of (prompts, settings, seed, row). Rows of which nothing
 // can be taken away, and those whose first shard holds all numbers, are left out of the latter two.
 class UnderspecifiedPrompts : public PromptSource {

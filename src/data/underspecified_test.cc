@@ -47,7 +47,38 @@ TEST(Underspecified, SharesOfRowsAndLabels) {
     }
   }
   EXPECT_EQ(prompts.name(),
-            "gsm_micro (train), 200 rows, 80 more as CONCAT, 120 underspecified (0 rows left out)");
+            "gsm_micro (train), 200 rows, 80 more in shards, 120 underspecified (0 rows left out)");
+}
+
+TEST(Underspecified, ShardsAsTurnsOfTheUser) {
+  const auto rows = [](const std::string& form, const std::string& reply) {
+    return UnderspecifiedPrompts(OpenPrompts(kSharded, Split::kTrain, 1),
+                                 {.ratio = 0.3, .complete = 0.2, .form = form, .reply = reply}, 1);
+  };
+  const auto concat = rows("concat", ""), turns = rows("turns", ""), replied = rows("turns", "Ok."),
+             mixed = rows("mixed", "");
+  int64_t in_turns = 0;
+  for (int64_t i = 200; i < turns.size(); ++i) {
+    const Prompt p = turns.Get(i);
+    std::vector<std::string> told;
+    for (const auto& [role, text] : p.messages) {
+      EXPECT_EQ(role, "user");
+      told.push_back(text);
+    }
+    // The same is told and the same is missing, in another form.
+    EXPECT_EQ(ConcatText(told), concat.Get(i).messages.back().second);
+    EXPECT_EQ(p.extra_info, concat.Get(i).extra_info);
+    const Prompt r = replied.Get(i);
+    ASSERT_EQ(r.messages.size(), 2 * told.size() - 1);
+    for (size_t m = 0; m < r.messages.size(); ++m) {
+      EXPECT_EQ(r.messages[m].first, m % 2 == 0 ? "user" : "assistant");
+      EXPECT_EQ(r.messages[m].second, m % 2 == 0 ? told[m / 2] : "Ok.");
+    }
+    const Prompt one = mixed.Get(i);
+    EXPECT_TRUE(one.messages == p.messages || one.messages == concat.Get(i).messages);
+    in_turns += one.messages == p.messages ? 1 : 0;
+  }
+  EXPECT_NEAR(static_cast<double>(in_turns) / 200, 0.5, 0.1);
 }
 
 TEST(Underspecified, NothingMissingLeaksOverSeedsAndMethods) {

@@ -2,9 +2,6 @@
 #ifndef RLVR_ENV_ANSWERING_USER_H_
 #define RLVR_ENV_ANSWERING_USER_H_
 #include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "env/user.h"
 
@@ -15,12 +12,6 @@ namespace rlvr {
 // if none shares `overlap` words, it says that it does not know. A word before a number ("day 2")
 // that labels shards must agree: a question about day 3 is not answered by day 2.
 std::unique_ptr<User> MakeAnsweringUser(const UserSettings& settings);
-
-// Sentences of the text that end with a question mark.
-std::vector<std::string> QuestionsIn(std::string_view text);
-// Words that carry content and numbers, in lower case, without possessives and plain endings, in
-// the order of the text.
-std::vector<std::string> ContentWords(std::string_view text);
 
 }  // namespace rlvr
 #endif  // RLVR_ENV_ANSWERING_USER_H_

@@ -92,7 +92,7 @@ class ShardedConversation : public Environment {
       outcome.right = last_->verdict == Verdict::kRight;
     }
     outcome.reward = static_cast<float>(
-        TurnReward(shared_.settings.turn_reward, outcome, turn.text, MissingShards()));
+        TurnReward(shared_.settings.turn_reward, outcome, turn.text, Told(), MissingShards()));
     history_.push_back({"assistant", turn.text});
     ++turns_;
     if (const std::optional<std::string> says = NextOfUser(outcome)) {
@@ -166,6 +166,14 @@ class ShardedConversation : public Environment {
     for (size_t i = 0; i < revealed_.size(); ++i)
       if (text_.shards[i].required && revealed_[i] == 0) missing.push_back(text_.shards[i].text);
     return missing;
+  }
+
+  // By the user, until now.
+  std::vector<std::string> Told() const {
+    std::vector<std::string> told;
+    for (const Message& message : history_)
+      if (message.role == "user") told.push_back(message.content);
+    return told;
   }
 
   // nullopt: the conversation is over.

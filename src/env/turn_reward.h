@@ -32,10 +32,11 @@ struct TurnRewardSettings {
   }
 };
 
-// ICPO's (verify/illocution.h) of one turn. outcome: all but its reward; missing: required shards
-// that were hidden then.
+// ICPO's (verify/illocution.h) of one turn. outcome: all but its reward; told: what the user had
+// said then; missing: required shards that were hidden then.
 double TurnReward(const TurnRewardSettings& settings, const TurnOutcome& outcome,
-                  std::string_view text, const std::vector<std::string>& missing);
+                  std::string_view text, const std::vector<std::string>& told,
+                  const std::vector<std::string>& missing);
 
 }  // namespace rlvr
 #endif  // RLVR_ENV_TURN_REWARD_H_

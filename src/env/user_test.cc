@@ -91,17 +91,6 @@ TEST(User, ParaphrasesKeepNumbersAndNames) {
   }
 }
 
-TEST(User, QuestionsAndContentWords) {
-  EXPECT_EQ(QuestionsIn("Fine. Tom has 2.5 left. What then? Or\nwhich day? Bye!"),
-            (std::vector<std::string>{" What then?", "which day?"}));
-  EXPECT_TRUE(QuestionsIn("The answer is 3.").empty());
-  EXPECT_EQ(ContentWords("How many apples does Tom start with on Day 2?"),
-            (std::vector<std::string>{"apple", "tom", "start", "day", "2"}));
-  EXPECT_EQ(ContentWords("Tom's dishes cost 1,200.50 dollars"),
-            (std::vector<std::string>{"tom", "dish", "cost", "1200.50", "dollar"}));
-  EXPECT_TRUE(ContentWords("Can you tell me more, please?").empty());
-}
-
 TEST(User, AnsweringRepliesToTheQuestionAsked) {
   Case c;
   const UserSettings answering{.name = "answering"};

@@ -44,27 +44,7 @@ class CriticTest : public testing::Test {
   void SetUp() override {
     WriteTinyModelFolder(folder_.path());
     Random random(RandomKey(8));
-    for (int64_t g = 0; g < 4; ++g) {
-      Tree tree;
-      tree.prompt_index = g;
-      const auto add = [&](int32_t parent, Author author, int64_t n) {
-        Segment s;
-        s.parent = parent;
-        s.author = author;
-        for (int64_t t = 0; t < n; ++t)
-          s.tokens.push_back(static_cast<int32_t>(random.Int(0, 200)));
-        s.logp.assign(s.tokens.size(), -1);
-        s.entropy.assign(s.tokens.size(), 1);
-        tree.segments.push_back(std::move(s));
-      };
-      add(-1, Author::kPrompt, 5 + g);
-      add(0, Author::kPolicy, 4);
-      add(0, Author::kPolicy, 7);
-      add(2, Author::kPolicy, 3);  // two leaves share segment 2
-      add(2, Author::kPolicy, 2);
-      tree.leaves = {{.segment = 1}, {.segment = 3}, {.segment = 4}};
-      trees_.push_back(std::move(tree));
-    }
+    for (int64_t g = 0; g < 4; ++g) trees_.push_back(ForkedTree(g, -1, &random));
     for (const Tree& tree : trees_) pointers_.push_back(&tree);
   }
   std::unique_ptr<Critic> Make(int64_t micro_batch_tokens) const {

@@ -67,22 +67,13 @@ class FlowRewardTest : public testing::Test {
       Tree tree;
       tree.prompt_index = 7 * g;
       tree.occurrence = g;
-      const auto add = [&](int32_t parent, Author author, int64_t n) {
-        Segment s;
-        s.parent = parent;
-        s.author = author;
-        for (int64_t t = 0; t < n; ++t)
-          s.tokens.push_back(static_cast<int32_t>(random.Int(0, 200)));
-        s.logp.assign(s.tokens.size(), -1);
-        s.entropy.assign(s.tokens.size(), 1);
-        tree.segments.push_back(std::move(s));
-      };
-      add(-1, Author::kPrompt, 5 + g);
-      add(0, Author::kPolicy, 4);
-      add(0, Author::kPolicy, 7);
-      add(2, Author::kPolicy, 0);  // empty: what follows still has the token before
-      add(3, Author::kPolicy, 3);  // two leaves share segment 2
-      add(2, Author::kPolicy, 2);
+      AddSegment(-1, Author::kPrompt, 5 + g, -1, &random, &tree);
+      AddSegment(0, Author::kPolicy, 4, -1, &random, &tree);
+      AddSegment(0, Author::kPolicy, 7, -1, &random, &tree);
+      AddSegment(2, Author::kPolicy, 0, -1, &random,
+                 &tree);  // what follows still has the token before
+      AddSegment(3, Author::kPolicy, 3, -1, &random, &tree);  // two leaves share segment 2
+      AddSegment(2, Author::kPolicy, 2, -1, &random, &tree);
       tree.leaves = {{.segment = 1}, {.segment = 4}, {.segment = 5}};
       tree.leaves[0].verdict = tree.leaves[2].verdict = Verdict::kRight;
       trees_.push_back(std::move(tree));

@@ -1,5 +1,7 @@
 #include "train/illocution_reward.h"
 
+#include <fmt/ranges.h>
+
 #include "verify/turn_strategy.h"
 
 namespace rlvr {
@@ -8,7 +10,10 @@ void ApplyIllocution(const IllocutionSettings& settings, const Tokenizer& tokeni
                      const Prompt& prompt, const std::string& place, Tree* tree) {
   const PromptIllocution label = IllocutionOf(prompt.extra_info, place);
   if (!settings.on() && !label.given) return;
-  const std::string request = prompt.messages.empty() ? "" : prompt.messages.back().second;
+  std::vector<std::string> told;
+  for (const auto& [role, text] : prompt.messages)
+    if (role == "user") told.push_back(text);
+  const std::string request = fmt::format("{}", fmt::join(told, "\n"));
   for (Leaf& leaf : tree->leaves) {
     Segment* turn = nullptr;
     for (const int32_t i : tree->Path(leaf.segment)) {
@@ -25,8 +30,8 @@ void ApplyIllocution(const IllocutionSettings& settings, const Tokenizer& tokeni
     outcome.right = right && outcome.strategy == TurnStrategy::kAnswerAttempt &&
                     label.illocution == Illocution::kSpecified;
     if (settings.on() && (right || leaf.verdict == Verdict::kWrong)) {
-      const bool names =
-          !settings.clarify_requires_missing || NamesMissing(text, label.missing, settings.tau);
+      const bool names = !settings.clarify_requires_missing ||
+                         NamesMissing(text, told, label.missing, settings.tau);
       leaf.score = static_cast<float>(
           IllocutionReward(settings, label.illocution, outcome.strategy, right, names));
       leaf.verdict = MeetsIllocution(settings, label.illocution, outcome.strategy, right, names)

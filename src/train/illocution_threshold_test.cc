@@ -123,8 +123,9 @@ class Bandit {
 
  private:
   static std::vector<Kind> Kinds(const IllocutionSettings& s, Illocution z, double a, int actions) {
+    // Its questions name what is missing, its refusals name nothing.
     const auto reward = [&](TurnStrategy strategy, bool right) {
-      return IllocutionReward(s, z, strategy, right);
+      return IllocutionReward(s, z, strategy, right, strategy != TurnStrategy::kRefuse);
     };
     std::vector<Kind> kinds = {
         {kAnswer, a, reward(TurnStrategy::kAnswerAttempt, z == Illocution::kSpecified)},
@@ -240,10 +241,20 @@ IllocutionSettings RecipeSettings() {
 }
 
 TEST(IllocutionCollapse, DefaultRecipeAnswersWhereItCannotTell) {
-  for (const double a : {0.02, 0.2, 0.43, 0.7, 1.0}) {
-    const Policy pi = Bandit(kCentered, 6, a, RecipeSettings(), 3).Train(kRho, 400, 60);
+  for (const double a : {0.48, 0.7, 1.0}) {
+    const Policy pi = Bandit(kCentered, 6, a, RecipeSettings(), 3).Train(kRho, 400, 100);
     EXPECT_GT(pi[kAnswer], 0.98) << a;
   }
+}
+
+// Below an accuracy of rho / (1 - rho) = 0.4286 a model whose questions always name what is missing
+// would end up asking; the penalty of the docs prevents it at any accuracy.
+TEST(IllocutionCollapse, WeakModelsNeedTheNeedlessPenalty) {
+  IllocutionSettings s = RecipeSettings();
+  EXPECT_GT(Bandit(kCentered, 6, 0.3, s, 3).Train(kRho, 400, 100)[kAsk], 0.98);
+  s.penalty_needless = 0.5;
+  for (const double a : {0.02, 0.2, 0.43})
+    EXPECT_GT(Bandit(kCentered, 6, a, s, 3).Train(kRho, 400, 60)[kAnswer], 0.98) << a;
 }
 
 TEST(IllocutionCollapse, DefaultRecipeTellsLabelsApart) {
@@ -276,7 +287,6 @@ TEST(IllocutionCollapse, RefusingNeedsToPayMoreThanAsking) {
 TEST(IllocutionCollapse, EdgeOfTheNeedlessPenalty) {
   const double edge = kRho / (1 - kRho);
   EXPECT_NEAR(Threshold(0, edge, 0), kRho, 1e-12);
-  EXPECT_GE(RecipeSettings().penalty_needless, (1 + RecipeSettings().penalty_confident) * edge);
   EXPECT_LT(Bandit(kCentered, 6, 0, Reward(edge + 0.05, 0), 2).Train(kRho, 400, 60)[kAsk], 0.02);
   EXPECT_GT(Bandit(kCentered, 6, 0, Reward(edge - 0.05, 0), 2).Train(kRho, 400, 60)[kAsk], 0.98);
 }

@@ -309,6 +309,8 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("ratio", u.ratio, 0.0, 0.99);
       q("complete", u.complete, 0.0, 0.99);
       q("method", u.method, UnderspecifiedMethods());
+      q("form", u.form, UnderspecifiedForms());
+      q("reply", u.reply);
       q("min_missing", u.min_missing, int64_t{1}, kMany);
       q("max_missing", u.max_missing, int64_t{0}, kMany);
     });

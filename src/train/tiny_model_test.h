@@ -1,4 +1,5 @@
-// What the tests of this folder share: a small random model, folders that go away, files as text.
+// What the tests of this folder share: a small random model, trees, folders that go away, files as
+// text.
 #ifndef RLVR_TRAIN_TINY_MODEL_TEST_H_
 #define RLVR_TRAIN_TINY_MODEL_TEST_H_
 #include <unistd.h>
@@ -10,11 +11,13 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "model/hf_folder.h"
 #include "model/model.h"
 #include "text/bpe_trainer.h"
 #include "text/chat.h"
 #include "train/metrics.h"
+#include "tree/tree.h"
 
 namespace rlvr {
 
@@ -89,6 +92,33 @@ inline void WriteTinyModelFolder(const std::string& folder) {
   config.eos_token_ids = {tokenizer.TokenId("<|im_end|>")};
   SaveModel(folder, *TinyModel(config, ComputeType::kFp32, 5), DType::kF32);
   tokenizer.Save(folder, ChatMlTemplate());
+}
+
+// A segment of random tokens, with the log-probability `logp` each, behind segment `parent` of the
+// tree.
+inline void AddSegment(int32_t parent, Author author, int64_t length, float logp, Random* random,
+                       Tree* tree) {
+  Segment s;
+  s.parent = parent;
+  s.author = author;
+  for (int64_t t = 0; t < length; ++t)
+    s.tokens.push_back(static_cast<int32_t>(random->Int(0, 200)));
+  s.logp.assign(s.tokens.size(), logp);
+  s.entropy.assign(s.tokens.size(), 1);
+  tree->segments.push_back(std::move(s));
+}
+
+// A prompt of 5 + g tokens with three responses: of 4, and of 7 and then 3 or 2 tokens.
+inline Tree ForkedTree(int64_t g, float logp, Random* random) {
+  Tree tree;
+  tree.prompt_index = g;
+  AddSegment(-1, Author::kPrompt, 5 + g, logp, random, &tree);
+  AddSegment(0, Author::kPolicy, 4, logp, random, &tree);
+  AddSegment(0, Author::kPolicy, 7, logp, random, &tree);
+  AddSegment(2, Author::kPolicy, 3, logp, random, &tree);
+  AddSegment(2, Author::kPolicy, 2, logp, random, &tree);
+  tree.leaves = {{.segment = 1}, {.segment = 3}, {.segment = 4}};
+  return tree;
 }
 
 inline bool SameBytes(const AlignedBuffer<float>& a, const AlignedBuffer<float>& b) {

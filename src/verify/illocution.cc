@@ -1,45 +1,41 @@
 #include "verify/illocution.h"
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
+#include "verify/content_words.h"
 
 namespace rlvr {
 namespace {
 
-// Lower case, in the singular, without function words.
-std::set<std::string> ContentWords(std::string_view text) {
-  static const std::set<std::string> kFunctionWords = {
-      "all",  "also", "and",  "any",  "are",   "but",   "can",  "did",   "does", "each", "every",
-      "for",  "from", "get",  "got",  "had",   "has",   "have", "her",   "him",  "his",  "how",
-      "its",  "many", "much", "not",  "now",   "one",   "only", "our",   "out",  "per",  "she",
-      "some", "than", "that", "the",  "their", "them",  "then", "there", "they", "this", "two",
-      "was",  "were", "what", "when", "where", "which", "who",  "will",  "with", "you",  "your"};
-  std::set<std::string> words;
-  std::string word;
-  const auto finish = [&] {
-    const bool function = kFunctionWords.contains(word);
-    if (word.size() > 3 && word.back() == 's') word.pop_back();
-    if (word.size() >= 3 && !function) words.insert(word);
-    word.clear();
-  };
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (std::isalpha(u) || u >= 0x80) {
-      word += static_cast<char>(std::tolower(u));
-    } else {
-      finish();
-    }
+using Words = std::set<std::string>;
+
+// A word before a number is one word with it; other numbers are left out.
+Words Subjects(const std::string& sentence) {
+  const std::vector<std::string> words = ContentWords(sentence);
+  Words subjects;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (IsNumberWord(words[i])) continue;
+    const bool labels = i + 1 < words.size() && IsNumberWord(words[i + 1]);
+    subjects.insert(labels ? words[i] + " " + words[i + 1] : words[i]);
   }
-  finish();
+  return subjects;
+}
+
+// Of a condition: the words that label numbers stand alone, too.
+Words WordsOf(const std::string& condition) {
+  Words words = Subjects(condition);
+  for (const std::string& word : ContentWords(condition))
+    if (!IsNumberWord(word)) words.insert(word);
   return words;
 }
 
-bool Asks(TurnStrategy strategy) {
-  return strategy == TurnStrategy::kClarification || strategy == TurnStrategy::kInterrogation;
+double ShareIn(const Words& subjects, const Words& condition) {
+  const auto shared = std::count_if(subjects.begin(), subjects.end(),
+                                    [&](const std::string& w) { return condition.contains(w); });
+  return static_cast<double>(shared) / static_cast<double>(subjects.size());
 }
 
 }  // namespace
@@ -52,10 +48,12 @@ double IllocutionReward(const IllocutionSettings& settings, Illocution illocutio
     if (strategy == TurnStrategy::kMissing && settings.format) return 0;
     return settings.wrong - settings.penalty_needless;
   }
-  if (Asks(strategy)) return settings.clarify_requires_missing && !names_missing ? 0 : 1;
+  if (strategy == TurnStrategy::kAnswerAttempt) return -settings.penalty_confident;
+  if (settings.clarify_requires_missing && !names_missing) return 0;
   switch (strategy) {
-    case TurnStrategy::kAnswerAttempt:
-      return -settings.penalty_confident;
+    case TurnStrategy::kClarification:
+    case TurnStrategy::kInterrogation:
+      return 1;
     case TurnStrategy::kHedge:
       return settings.r_hedge;
     case TurnStrategy::kDiscussion:
@@ -73,13 +71,29 @@ bool MeetsIllocution(const IllocutionSettings& settings, Illocution illocution,
   return IllocutionReward(settings, illocution, strategy, right, names_missing) > 0;
 }
 
-bool NamesMissing(std::string_view text, const std::vector<std::string>& missing, double tau) {
-  const std::set<std::string> said = ContentWords(text);
-  return std::any_of(missing.begin(), missing.end(), [&](const std::string& condition) {
-    const std::set<std::string> words = ContentWords(condition);
-    const auto named = std::count_if(words.begin(), words.end(),
-                                     [&](const std::string& w) { return said.contains(w); });
-    return !words.empty() && static_cast<double>(named) >= tau * static_cast<double>(words.size());
+bool NamesMissing(std::string_view turn, const std::vector<std::string>& told,
+                  const std::vector<std::string>& missing, double tau) {
+  std::vector<Words> missing_words, told_words;
+  for (const std::string& condition : missing) {
+    Words words = WordsOf(condition);
+    if (!words.empty()) missing_words.push_back(std::move(words));
+  }
+  if (missing_words.empty()) return !missing.empty();
+  for (const std::string& text : told) {
+    for (const std::string& sentence : SentencesIn(text)) told_words.push_back(WordsOf(sentence));
+  }
+  std::vector<std::string> sentences = QuestionsIn(turn);
+  if (sentences.empty()) {
+    sentences = SentencesIn(turn);
+    std::erase_if(sentences, [](const std::string& s) { return s.find('=') != std::string::npos; });
+  }
+  return std::any_of(sentences.begin(), sentences.end(), [&](const std::string& sentence) {
+    const Words subjects = Subjects(sentence);
+    if (subjects.empty()) return false;
+    double known = 0, named = 0;
+    for (const Words& words : told_words) known = std::max(known, ShareIn(subjects, words));
+    for (const Words& words : missing_words) named = std::max(named, ShareIn(subjects, words));
+    return named >= tau && named > known;
   });
 }
 

@@ -14,8 +14,9 @@ namespace rlvr {
 //   specified        right                       correct
 //                    else, an attempt            wrong
 //                    else                        wrong - penalty_needless
-//   underspecified   clarification, interrogation    1, or 0 (clarify_requires_missing)
+//   underspecified   clarification, interrogation    1
 //                    hedge, discussion, refuse       r_hedge, r_discussion, r_refuse
+//                      (each 0 where clarify_requires_missing and it names nothing that is missing)
 //                    answer_attempt                  -penalty_confident
 //                    missing                         0
 // With the defaults the paper's: 1 for what is no answer, 0 for an answer. The options are ours.
@@ -24,11 +25,12 @@ struct IllocutionSettings {      // reward.illocution
   double penalty_confident = 0;  // c
   double penalty_needless = 0;   // l
   double r_refuse = 1, r_hedge = 1, r_discussion = 1;
-  bool clarify_requires_missing = false;  // a question pays only if it names something removed
-  double tau = 0.5;                       // ... by this share of its content words
-  bool format = false;                    // a specified prompt's blank turn gets 0: no penalty, and
-                                          // no `wrong` below 0
-  double correct = 1, wrong = 0;          // reward.correct, reward.wrong
+  bool clarify_requires_missing =
+      false;                      // what is no answer pays only if it names something removed
+  double tau = 0.5;               // ... by this share of its content words
+  bool format = false;            // a specified prompt's blank turn gets 0: no penalty, and
+                                  // no `wrong` below 0
+  double correct = 1, wrong = 0;  // reward.correct, reward.wrong
 
   bool on() const { return name != "none"; }
 };
@@ -44,10 +46,14 @@ double IllocutionReward(const IllocutionSettings& settings, Illocution illocutio
 bool MeetsIllocution(const IllocutionSettings& settings, Illocution illocution,
                      TurnStrategy strategy, bool right, bool names_missing = true);
 
-// The text names one of the removed conditions: at least the share tau of that condition's content
-// words (words of three letters and more that are no function words, in the singular; no numbers,
-// which nobody can name before they are told) occurs in it.
-bool NamesMissing(std::string_view text, const std::vector<std::string>& missing, double tau);
+// The turn names one of the removed conditions. What counts are its questions; where it has none, its
+// sentences without a calculation. At least the share tau of a sentence's content words must occur in
+// a removed condition, and a smaller share in each sentence of `told`: what is known already is not
+// asked for. A word before a number ("day 1") must have that number there; other numbers do not count,
+// for nobody can name them before they are told. Conditions that are numbers only cannot be named:
+// where all are such, any turn does.
+bool NamesMissing(std::string_view turn, const std::vector<std::string>& told,
+                  const std::vector<std::string>& missing, double tau);
 
 // What a prompt says of itself in extra_info: {"illocution": "underspecified", "missing": ["..."]}.
 struct PromptIllocution {

@@ -59,7 +59,9 @@ TEST(IllocutionReward, EveryOption) {
   s.clarify_requires_missing = true;
   EXPECT_EQ(IllocutionReward(s, kUnderspecified, S::kClarification, false, false), 0);
   EXPECT_EQ(IllocutionReward(s, kUnderspecified, S::kInterrogation, false, false), 0);
-  EXPECT_EQ(IllocutionReward(s, kUnderspecified, S::kHedge, false, false), 0.75);
+  EXPECT_EQ(IllocutionReward(s, kUnderspecified, S::kHedge, false, false), 0);
+  EXPECT_EQ(IllocutionReward(s, kUnderspecified, S::kHedge, false, true), 0.75);
+  EXPECT_EQ(IllocutionReward(s, kUnderspecified, S::kAnswerAttempt, true, false), -0.5);
 }
 
 TEST(IllocutionReward, WhatMeetsTheRequest) {
@@ -90,17 +92,40 @@ TEST(IllocutionReward, GroupOfFour) {
   EXPECT_NEAR((r[1] - mean) / std::sqrt(squares / 3), -0.86603, 1e-5);
 }
 
-TEST(NamesMissing, ShareOfContentWords) {
+TEST(NamesMissing, ShareOfContentWordsThatNothingToldHas) {
   // Content words: amy, pen, box (function words and numbers out).
   const std::vector<std::string> missing = {"Amy has 3 pens in each box."};
-  EXPECT_TRUE(NamesMissing("How many pens are in a box?", missing, 0.5));  // pen, box: 2 of 3
-  EXPECT_FALSE(NamesMissing("How many pens are in a box?", missing, 0.7));
-  EXPECT_FALSE(NamesMissing("How many pens are there?", missing, 0.5));  // 1 of 3
-  EXPECT_FALSE(NamesMissing("What is missing?", missing, 0.5));
-  EXPECT_TRUE(NamesMissing("AMY'S BOXED PENS", missing, 0.5));  // amy, pen
-  EXPECT_TRUE(NamesMissing("the price", {"one costs $4", "the price is 5"}, 1));
-  EXPECT_FALSE(NamesMissing("anything", {}, 0));
-  EXPECT_FALSE(NamesMissing("3", {"3"}, 0));  // a condition without content words
+  const auto names = [&](const char* turn, const char* told, double tau) {
+    return NamesMissing(turn, {told}, missing, tau);
+  };
+  EXPECT_TRUE(names("How many pens are in a blue box?", "", 0.6));  // 2 of pen, blue, box
+  EXPECT_FALSE(names("How many pens are in a blue box?", "", 0.7));
+  EXPECT_TRUE(names("HOW MANY PENS?", "", 1));
+  EXPECT_FALSE(names("HOW MANY PENS?", "How many pens does Amy have?", 1));  // known as well
+  EXPECT_TRUE(names("How many pens in each box?", "How many pens does Amy have?", 1));
+  EXPECT_FALSE(names("How many?", "", 0));  // about nothing
+  EXPECT_FALSE(names("", "", 0));
+  // Questions alone count where there are some, and no calculation does.
+  EXPECT_FALSE(names("A box has pens. What about the hat?", "", 0.5));
+  EXPECT_TRUE(names("I cannot answer: the pens in the box are missing.", "", 1));
+  EXPECT_FALSE(names("Box: 3*4=12 pens", "", 0.5));
+  EXPECT_FALSE(NamesMissing("anything", {}, {}, 0));
+  EXPECT_TRUE(NamesMissing("How many?", {}, {"3"}, 0.5));  // nobody can name a number
+}
+
+TEST(NamesMissing, LabelsMustAgree) {
+  const std::vector<std::string> told = {"How many pens does Nina have after day 2?",
+                                         "- On day 2 Ida gives Nina 10 pens.\n- The shop is far."};
+  const std::vector<std::string> day_1 = {"On day 1 Nina loses 4 pens."};
+  const std::vector<std::string> start = {"Nina starts with 23 pens."};
+  EXPECT_TRUE(NamesMissing("What happens on day 1?", told, day_1, 0.5));
+  EXPECT_FALSE(NamesMissing("What happens on day 2?", told, day_1, 0.5));
+  EXPECT_FALSE(NamesMissing("What happens on day 1?", told, start, 0.5));
+  EXPECT_TRUE(NamesMissing("How many pens does Nina start with?", told, start, 1));
+  EXPECT_FALSE(NamesMissing("How many books does Lily start with?", told, start, 0.5));
+  EXPECT_FALSE(
+      NamesMissing("How many pens does Nina start with?", {told[0], start[0]}, day_1, 0.5));
+  EXPECT_TRUE(NamesMissing("I cannot answer: the start is missing.", told, start, 0.5));
 }
 
 TEST(IllocutionOf, ExtraInfo) {
