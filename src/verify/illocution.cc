@@ -1,42 +1,14 @@
 #include "verify/illocution.h"
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
+#include "verify/turn_text.h"
 
 namespace rlvr {
 namespace {
-
-// Lower case, in the singular, without function words.
-std::set<std::string> ContentWords(std::string_view text) {
-  static const std::set<std::string> kFunctionWords = {
-      "all",  "also", "and",  "any",  "are",   "but",   "can",  "did",   "does", "each", "every",
-      "for",  "from", "get",  "got",  "had",   "has",   "have", "her",   "him",  "his",  "how",
-      "its",  "many", "much", "not",  "now",   "one",   "only", "our",   "out",  "per",  "she",
-      "some", "than", "that", "the",  "their", "them",  "then", "there", "they", "this", "two",
-      "was",  "were", "what", "when", "where", "which", "who",  "will",  "with", "you",  "your"};
-  std::set<std::string> words;
-  std::string word;
-  const auto finish = [&] {
-    const bool function = kFunctionWords.contains(word);
-    if (word.size() > 3 && word.back() == 's') word.pop_back();
-    if (word.size() >= 3 && !function) words.insert(word);
-    word.clear();
-  };
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (std::isalpha(u) || u >= 0x80) {
-      word += static_cast<char>(std::tolower(u));
-    } else {
-      finish();
-    }
-  }
-  finish();
-  return words;
-}
 
 bool Asks(TurnStrategy strategy) {
   return strategy == TurnStrategy::kClarification || strategy == TurnStrategy::kInterrogation;
@@ -74,9 +46,9 @@ bool MeetsIllocution(const IllocutionSettings& settings, Illocution illocution,
 }
 
 bool NamesMissing(std::string_view text, const std::vector<std::string>& missing, double tau) {
-  const std::set<std::string> said = ContentWords(text);
+  const std::set<std::string> said = TopicWords(text);
   return std::any_of(missing.begin(), missing.end(), [&](const std::string& condition) {
-    const std::set<std::string> words = ContentWords(condition);
+    const std::set<std::string> words = TopicWords(condition);
     const auto named = std::count_if(words.begin(), words.end(),
                                      [&](const std::string& w) { return said.contains(w); });
     return !words.empty() && static_cast<double>(named) >= tau * static_cast<double>(words.size());
