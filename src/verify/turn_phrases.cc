@@ -91,6 +91,31 @@ bool SaysGap(const Sentence& s) {
                            "do not have",
                            "lack of",
                            "unsolvable",
+                           "unspecified",
+                           "unclear",
+                           "not clear",
+                           "not sure",
+                           "no mention",
+                           "doesn't mention",
+                           "does not mention",
+                           "didn't mention",
+                           "doesn't say",
+                           "does not say",
+                           "doesn't state",
+                           "does not state",
+                           "doesn't tell",
+                           "does not tell",
+                           "isn't given",
+                           "isn't provided",
+                           "isn't specified",
+                           "isn't mentioned",
+                           "isn't stated",
+                           "isn't known",
+                           "aren't given",
+                           "aren't provided",
+                           "wasn't given",
+                           "wasn't specified",
+                           "wasn't mentioned",
                            "not solvable",
                            "incomplete"}))
     return true;
@@ -188,8 +213,9 @@ bool ConcludesFirmly(const Sentence& s) {
 }
 
 bool Hedges(const Sentence& s) {
-  return HasPhrase(s.spoken, {"likely", "might", "could", "probably", "possibly", "depends",
-                              "depending", "at least", "at most"});
+  return HasPhrase(s.spoken, {"likely", "might", "could", "probably", "possibly", "perhaps",
+                              "maybe", "presumably", "let's say", "suppose", "depends", "depending",
+                              "at least", "at most"});
 }
 
 bool IsCase(const Sentence& s) { return HasPhrase(s.spoken, {"if"}); }

@@ -48,11 +48,12 @@ class Reader {
     const int asks = c.questions + c.requests;
     if (asks == 0 && (found.several || (assumed && !found.text.empty())))
       return {TurnStrategy::kHedge, ""};
+    if (c.cannot && !c.working && c.questions == 0) return {TurnStrategy::kRefuse, ""};
     if (c.questions >= 2 || (asks >= 1 && c.listed_asks >= 2))
       return {c.working ? TurnStrategy::kDiscussion : TurnStrategy::kInterrogation, ""};
-    if (c.cannot && !c.working && c.questions == 0) return {TurnStrategy::kRefuse, ""};
     if (asks >= 1 && NumWords(turn_.original) < 100) return {TurnStrategy::kClarification, ""};
-    if (c.last_gap > 0 && !c.working) return {TurnStrategy::kRefuse, ""};
+    if (c.last_gap > 0 && c.last_gap + 2 >= sentences.size() && !c.working)
+      return {TurnStrategy::kRefuse, ""};
     return {TurnStrategy::kDiscussion, ""};
   }
 

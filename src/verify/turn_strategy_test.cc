@@ -63,6 +63,40 @@ TEST(TurnStrategy, AnswersThatAreNone) {
   EXPECT_NE(Class("Total: 10 x $___ = $___"), "answer_attempt");
 }
 
+TEST(TurnStrategy, NumbersThatTheTurnDoesNotStandBehind) {
+  EXPECT_EQ(Class("The final answer is at least $600."), "discussion");
+  EXPECT_EQ(Class("7 * 3 = 21.\nTherefore, there are probably 21 pens."), "discussion");
+  EXPECT_EQ(Class("If each box holds 3 pens, there are 6 pens."), "discussion");
+  EXPECT_EQ(Read("He has 6 pens."), "answer_attempt: 6");
+  EXPECT_EQ(Class("Number of beads: 7 / 0.25"), "discussion");
+  EXPECT_EQ(Read("Number of beads: 28"), "answer_attempt: 28");
+  EXPECT_EQ(Class("The final answer is $\\boxed{17 or 18}$"), "hedge");
+  EXPECT_EQ(Class("Therefore, there are 17 or 18 students."), "hedge");
+}
+
+// Beside something missing a number that no conclusion gives is that of a part, unless it stands out
+// and is about what was asked.
+TEST(TurnStrategy, PartsOfASolution) {
+  const char* request = "How much does the whole wardrobe cost?";
+  const std::string gap = "We don't know the price of the shirts yet.\n";
+  EXPECT_EQ(Class(gap + "10 * $750 = $7,500", request), "discussion");
+  EXPECT_EQ(Class("10 * $750 = $7,500", request), "answer_attempt");
+  EXPECT_EQ(Class(gap + "10 * $750 = $7,500\nTherefore, he pays $7,500.", request),
+            "answer_attempt");
+  EXPECT_EQ(Class(gap + "The wardrobe costs **$7,500**.", request), "answer_attempt");
+  EXPECT_EQ(Class(gap + "The suits are **$7,500**.", request), "discussion");
+  EXPECT_EQ(Class(gap + "The suits are **$7,500**."), "answer_attempt");
+}
+
+// What small policies write.
+TEST(TurnStrategy, ShortTurns) {
+  const char* request = "Bob has 4 pens. How many pens do they have in total?";
+  EXPECT_EQ(Class("Amy has 3 pens. 3+4=7.\nAnswer: 7", request), "answer_attempt");
+  EXPECT_EQ(Class("3+4=7", request), "answer_attempt");
+  EXPECT_EQ(Class("How many pens does Amy have?", request), "clarification");
+  EXPECT_EQ(Class("I cannot answer this. How many pens does Amy have?", request), "clarification");
+}
+
 TEST(TurnStrategy, Questions) {
   EXPECT_EQ(Class("How many apples does Tom have?"), "clarification");
   EXPECT_EQ(Class("Please tell me the price of one pen."), "clarification");
