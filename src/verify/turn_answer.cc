@@ -176,6 +176,7 @@ class Finder {
       const bool last = words_after <= kLast && !s.listed;
       if (usable && (Concludes(s) || s.text.find('=') != std::string_view::npos || last)) {
         FoundAnswer found{.sentence = i, .text = "", .firm = ConcludesFirmly(s)};
+        if (turn_.IsIntroduced(i) && ConcludesFirmly(turn_.sentences[i - 1])) found.firm = true;
         found.several = IsRange(turn_.plain, s);
         if (found.several) return found;
         if (IsUnfinished(s) || Hedges(s) || (!found.firm && IsCase(s))) return {};

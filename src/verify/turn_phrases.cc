@@ -16,6 +16,14 @@ bool SaysCannot(const Sentence& s) {
 }
 
 bool SaysGap(const Sentence& s) {
+  const bool arrived =
+      HasPhrase(s.spoken, {"the additional information", "this additional information",
+                           "that additional information", "with additional information",
+                           "now have enough information", "we have enough information",
+                           "some more information", "thank you for providing"});
+  if (arrived)
+    return SaysCannot(s) || HasPhrase(s.spoken, {"still need", "need to know", "is missing",
+                                                 "are missing", "don't have", "don't know"});
   if (HasPhrase(s.spoken, {"enough information",
                            "enough details",
                            "enough data",
@@ -186,10 +194,16 @@ bool Assumes(const Sentence& s) {
 }
 
 bool TakesBack(const Sentence& s) {
-  return s.spoken.starts_with("however") || s.spoken.starts_with("but ") ||
-         HasPhrase(s.spoken, {"wait", "incorrect", "not correct", "not be correct", "not accurate",
+  if (Objects(s) &&
+      (HasPhrase(s.spoken, {"not", "no"}) || s.spoken.find("n't") != std::string::npos))
+    return true;
+  return HasPhrase(s.spoken, {"wait", "incorrect", "not correct", "not be correct", "not accurate",
                               "mistake", "issue with", "contradiction", "doesn't make sense",
                               "does not make sense", "can't be right", "cannot be right"});
+}
+
+bool Objects(const Sentence& s) {
+  return s.spoken.starts_with("however") || s.spoken.starts_with("but ");
 }
 
 bool Offers(const Sentence& s) {
@@ -213,9 +227,9 @@ bool ConcludesFirmly(const Sentence& s) {
 }
 
 bool Hedges(const Sentence& s) {
-  return HasPhrase(s.spoken, {"likely", "might", "could", "probably", "possibly", "perhaps",
-                              "maybe", "presumably", "let's say", "suppose", "depends", "depending",
-                              "at least", "at most"});
+  return HasPhrase(s.spoken,
+                   {"likely", "might", "could be", "probably", "possibly", "perhaps", "maybe",
+                    "presumably", "let's say", "suppose", "depends", "depending"});
 }
 
 bool IsCase(const Sentence& s) { return HasPhrase(s.spoken, {"if"}); }

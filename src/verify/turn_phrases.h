@@ -11,6 +11,7 @@ bool Requests(const Sentence& s);    // asks the user for something without a qu
 bool IsCourtesy(const Sentence& s);  // "did I get it right?": nothing that the answer waits for
 bool Assumes(const Sentence& s);     // sets up a case of its own
 bool TakesBack(const Sentence& s);   // an answer that stood before it
+bool Objects(const Sentence& s);     // begins with "however" or "but"
 bool Offers(const Sentence& s);      // a question that yes or no would answer: waits for nothing
 bool Concludes(const Sentence& s);   // "in total", "so"
 bool ConcludesFirmly(const Sentence& s);  // "therefore": the end of the solution

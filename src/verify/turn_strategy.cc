@@ -22,7 +22,7 @@ struct Counts {
   bool working = false;    // calculates something
   bool cannot = false;     // says so outright
   // 1 + the sentence's index; 0: none.
-  size_t last_gap = 0, last_question = 0, last_request = 0, last_taken_back = 0,
+  size_t last_gap = 0, last_question = 0, last_request = 0, last_taken_back = 0, last_objection = 0,
          first_assumption = 0;
 };
 
@@ -71,6 +71,7 @@ class Reader {
     if (IsCourtesy(s)) return;
     if (SaysGap(s)) c->last_gap = i + 1;
     if (TakesBack(s)) c->last_taken_back = i + 1;
+    if (Objects(s)) c->last_objection = i + 1;
     if (SaysCannot(s)) c->cannot = true;
     const bool asks = s.question || Requests(s);
     if ((asks || SaysGap(s)) && s.text.back() == ':' && !example) c->list_open = true;
@@ -79,13 +80,18 @@ class Reader {
     (s.question && Offers(s) ? c->last_question : c->last_request) = i + 1;
   }
 
-  // A sentence of the request, said again.
+  // A sentence of the request, said again, perhaps behind a title ("Problem 1: ").
   bool Repeats(const Sentence& s) const {
     const auto words = [](std::string_view text) {
       return text.substr(0, text.find_last_not_of("?.! ") + 1);
     };
+    const size_t title = s.text.rfind(": ");
+    const std::string_view rest =
+        words(title == std::string_view::npos ? s.text : s.text.substr(title + 2));
     return std::any_of(request_.sentences.begin(), request_.sentences.end(),
-                       [&](const Sentence& said) { return words(said.text) == words(s.text); });
+                       [&](const Sentence& said) {
+                         return words(said.text) == words(s.text) || words(said.text) == rest;
+                       });
   }
 
   // Nothing after the answer takes it back or waits for something, and where something was said to be
@@ -94,15 +100,16 @@ class Reader {
     const size_t at = found.sentence + 1;
     if (c.last_gap > at || c.last_request > at || c.last_taken_back > at) return false;
     if (found.firm) return true;
-    if (c.last_question > at) return false;
+    if (c.last_question > at || c.last_objection > at) return false;
     if (c.last_gap == 0) return true;
-    return (found.bold || c.last_gap + kNearGap < at) && IsAbout(turn_.sentences[found.sentence]);
+    return (found.bold || c.last_gap + kNearGap < at) && IsAbout(found.sentence);
   }
 
   // Has half of the words that the request asks about, or nobody knows what it asks.
-  bool IsAbout(const Sentence& s) const {
+  bool IsAbout(size_t sentence) const {
     const std::set<std::string> asked = Asked();
-    const std::set<std::string> words = TopicWords(s.text);
+    std::set<std::string> words = TopicWords(turn_.sentences[sentence].text);
+    if (turn_.IsIntroduced(sentence)) words.merge(TopicWords(turn_.sentences[sentence - 1].text));
     const auto shared = std::count_if(asked.begin(), asked.end(),
                                       [&](const std::string& w) { return words.contains(w); });
     return 2 * static_cast<size_t>(shared) >= asked.size();

@@ -210,6 +210,12 @@ size_t TurnText::SentenceAt(size_t plain_position) const {
   return i;
 }
 
+bool TurnText::IsIntroduced(size_t sentence) const {
+  if (sentence == 0 || sentences[sentence].listed) return false;
+  return sentences[sentence - 1].text.ends_with(':') &&
+         sentences[sentence].text.find('=') == std::string_view::npos;
+}
+
 int NumWords(std::string_view text) {
   int words = 0;
   bool inside = false;

@@ -45,6 +45,8 @@ struct TurnText {
 
   // The sentence that a byte of plain.text stands in, or the one before it.
   size_t SentenceAt(size_t plain_position) const;
+  // No calculation, and the sentence before it ends in a colon: "In total he needs:\n6 trucks".
+  bool IsIntroduced(size_t sentence) const;
 
   std::string_view original;
   PlainText plain;
