@@ -1,7 +1,8 @@
 // How well the rules for a turn's strategy (verify/turn_strategy.h) agree with labels that a model
 // gave: prints tables in markdown.
 //   turn_strategy math_turns_labelled.jsonl [--half tuning|report|both] [--rows]
-// Rows need task_id, assistant and response_type. The rules were made while looking at the tuning
+// Rows need task_id, assistant and response_type; with turn and user the rules also see what the user
+// has said in the conversation, whose turns stand in order, from 1. The rules were made while looking at the tuning
 // half alone: the tasks whose task_id has bit 20 of its 64-bit FNV-1a hash clear. --rows prints one
 // JSON line a row instead: line number, label, strategy, answer.
 #include <cstdint>
@@ -87,15 +88,16 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::map<std::string, Table> tables;
-  std::string line;
+  std::string line, said;
   for (int number = 1; std::getline(file, line); ++number) {
     const auto row = nlohmann::json::parse(line);
     const std::string task = row["task_id"];
     const std::string name = InReportHalf(task) ? "report" : "tuning";
+    if (row.value("turn", 1) == 1) said.clear();
+    said += row.value("user", std::string()) + "\n";
     if (half != "both" && half != name) continue;
     const TurnStrategy label = rlvr::ParseTurnStrategy(row["response_type"]);
-    const rlvr::TurnReading reading =
-        rlvr::ReadTurn(row["assistant"].get<std::string>(), row.value("user", std::string()));
+    const rlvr::TurnReading reading = rlvr::ReadTurn(row["assistant"].get<std::string>(), said);
     if (rows) {
       const nlohmann::json out = {{"line", number},
                                   {"label", rlvr::ToString(label)},

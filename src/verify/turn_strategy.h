@@ -19,16 +19,18 @@ struct TurnReading {
 
 // By rules, in this order:
 //   missing         no letter or digit
-//   answer_attempt  a final answer (in \boxed{}, after ####, "Answer:" or "the answer is", or a
-//                   number in a concluding sentence), neither of an example nor taken back after it
-//   hedge           several answers by cases, or one of an assumed situation
+//   answer_attempt  a final answer (turn_answer.h), neither of an example nor taken back after it nor
+//                   that of a part while something is missing
+//   hedge           several answers, or one of an assumed situation
+//   refuse          says outright that it cannot answer, without question or calculation
 //   interrogation   two or more questions to the user, or a list of what is asked for
 //   clarification   one question or request, fewer than 100 words
-//   refuse          says that it cannot answer
+//   refuse          ends by saying that something is missing
 //   discussion      all else
 // Quoted text asks nothing, and neither does "Let me know if you have questions".
-// request: what the user has said, where it is known: a question of its own that is said again asks
-// nothing.
+// request: what the user has said, where it is known. A question of its own that is said again asks
+// nothing, and of an answer that stands beside something missing it tells whether it is about what
+// was asked.
 TurnReading ReadTurn(std::string_view text, std::string_view request = {});
 inline TurnStrategy ClassifyTurn(std::string_view text, std::string_view request = {}) {
   return ReadTurn(text, request).strategy;

@@ -63,6 +63,41 @@ TEST(TurnStrategy, AnswersThatAreNone) {
   EXPECT_NE(Class("Total: 10 x $___ = $___"), "answer_attempt");
 }
 
+TEST(TurnStrategy, NumbersThatTheTurnDoesNotStandBehind) {
+  EXPECT_EQ(Class("The final answer is likely $600."), "discussion");
+  EXPECT_EQ(Class("7 * 3 = 21.\nTherefore, there are probably 21 pens."), "discussion");
+  EXPECT_EQ(Class("If each box holds 3 pens, there are 6 pens."), "discussion");
+  EXPECT_EQ(Read("He has 6 pens."), "answer_attempt: 6");
+  EXPECT_EQ(Class("Number of beads: 7 / 0.25"), "discussion");
+  EXPECT_EQ(Read("Number of beads: 28"), "answer_attempt: 28");
+  EXPECT_EQ(Class("The final answer is $\\boxed{17 or 18}$"), "hedge");
+  EXPECT_EQ(Class("Therefore, there are 17 or 18 students."), "hedge");
+}
+
+// Beside something missing a number that no conclusion gives is that of a part, unless it stands out
+// and is about what was asked.
+TEST(TurnStrategy, PartsOfASolution) {
+  const char* request = "How much does the whole wardrobe cost?";
+  const std::string gap = "We don't know the price of the shirts yet.\n";
+  EXPECT_EQ(Class(gap + "10 * $750 = $7,500", request), "discussion");
+  EXPECT_EQ(Class("10 * $750 = $7,500", request), "answer_attempt");
+  EXPECT_EQ(Class(gap + "10 * $750 = $7,500\nTherefore, he pays $7,500.", request),
+            "answer_attempt");
+  EXPECT_EQ(Class(gap + "10 * $750 = $7,500\nSo he pays:\n$7,500", request), "answer_attempt");
+  EXPECT_EQ(Class(gap + "The wardrobe costs **$7,500**.", request), "answer_attempt");
+  EXPECT_NE(Class(gap + "The suits are **$7,500**.", request), "answer_attempt");
+  EXPECT_EQ(Class(gap + "The suits are **$7,500**."), "answer_attempt");
+}
+
+// What small policies write.
+TEST(TurnStrategy, ShortTurns) {
+  const char* request = "Bob has 4 pens. How many pens do they have in total?";
+  EXPECT_EQ(Class("Amy has 3 pens. 3+4=7.\nAnswer: 7", request), "answer_attempt");
+  EXPECT_EQ(Class("3+4=7", request), "answer_attempt");
+  EXPECT_EQ(Class("How many pens does Amy have?", request), "clarification");
+  EXPECT_EQ(Class("I cannot answer this. How many pens does Amy have?", request), "clarification");
+}
+
 TEST(TurnStrategy, Questions) {
   EXPECT_EQ(Class("How many apples does Tom have?"), "clarification");
   EXPECT_EQ(Class("Please tell me the price of one pen."), "clarification");
@@ -113,15 +148,15 @@ TEST(TurnStrategy, Missing) {
   EXPECT_EQ(Class("7"), "answer_attempt");
 }
 
-// 150 turns of the tuning half. The floors are what the rules reach, so that a change that costs
+// 150 turns of the tuning half, without what the user has said, of which a row has the last turn alone.
+// The floors are what the rules reach, so that a change that costs
 // agreement is seen; docs/icpo.md has the table over both halves.
 TEST(TurnStrategy, AgreesWithTheLabelledSlice) {
   std::ifstream file(std::string(RLVR_SOURCE_DIR) + "/tests/reference/turn_strategies.jsonl");
   int rows = 0, same = 0, attempts = 0, answers = 0, answered = 0;
   for (std::string line; std::getline(file, line); ++rows) {
     const auto row = nlohmann::json::parse(line);
-    const TurnReading r =
-        ReadTurn(row["assistant"].get<std::string>(), row["user"].get<std::string>());
+    const TurnReading r = ReadTurn(row["assistant"].get<std::string>());
     const TurnStrategy label = ParseTurnStrategy(row["response_type"]);
     same += r.strategy == label ? 1 : 0;
     attempts +=
@@ -136,8 +171,8 @@ TEST(TurnStrategy, AgreesWithTheLabelledSlice) {
             : 0;
   }
   EXPECT_EQ(rows, 150);
-  EXPECT_GE(same, 101);
-  EXPECT_GE(attempts, 140);
+  EXPECT_GE(same, 107);
+  EXPECT_GE(attempts, 145);
   EXPECT_EQ(answered, 52);
   EXPECT_GE(answers, 50);
 }

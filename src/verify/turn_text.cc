@@ -204,4 +204,54 @@ bool HasPhrase(std::string_view text, std::initializer_list<const char*> phrases
   return false;
 }
 
+size_t TurnText::SentenceAt(size_t plain_position) const {
+  size_t i = 0;
+  while (i + 1 < sentences.size() && sentences[i + 1].begin <= plain_position) ++i;
+  return i;
+}
+
+bool TurnText::IsIntroduced(size_t sentence) const {
+  if (sentence == 0 || sentences[sentence].listed) return false;
+  return sentences[sentence - 1].text.ends_with(':') &&
+         sentences[sentence].text.find('=') == std::string_view::npos;
+}
+
+int NumWords(std::string_view text) {
+  int words = 0;
+  bool inside = false;
+  for (const char c : text) {
+    const bool blank = std::isspace(static_cast<unsigned char>(c)) != 0;
+    words += !blank && !inside ? 1 : 0;
+    inside = !blank;
+  }
+  return words;
+}
+
+std::set<std::string> TopicWords(std::string_view text) {
+  static const std::set<std::string> kFunctionWords = {
+      "all",  "also", "and",  "any",  "are",   "but",   "can",  "did",   "does", "each", "every",
+      "for",  "from", "get",  "got",  "had",   "has",   "have", "her",   "him",  "his",  "how",
+      "its",  "many", "much", "not",  "now",   "one",   "only", "our",   "out",  "per",  "she",
+      "some", "than", "that", "the",  "their", "them",  "then", "there", "they", "this", "two",
+      "was",  "were", "what", "when", "where", "which", "who",  "will",  "with", "you",  "your"};
+  std::set<std::string> words;
+  std::string word;
+  const auto finish = [&] {
+    const bool function = kFunctionWords.contains(word);
+    if (word.size() > 3 && word.back() == 's') word.pop_back();
+    if (word.size() >= 3 && !function) words.insert(word);
+    word.clear();
+  };
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if (std::isalpha(u) || u >= 0x80) {
+      word += static_cast<char>(std::tolower(u));
+    } else {
+      finish();
+    }
+  }
+  finish();
+  return words;
+}
+
 }  // namespace rlvr

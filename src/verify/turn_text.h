@@ -3,6 +3,7 @@
 #define RLVR_VERIFY_TURN_TEXT_H_
 #include <cstdint>
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,8 +36,29 @@ struct Sentence {
 };
 std::vector<Sentence> SplitSentences(const PlainText& plain);
 
+// A text with its sentences, which point into it.
+struct TurnText {
+  explicit TurnText(std::string_view text)
+      : original(text), plain(MakePlain(text)), sentences(SplitSentences(plain)) {}
+  TurnText(const TurnText&) = delete;
+  TurnText& operator=(const TurnText&) = delete;
+
+  // The sentence that a byte of plain.text stands in, or the one before it.
+  size_t SentenceAt(size_t plain_position) const;
+  // No calculation, and the sentence before it ends in a colon: "In total he needs:\n6 trucks".
+  bool IsIntroduced(size_t sentence) const;
+
+  std::string_view original;
+  PlainText plain;
+  std::vector<Sentence> sentences;
+};
+
 // Some phrase occurs in text, beginning and ending at a word's boundary.
 bool HasPhrase(std::string_view text, std::initializer_list<const char*> phrases);
+
+int NumWords(std::string_view text);  // between blanks
+// Words of three letters and more in lower case and in the singular, without function words.
+std::set<std::string> TopicWords(std::string_view text);
 
 }  // namespace rlvr
 #endif  // RLVR_VERIFY_TURN_TEXT_H_
