@@ -14,9 +14,9 @@ namespace rlvr {
 //   underspecified, cut off by a limit   the verifier's score: shards that the user would have told
 //                                        were hidden still. Else asking in circles pays, and is learnt
 // The paper's abstract has the two rewards, not their values: 1 and 0 are ours, as is that the last
-// turn decides, the rule for limits, and that turns have no rewards of their own (an environment's are taken out; shaping
-// stays). Rows of unknown illocution keep their reward. Strategies are by rules or by a judge, whatever
-// made Rows::strategy.
+// turn decides, the rule for limits, and that turns have no rewards of their own (an environment's are
+// taken out; shaping stays). Rows of unknown illocution keep their reward. Strategies are by rules or
+// by a judge, whatever made Rows::strategy.
 struct Rlaar {
   static constexpr MethodInfo kInfo{
       "rlaar", "2510.18731",
