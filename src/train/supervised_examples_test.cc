@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "model/pack_tree.h"
