@@ -125,8 +125,13 @@ def train_once(name):
     own = {o.split("=", 1)[0]: o for o in read_mechanisms()[1].get(name, [])}
     overrides = [o for o in common if o.split("=", 1)[0] not in own] + list(own.values())
     for teacher in set(re.findall(r"build/recipe_runs/(\w+)/", " ".join(overrides))):
-        train(teacher)
-    command = ["train", name, f"name={name}", f"output={runs}", *overrides]
+        stopped = train(teacher)
+        if isinstance(stopped, str):
+            return f"{teacher}: {stopped}"
+    if "\nkind: sft" in (root / f"recipes/{name}.yaml").read_text():  # what others start from, as it is
+        command = ["sft", name, f"name={name}", f"output={runs}", "threads=1"]
+    else:
+        command = ["train", name, f"name={name}", f"output={runs}", *overrides]
     made = folder / "run.json"
     if not (folder / "model").exists() or json.loads(made.read_text())["command"].split(" ", 1)[1] != " ".join(command):
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@
 #include "base/suggest.h"
 #include "data/countdown.h"
 #include "data/gsm_micro.h"
+#include "data/attribute_dialogues.h"
 #include "data/gsm_micro_dialogues.h"
 #include "data/gsm_micro_shards.h"
 #include "data/jsonl.h"
@@ -162,6 +163,22 @@ DialogueOptions ParseDialogueOptions(const std::string& text) {
   if (o.full + o.concat + o.incomplete > 1 + 1e-9)
     throw Error(place, "full, concat and incomplete are shares, and exceed 1 together",
                 "what remains of 1 is conversations");
+  return o;
+}
+
+AttributeDialogueOptions ParseAttributeDialogueOptions(const std::string& text) {
+  const std::string place = "attribute_dialogues";
+  const ConfigNode node = ParseOptions(text, place);
+  ConfigReader reader(&node, place);
+  AttributeDialogueOptions o;
+  reader("attributes", o.attributes);
+  reader("turns", o.turns, 1, 1000);
+  reader("early", o.early, 0.0, 1.0);
+  reader("vague", o.vague, 0.0, 1.0);
+  reader("known", o.known, 0.0, 1.0);
+  reader("narrow", o.narrow, 0.0, 1.0);
+  reader("forget", o.forget, 0.0, 1.0);
+  reader.Done();
   return o;
 }
 

@@ -8,28 +8,19 @@
 #include <string>
 #include <vector>
 
+#include "data/attribute_game.h"
 #include "env/environment.h"
 #include "verify/information_gain.h"
 
 namespace rlvr {
 
-struct Attribute {
-  std::string name;                 // one word
-  std::vector<std::string> values;  // one word each, in no other attribute
-  std::vector<double> weights;      // the prior
-};
-
-// "color=red*3|blue|green; size=big|small": values with their weights, 1 unless given. Throws Error.
-std::vector<Attribute> ParseAttributes(const std::string& text);
-
 struct AttributesSettings {
-  std::string attributes =
-      "color=red|blue|green|yellow; animal=cat|dog|fox|hen|owl|pig|cow|bee; size=big|small";
+  std::string attributes = kDefaultAttributes;
   // What a turn is paid: gain (bits), resolved (1 for an attribute of which one value is left, the
   // paper's ablation), none.
   std::string turn_reward = "gain";
-  double coefficient = 1;          // of the turn's reward
-  std::string marker = "Answer:";  // a guess comes after it
+  double coefficient = 1;               // of the turn's reward
+  std::string marker = kDefaultMarker;  // a guess comes after it
 
   template <class Visitor>
   void Params(Visitor& p) {
@@ -39,20 +30,6 @@ struct AttributesSettings {
     p("marker", marker);
   }
 };
-
-// What a turn of the policy asks for, by the words in it: names of attributes and of values.
-//   a guess      what follows the marker
-//   yes or no    values of one attribute, with or without its name: "Is it red or blue?"
-//   open         the name of one attribute: "What is the color?"
-//   nothing      no such word, or words of several attributes: the oracle answers one at a time
-struct AttributeQuestion {
-  enum class Kind { kGuess, kYesNo, kOpen, kNothing } kind = Kind::kNothing;
-  size_t attribute = 0;
-  std::vector<size_t> values;              // asked about, rising
-  std::vector<std::vector<size_t>> guess;  // [attributes] values named after the marker
-};
-AttributeQuestion ReadQuestion(const std::vector<Attribute>& attributes, const std::string& marker,
-                               const std::string& text);
 
 // The object is drawn from the prior by the group's key, so that all samples of a group seek the same.
 // The prompt of the data set gives the key alone.
@@ -69,8 +46,6 @@ class AttributesEnvironment : public Environment {
   const std::vector<size_t>& object() const { return object_; }  // [attributes] value
 
  private:
-  std::string Answer(const AttributeQuestion& question);
-
   AttributesSettings settings_;
   double correct_, wrong_;
   std::vector<Attribute> attributes_;

@@ -198,8 +198,8 @@ struct Recipe {
   } trainer;
   struct {  // pretrain and sft
     int64_t tokens_per_step = 16384;
-    // gsm_micro_dialogues[:options]; pretrain: also gsm_micro[:options]; sft: also a JSONL of
-    // prompt and response, or of messages
+    // gsm_micro_dialogues[:options], attribute_dialogues[:options]; pretrain: also
+    // gsm_micro[:options]; sft: also a JSONL of prompt and response, or of messages
     std::string text = "gsm_micro";
     double careful = 0.5;  // share of careful worked solutions, the rest is sloppy
     bool loss_on_prompt = false;

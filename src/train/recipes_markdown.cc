@@ -281,9 +281,8 @@ const std::map<std::string, std::string>& Meanings() {
       {"trainer.rollout_groups", "groups written of each such step"},
       {"supervised.tokens_per_step", "of a batch"},
       {"supervised.text",
-       "`gsm_micro_dialogues[:options]`; pretrain: also `gsm_micro[:options]`; sft: also a JSONL "
-       "of "
-       "`prompt` and `response`, or of `messages`"},
+       "`gsm_micro_dialogues[:options]`, `attribute_dialogues[:options]`; pretrain: also "
+       "`gsm_micro[:options]`; sft: also a JSONL of `prompt` and `response`, or of `messages`"},
       {"supervised.careful",
        "of generated texts: share of careful solutions of whole problems, the rest is sloppy"},
       {"supervised.loss_on_prompt", "also learn the prompt"},

@@ -16,9 +16,10 @@ namespace rlvr {
 // mixed, or on dialogues.
 void Pretrain(const Recipe& recipe);
 
-// Trains recipe.model on supervised.text: gsm_micro_dialogues[:options], or a JSONL file of {"prompt":
-// text or messages, "response": text} or {"messages": [{"role", "content"}]} a line. The loss is on
-// the response alone, or on every turn of the assistant with its end token, unless loss_on_prompt.
+// Trains recipe.model on supervised.text: gsm_micro_dialogues[:options], attribute_dialogues[:options],
+// or a JSONL file of {"prompt": text or messages, "response": text} or {"messages": [{"role",
+// "content"}]} a line. The loss is on the response alone, or on every turn of the assistant with its
+// end token, unless loss_on_prompt.
 void Sft(const Recipe& recipe);
 
 // Of a run that Resume has opened: from its latest checkpoint.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "data/attribute_dialogues.h"
 #include "data/data.h"
 #include "data/gsm_micro.h"
 #include "data/gsm_micro_dialogues.h"
@@ -25,14 +26,20 @@ Example RespondTo(const Prompt& prompt, std::string response) {
   return example;
 }
 
+std::string NameOf(const std::string& text) { return text.substr(0, text.find(':')); }
+
+std::string OptionsIn(const std::string& text) {
+  const size_t colon = text.find(':');
+  return colon == std::string::npos ? "" : text.substr(colon + 1);
+}
+
 // "gsm_micro" or "gsm_micro:max_steps=4,min_steps=2".
 GsmMicroOptions OptionsOf(const std::string& text) {
-  const size_t colon = text.find(':');
-  if (text.substr(0, colon) != "gsm_micro") {
+  if (NameOf(text) != "gsm_micro") {
     throw Error("supervised.text", "'" + text + "' has no worked solutions",
-                "pretrain on gsm_micro or gsm_micro_dialogues");
+                "pretrain on gsm_micro, gsm_micro_dialogues or attribute_dialogues");
   }
-  return ParseGsmMicroOptions(colon == std::string::npos ? "" : text.substr(colon + 1));
+  return ParseGsmMicroOptions(OptionsIn(text));
 }
 
 // Problems in the order of the seed, each with a careful or a sloppy solution; endless.
@@ -69,15 +76,11 @@ class GsmMicroExamples {
   double careful_;
 };
 
-constexpr const char* kDialogues = "gsm_micro_dialogues";
-
-bool IsDialogues(const std::string& text) { return text.substr(0, text.find(':')) == kDialogues; }
-
 // Generated dialogues (data/gsm_micro_dialogues.h), each about another problem; endless.
 class DialogueExamples {
  public:
   explicit DialogueExamples(const Recipe& recipe)
-      : options_(OptionsOf(recipe.supervised.text)),
+      : options_(ParseDialogueOptions(OptionsIn(recipe.supervised.text))),
         order_(options_.problem.train_size, recipe.seed),
         seed_(recipe.seed),
         careful_(recipe.supervised.careful) {}
@@ -92,13 +95,33 @@ class DialogueExamples {
   }
 
  private:
-  static DialogueOptions OptionsOf(const std::string& text) {
-    const size_t colon = text.find(':');
-    return ParseDialogueOptions(colon == std::string::npos ? "" : text.substr(colon + 1));
-  }
-
   DialogueOptions options_;
   PromptOrder order_;
+  uint64_t seed_;
+  double careful_;
+};
+
+// Games of attributes (data/attribute_dialogues.h); endless.
+class AttributeExamples {
+ public:
+  explicit AttributeExamples(const Recipe& recipe)
+      : options_(ParseAttributeDialogueOptions(OptionsIn(recipe.supervised.text))),
+        attributes_(ParseAttributes(options_.attributes)),
+        seed_(recipe.seed),
+        careful_(recipe.supervised.careful) {}
+
+  Example At(int64_t position) {
+    Example example{.messages = {}, .index = position, .first_turn = 0};
+    const RandomKey key = StreamKey(seed_, Stream::kGenerate)[static_cast<uint64_t>(position)];
+    const auto dialogue = MakeAttributeDialogue(attributes_, options_, careful_, key);
+    for (const auto& [role, content] : dialogue.messages)
+      example.messages.push_back({role, content});
+    return example;
+  }
+
+ private:
+  AttributeDialogueOptions options_;
+  std::vector<Attribute> attributes_;
   uint64_t seed_;
   double careful_;
 };
@@ -185,18 +208,19 @@ bool IsLearnt(const Example& example, size_t message) {
   return message >= example.first_turn && example.messages[message].role == kAssistant;
 }
 
+template <class Examples>
+ExampleSource Open(const Recipe& recipe) {
+  return [source = std::make_shared<Examples>(recipe)](int64_t p) { return source->At(p); };
+}
+
 }  // namespace
 
 ExampleSource OpenExamples(const Recipe& recipe) {
-  if (IsDialogues(recipe.supervised.text)) {
-    return
-        [source = std::make_shared<DialogueExamples>(recipe)](int64_t p) { return source->At(p); };
-  }
-  if (recipe.kind == "pretrain") {
-    return
-        [source = std::make_shared<GsmMicroExamples>(recipe)](int64_t p) { return source->At(p); };
-  }
-  return [source = std::make_shared<JsonlExamples>(recipe)](int64_t p) { return source->At(p); };
+  const std::string name = NameOf(recipe.supervised.text);
+  if (name == "gsm_micro_dialogues") return Open<DialogueExamples>(recipe);
+  if (name == "attribute_dialogues") return Open<AttributeExamples>(recipe);
+  if (recipe.kind == "pretrain") return Open<GsmMicroExamples>(recipe);
+  return Open<JsonlExamples>(recipe);
 }
 
 Tree MakeExampleTree(const Tokenizer& tokenizer, std::span<const int32_t> eos,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "model/pack_tree.h"
@@ -174,6 +175,21 @@ TEST(SupervisedDialogues, EndlessAndInTheOrderOfTheSeed) {
   for (int64_t p = 0; p < 50; ++p) EXPECT_EQ(text(a(p)), text(b(p)));
   EXPECT_NE(text(a(1)), text(a(2)));
   recipe.supervised.text = "gsm_micro_dialogues:asks=1";
+  EXPECT_THROW(OpenExamples(recipe), Error);
+}
+
+TEST(SupervisedDialogues, GamesOfAttributes) {
+  Recipe recipe;
+  recipe.kind = "sft";
+  recipe.supervised.text = "attribute_dialogues:early=0";
+  recipe.supervised.careful = 1;
+  const ExampleSource examples = OpenExamples(recipe);
+  EXPECT_EQ(examples(4).messages.size(), 8u);
+  EXPECT_EQ(examples(4).messages.back().content, OpenExamples(recipe)(4).messages.back().content);
+  std::set<std::string> guesses;
+  for (int64_t p = 0; p < 20; ++p) guesses.insert(examples(p).messages.back().content);
+  EXPECT_GT(guesses.size(), 5u);
+  recipe.supervised.text = "attribute_dialogues:attributes=red";
   EXPECT_THROW(OpenExamples(recipe), Error);
 }
 

@@ -87,6 +87,17 @@ TEST(Rlaar, ByHand) {
   EXPECT_NEAR(MetricOf(run.metrics, "rlaar/needless"), 0.5, 1e-12);
 }
 
+// A user who would have told more was cut off by a limit: not answering earns nothing.
+TEST(Rlaar, LimitsAreNoReasonToAbstain) {
+  Rows rows =
+      Conversations({{{U, kAsk}, {U, kAsk}}, {{U, kAsk}}, {{U, kAsk}, {S, kAnswer}}}, {0, 0, 1});
+  rows.truncated = {1, 0, 1};
+  const StageRun run = Shaped("{name: rlaar, abstain: 2}", rows);
+  ExpectNear(run.rows.reward, {0.01, 2.01, 1.01}, 1e-12);
+  EXPECT_NEAR(MetricOf(run.metrics, "rlaar/cut_off"), 1.0 / 3, 1e-12);
+  EXPECT_NEAR(MetricOf(run.metrics, "rlaar/abstained"), 1, 1e-12);
+}
+
 TEST(ConversationShapings, UnknownIllocutionsChangeNothing) {
   const Rows rows = Conversations(
       {{{Illocution::kUnknown, kAsk}, {U, kAsk}}, {{Illocution::kUnknown, kAnswer}}}, {1, 0});

@@ -11,10 +11,12 @@ namespace rlvr {
 //   last turn's request underspecified   abstain if the turn is no answer attempt and not blank
 //                                        (clarification, interrogation, discussion, hedge, refuse),
 //                                        answer if it is
+//   underspecified, cut off by a limit   the verifier's score: shards that the user would have told
+//                                        were hidden still. Else asking in circles pays, and is learnt
 // The paper's abstract has the two rewards, not their values: 1 and 0 are ours, as is that the last
-// turn decides and that turns have no rewards of their own (an environment's are taken out; shaping
-// stays). Rows of unknown illocution keep their reward. Strategies are by rules or by a judge, whatever
-// made Rows::strategy.
+// turn decides, the rule for limits, and that turns have no rewards of their own (an environment's are
+// taken out; shaping stays). Rows of unknown illocution keep their reward. Strategies are by rules or
+// by a judge, whatever made Rows::strategy.
 struct Rlaar {
   static constexpr MethodInfo kInfo{
       "rlaar", "2510.18731",
@@ -29,7 +31,7 @@ struct Rlaar {
   void operator()(Rows* rows, const BatchContext& context) const {
     const auto turns = TurnsOf(*rows);
     const Column outcomes = Outcomes(*rows, turns);
-    double unsolvable = 0, abstained = 0, solvable = 0, solved = 0, needless = 0;
+    double unsolvable = 0, abstained = 0, solvable = 0, solved = 0, needless = 0, cut_off = 0;
     for (const RowTurn& turn : turns) {
       const int64_t s = turn.row;
       const Illocution last = rows->illocution[rows->begin[s + 1] - 1];
@@ -40,7 +42,9 @@ struct Rlaar {
       const bool answers = strategy == TurnStrategy::kAnswerAttempt ||
                            strategy == TurnStrategy::kMissing || strategy == TurnStrategy::kUnknown;
       rows->reward[s] = outcomes[s];
-      if (last == Illocution::kUnderspecified) {
+      if (last == Illocution::kUnderspecified && rows->truncated[s]) {
+        cut_off += 1;
+      } else if (last == Illocution::kUnderspecified) {
         rows->reward[s] += (answers ? answer : abstain) - rows->score[s];
         unsolvable += 1;
         abstained += !answers;
@@ -50,6 +54,7 @@ struct Rlaar {
         needless += !answers;
       }
     }
+    context.metrics->push_back({"rlaar/cut_off", cut_off, static_cast<double>(rows->num_rows())});
     if (unsolvable > 0) context.metrics->push_back({"rlaar/abstained", abstained, unsolvable});
     if (solvable > 0) {
       context.metrics->push_back({"rlaar/solved", solved, solvable});
