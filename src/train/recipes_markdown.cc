@@ -140,7 +140,8 @@ const std::map<std::string, std::string>& Meanings() {
       {"data.underspecified.method",
        "what is taken away: "
        "[conversation_data.md](conversation_data.md)"},
-      {"data.underspecified.form", "shards told as bullets of one message, or as turns of the user"},
+      {"data.underspecified.form",
+       "shards told as bullets of one message, or as turns of the user"},
       {"data.underspecified.reply",
        "turns: what the assistant said between two of them; empty: nothing"},
       {"data.underspecified.min_missing", "required shards or sentences taken away, at least"},
