@@ -86,8 +86,7 @@ void AddProtocolOptions(CLI::App& command, ProtocolArguments* a) {
          "Who tells the strategies of turns: rules, model, remote, or with settings {name: remote, "
          "model: gpt-4o-mini, tries: 5}");
   option("--judge-model", a->judge_model, "Of --judge model or remote, as --user-model");
-  option("--judge-url", a->judge_url, "Of --judge remote")
-      ->default_str("http://127.0.0.1:8000/v1");
+  option("--judge-url", a->judge_url, "Of --judge remote")->default_str("http://127.0.0.1:8000/v1");
   option("--environment", a->environment,
          "Further settings of the environment sharded (docs/environments.md)");
   option("--replay", a->replay,

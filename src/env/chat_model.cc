@@ -10,7 +10,8 @@ namespace rlvr {
 ChatModel ModelOfRun(const std::string& section, const std::string& model, double temperature,
                      int max_tokens, const EnvironmentServices& services) {
   if (model.empty())
-    throw Error(section, "`model` needs the name of a model of the run", "set " + section + ".model");
+    throw Error(section, "`model` needs the name of a model of the run",
+                "set " + section + ".model");
   if (!services.generate)
     throw Error(section, "this run has no model '" + model + "' that could be asked",
                 "use another one; `remote` asks an endpoint");

@@ -1,5 +1,5 @@
-// A small server in this process that answers like an OpenAI-compatible one, or as badly as it is told
-// to.
+// A small server in this process that answers like an OpenAI-compatible one, or as badly as it is
+// told to.
 #ifndef RLVR_ENV_CHAT_SERVER_TEST_H_
 #define RLVR_ENV_CHAT_SERVER_TEST_H_
 #include <arpa/inet.h>

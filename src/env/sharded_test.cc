@@ -274,8 +274,7 @@ TEST(Sharded, TheRequestSaidAgainIsNoQuestion) {
   Prompt prompt = Apples();
   const ConfigNode node = ParseConfig("{name: sharded}", "test");
   const auto environment = MakeEnvironment(&node, {})->Make();
-  const std::string intent =
-      environment->Reset(prompt, RandomKey(1), RandomKey(2)).back().content;
+  const std::string intent = environment->Reset(prompt, RandomKey(1), RandomKey(2)).back().content;
   ASSERT_TRUE(intent.ends_with("?")) << intent;
   EXPECT_EQ(ClassifyTurn(intent), TurnStrategy::kClarification);
   EXPECT_EQ(environment->Step({.text = intent}).outcome.strategy, TurnStrategy::kDiscussion);

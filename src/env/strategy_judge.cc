@@ -14,15 +14,14 @@ JudgedReading Judge(const ChatModel& judge, const StrategyJudgeSettings& setting
   JudgedReading read{ReadTurn(turn.text, turn.request)};
   int answers = 0;
   const PromptService ask = [&](const std::string& prompt) {
-    std::string answer =
-        judge.say({{"user", prompt}}, turn.key[static_cast<uint64_t>(answers)]);
+    std::string answer = judge.say({{"user", prompt}}, turn.key[static_cast<uint64_t>(answers)]);
     ++answers;
     return answer;
   };
   TurnStrategy strategy;
   try {
-    strategy = JudgeTurnStrategy(
-        {turn.intent, turn.shards, settings.answer_description, turn.text}, ask, tries);
+    strategy = JudgeTurnStrategy({turn.intent, turn.shards, settings.answer_description, turn.text},
+                                 ask, tries);
   } catch (const ConversationFailed&) {
     throw;
   } catch (const Error&) {

@@ -38,9 +38,9 @@ struct StrategyJudgeSettings {
   }
 };
 
-// Rules: a reader without `read`. The judge's class comes with the answer that the rules find, where
-// both see an attempt. What names no class, in all tries, is read by rules and faulty. Its `read`
-// throws ConversationFailed where the judge does not answer at all.
+// Rules: a reader without `read`. The judge's class comes with the answer that the rules find,
+// where both see an attempt. What names no class, in all tries, is read by rules and faulty. Its
+// `read` throws ConversationFailed where the judge does not answer at all.
 TurnReader MakeTurnReader(const StrategyJudgeSettings& settings,
                           const EnvironmentServices& services);
 

@@ -46,7 +46,7 @@ struct UserSettings {
   std::string vague = "refuse";  // to questions without content words: refuse or reveal
   // model and remote
   std::string model;
-  int tries = 3;  // to get a reply that can be read
+  int tries = 3;                  // to get a reply that can be read
   ChatEndpointSettings endpoint;  // remote
 
   template <class Visitor>

@@ -95,10 +95,10 @@ void Speakers::Write(const std::vector<Asked*>& asked) {
     request.key = a->question->key;
     const auto length = static_cast<int64_t>(request.tree.segments[0].tokens.size());
     if (length >= model.config().max_position_embeddings) {
-      a->error = std::make_exception_ptr(ConversationFailed(
-          Verdict::kBroken, "model " + like.model,
-          fmt::format("a question of {} tokens does not fit its context of {}", length,
-                      model.config().max_position_embeddings)));
+      a->error = std::make_exception_ptr(
+          ConversationFailed(Verdict::kBroken, "model " + like.model,
+                             fmt::format("a question of {} tokens does not fit its context of {}",
+                                         length, model.config().max_position_embeddings)));
       continue;
     }
     requests.push_back(std::move(request));

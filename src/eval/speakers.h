@@ -16,9 +16,10 @@
 
 namespace rlvr {
 
-// Writes messages by name: "policy" is the one at hand, with its weights of the moment; another name
-// is a Hugging Face folder or an embedded model, loaded when it is first asked. What is written to a
-// question depends on nothing but the question, whichever others are answered in its batch.
+// Writes messages by name: "policy" is the one at hand, with its weights of the moment; another
+// name is a Hugging Face folder or an embedded model, loaded when it is first asked. What is
+// written to a question depends on nothing but the question, whichever others are answered in its
+// batch.
 class Speakers : public AskedModels {
  public:
   // Both must outlive it.

@@ -149,14 +149,14 @@ TEST(Speakers, ConversationsAskInBatches) {
       return speakers->Speak(shorter);
     };
     services.models = speakers;
-    services.reader = {[&](const TurnToRead& turn) {
-                         const std::string said = services.generate(
-                             {"policy", {{"user", turn.text}}, turn.key, 1.0f, 4});
-                         return JudgedReading{{said.size() % 2 == 0 ? TurnStrategy::kDiscussion
-                                                                    : TurnStrategy::kRefuse,
-                                               ""}};
-                       },
-                       true};
+    services.reader = {
+        [&](const TurnToRead& turn) {
+          const std::string said =
+              services.generate({"policy", {{"user", turn.text}}, turn.key, 1.0f, 4});
+          return JudgedReading{
+              {said.size() % 2 == 0 ? TurnStrategy::kDiscussion : TurnStrategy::kRefuse, ""}};
+        },
+        true};
     const auto maker = MakeEnvironment(&node, services);
     EXPECT_TRUE(maker->Make()->blocks());
     EXPECT_EQ(maker->Make()->asks(), speakers.get());

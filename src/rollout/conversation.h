@@ -1,8 +1,8 @@
 // Conversations: the policy's turns alternate with those of another side (a user, a tool, a game).
-// In the tree a conversation is a chain below the prompt: policy, environment, policy, ... Loss is on
-// what the policy wrote, token for token as sampled; the environment's segment holds what the chat
-// template puts between two turns, with its messages. The KV cache of a conversation stays from turn
-// to turn, and all conversations decode in one continuous batch.
+// In the tree a conversation is a chain below the prompt: policy, environment, policy, ... Loss is
+// on what the policy wrote, token for token as sampled; the environment's segment holds what the
+// chat template puts between two turns, with its messages. The KV cache of a conversation stays
+// from turn to turn, and all conversations decode in one continuous batch.
 #ifndef RLVR_ROLLOUT_CONVERSATION_H_
 #define RLVR_ROLLOUT_CONVERSATION_H_
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What follows a turn of the policy in a conversation: the other side's reply in tokens, or the end.
-// No model is needed for it, so that somebody slow can be asked on another thread.
+// What follows a turn of the policy in a conversation: the other side's reply in tokens, or the
+// end. No model is needed for it, so that somebody slow can be asked on another thread.
 #ifndef RLVR_ROLLOUT_REPLY_H_
 #define RLVR_ROLLOUT_REPLY_H_
 #include <condition_variable>
@@ -36,8 +36,8 @@ struct NextTurn {
 // Throws what Step and End throw, but ConversationFailed: that is an end of Finish::kAborted.
 NextTurn Ask(const Tokenizer& tokenizer, const TurnEnd& end);
 
-// Asks on threads of their own. Its destructor waits for those that are still asked; models that they
-// wait for refuse.
+// Asks on threads of their own. Its destructor waits for those that are still asked; models that
+// they wait for refuse.
 class ReplyThreads {
  public:
   explicit ReplyThreads(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
@@ -47,8 +47,8 @@ class ReplyThreads {
 
   // The reply to `who` comes out of Take. end.other must live until then.
   void Ask(int64_t who, TurnEnd end);
-  // Lets the models that are asked answer, once no fewer wait for them than trajectories decode: the
-  // more in one batch the better. decoding 0: at once, but for those who are about to ask.
+  // Lets the models that are asked answer, once no fewer wait for them than trajectories decode:
+  // the more in one batch the better. decoding 0: at once, but for those who are about to ask.
   void LetModelsAnswer(int64_t decoding);
   // The replies that have come; with wait, blocks for the first one, but not for long. Throws what
   // was thrown on the way to one of them.

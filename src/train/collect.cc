@@ -309,9 +309,9 @@ JudgedResponses Collector::JudgeStrategies(int64_t step, const std::vector<Promp
   if (environment_ || !services_.reader.read) return {};
   std::vector<RandomKey> keys;
   for (const Tree& tree : *trees) {
-    keys.push_back(StreamKey(recipe_.seed, Stream::kRollout)[static_cast<uint64_t>(
-        step)][static_cast<uint64_t>(tree.prompt_index)][static_cast<uint64_t>(
-        tree.occurrence)][kStrategyKey]);
+    keys.push_back(StreamKey(recipe_.seed,
+                             Stream::kRollout)[static_cast<uint64_t>(step)][static_cast<uint64_t>(
+        tree.prompt_index)][static_cast<uint64_t>(tree.occurrence)][kStrategyKey]);
   }
   AskedModels* models = recipe_.strategy_judge.name == "model" ? services_.models.get() : nullptr;
   return JudgeResponses(services_.reader, models, recipe_.reward.illocution, *policy_.tokenizer,

@@ -21,17 +21,17 @@ struct JudgedResponses {
   std::string first_failure;  // in the order of the trees
 };
 
-// The strategy of every response to prompts for which ApplyIllocution asks, by a judge model: many at
-// once, on threads of their own, or in batches where it is one of the run. keys: of each tree. models: that
-// the judge waits for, or null. Throws Interrupted when the user asks to stop.
+// The strategy of every response to prompts for which ApplyIllocution asks, by a judge model: many
+// at once, on threads of their own, or in batches where it is one of the run. keys: of each tree.
+// models: that the judge waits for, or null. Throws Interrupted when the user asks to stop.
 JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
                                const IllocutionSettings& settings, const Tokenizer& tokenizer,
                                const std::string& place, std::span<const Prompt> prompts,
                                std::span<const RandomKey> keys, std::span<Tree> trees);
 
 // After the verifier has judged the tree. A leaf's last segment of the policy gets label, strategy
-// (by rules, where no judge has read it) and whether it was a right attempt; where settings.on(), its
-// score becomes IllocutionReward and its verdict says whether it met the request (timed out and
+// (by rules, where no judge has read it) and whether it was a right attempt; where settings.on(),
+// its score becomes IllocutionReward and its verdict says whether it met the request (timed out and
 // broken stay). A prompt without a label in extra_info is left alone unless settings.on(), and then
 // counts as specified.
 void ApplyIllocution(const IllocutionSettings& settings, const Tokenizer& tokenizer,

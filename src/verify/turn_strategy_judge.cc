@@ -72,14 +72,13 @@ std::string StrategyPrompt(const JudgedTurn& turn) {
   std::string shards;
   for (size_t i = 0; i < turn.shards.size(); ++i) {
     const nlohmann::json text = turn.shards[i];
-    shards += fmt::format("{}{{\"shard_id\": {}, \"shard\": {}}}", i == 0 ? "" : ", ", i + 2,
-                          text.dump(-1, ' ', /*ensure_ascii=*/true,
-                                    nlohmann::json::error_handler_t::replace));
+    shards += fmt::format(
+        "{}{{\"shard_id\": {}, \"shard\": {}}}", i == 0 ? "" : ", ", i + 2,
+        text.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace));
   }
   // The conversation comes last: what it holds is never taken for a mark.
   std::string prompt = kPrompt;
-  Replace(&prompt, "[[CONVERSATION_SO_FAR]]",
-          "[assistant] " + turn.assistant);
+  Replace(&prompt, "[[CONVERSATION_SO_FAR]]", "[assistant] " + turn.assistant);
   Replace(&prompt, "[[ANSWER_DESCRIPTION]]", turn.answer_description);
   Replace(&prompt, "[[SHARDS]]", "[" + shards + "]");
   Replace(&prompt, "[[INITIAL_SHARD]]", turn.initial_shard);

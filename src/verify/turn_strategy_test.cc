@@ -163,7 +163,8 @@ TEST(TurnJudge, PromptHoldsTheTurn) {
   EXPECT_NE(prompt.find("attempting to solve:\ntotal of the pens\n"), std::string::npos);
   EXPECT_NE(prompt.find(R"(
 [{"shard_id": 2, "shard": "Amy has 3"}, {"shard_id": 3, "shard": "a \"b\""}]
-)"), std::string::npos);
+)"),
+            std::string::npos);
   EXPECT_NE(prompt.find("[Task Specific Answer] A number."), std::string::npos);
   EXPECT_TRUE(prompt.ends_with("last turn:\n[assistant] I cannot [[SHARDS]]")) << prompt;
   EXPECT_NE(prompt.find("refuse|missing|answer_attempt|hedge|clarification|interrogation"),
