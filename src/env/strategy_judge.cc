@@ -9,8 +9,8 @@
 namespace rlvr {
 namespace {
 
-JudgedReading Judge(const ChatModel& judge, const StrategyJudgeSettings& settings, int tries,
-                    const TurnToRead& turn) {
+JudgedReading ReadByJudge(const ChatModel& judge, const StrategyJudgeSettings& settings, int tries,
+                          const TurnToRead& turn) {
   JudgedReading read{ReadTurn(turn.text, turn.request)};
   int answers = 0;
   const PromptService ask = [&](const std::string& prompt) {
@@ -47,7 +47,7 @@ TurnReader MakeTurnReader(const StrategyJudgeSettings& settings,
   // A model of the run would say the same again.
   const int tries = !remote && settings.endpoint.temperature == 0 ? 1 : settings.tries;
   return {[judge, settings, tries](const TurnToRead& turn) {
-            return Judge(judge, settings, tries, turn);
+            return ReadByJudge(judge, settings, tries, turn);
           },
           judge.blocks};
 }

@@ -87,7 +87,7 @@ void OnThreads(size_t n, size_t num_threads, AskedModels* models,
 }
 
 // One response and what the judge makes of it.
-struct Response {
+struct AskedResponse {
   Leaf* leaf = nullptr;
   Segment* turn = nullptr;
   TurnToRead question;
@@ -101,12 +101,12 @@ JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
                                const IllocutionSettings& settings, const Tokenizer& tokenizer,
                                const std::string& place, std::span<const Prompt> prompts,
                                std::span<const RandomKey> keys, std::span<Tree> trees) {
-  std::vector<Response> responses;
+  std::vector<AskedResponse> responses;
   for (size_t t = 0; t < trees.size(); ++t) {
     const PromptIllocution label = IllocutionOf(prompts[t].extra_info, place);
     if (!settings.on() && !label.given) continue;
     for (Leaf& leaf : trees[t].leaves) {
-      Response response{.leaf = &leaf, .turn = LastTurn(leaf, &trees[t])};
+      AskedResponse response{.leaf = &leaf, .turn = LastTurn(leaf, &trees[t])};
       if (response.turn == nullptr) continue;
       const std::string request = RequestOf(prompts[t]);
       response.question = {.text = tokenizer.Decode(trees[t].ResponseTokens(leaf), true),
@@ -126,7 +126,7 @@ JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
               }
             });
   JudgedResponses judged{.asked = static_cast<int64_t>(responses.size())};
-  for (const Response& response : responses) {
+  for (const AskedResponse& response : responses) {
     if (response.failure) {
       response.leaf->finish = Finish::kAborted;
       response.leaf->verdict = response.failure->verdict;
