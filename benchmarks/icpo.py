@@ -1,7 +1,7 @@
 """Plain RLVR against ICPO on the embedded model that can talk: trains grpo, dapo and icpo on common random numbers, talks
 to what comes out as "LLMs Get Lost In Multi-Turn Conversation" does, and writes docs/icpo_run.md with a plot.
 
-    python3 benchmarks/icpo.py [--seeds 5] [--steps 80] [--instructions 128] [--simulations 8] [--control]
+    python3 benchmarks/icpo.py [--seeds 5] [--steps 48] [--instructions 128] [--simulations 8] [--control]
 
 Two runs of one thread side by side. What is there already is not trained again. --control trains grpo_shards too, which has
 ICPO's form of prompts without its reward (benchmarks/icpo/).
@@ -22,7 +22,7 @@ problems = "gsm_micro:shards=true,max_steps=4,train_size=20000"
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=80)
+    parser.add_argument("--steps", type=int, default=48)
     parser.add_argument("--instructions", type=int, default=128, help="of the validation set")
     parser.add_argument("--simulations", type=int, default=8, help="of each instruction and type")
     parser.add_argument("--control", action="store_true", help="train grpo_shards too")

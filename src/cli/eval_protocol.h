@@ -12,7 +12,9 @@ struct ProtocolArguments {
   std::string name;  // empty: no protocol
   std::vector<std::string> types = {"full", "concat", "sharded"};
   int simulations = 10;
-  std::string user = "scripted";  // a name or YAML
+  // Names or YAML; model and url are set in them, where given.
+  std::string user = "scripted", user_model, user_url;
+  std::string judge = "rules", judge_model, judge_url;
   // YAML: further settings of the environment. The longest of the paper's mathematics instructions
   // has 12 shards; a user that is not asked for them may need some turns more.
   std::string environment = "{max_turns: 36}";

@@ -1,7 +1,8 @@
 // Guess what the other side thinks of: an object with a few attributes, each with finitely many
-// values. The policy asks about one attribute a turn, a template oracle answers, and a guess ends the
-// conversation. After Nous ("Dialogue as Discovery", arXiv:2510.27410), which asks about diagrams: the
-// reward of a turn is its information gain in bits, in closed form (verify/information_gain.h).
+// values. The policy asks about one attribute a turn, a template oracle answers, and a guess ends
+// the conversation. After Nous ("Dialogue as Discovery", arXiv:2510.27410), which asks about
+// diagrams: the reward of a turn is its information gain in bits, in closed form
+// (verify/information_gain.h).
 #ifndef RLVR_ENV_ATTRIBUTES_H_
 #define RLVR_ENV_ATTRIBUTES_H_
 #include <memory>
@@ -31,8 +32,8 @@ struct AttributesSettings {
   }
 };
 
-// The object is drawn from the prior by the group's key, so that all samples of a group seek the same.
-// The prompt of the data set gives the key alone.
+// The object is drawn from the prior by the group's key, so that all samples of a group seek the
+// same. The prompt of the data set gives the key alone.
 class AttributesEnvironment : public Environment {
  public:
   // correct, wrong: scores.

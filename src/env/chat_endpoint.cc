@@ -84,9 +84,12 @@ std::optional<std::string> FirstChoice(const std::string& body) {
 
 }  // namespace
 
-ChatEndpoint::ChatEndpoint(ChatEndpointSettings settings) : settings_(std::move(settings)) {
+ChatEndpoint::ChatEndpoint(ChatEndpointSettings settings, const std::string& section)
+    : settings_(std::move(settings)) {
+  if (settings_.model.empty())
+    throw Error(section, "no model is named", "set model to one that the endpoint serves");
   if (!settings_.url.starts_with("http://") && !settings_.url.starts_with("https://"))
-    throw Error("environment.user.url", "'" + settings_.url + "' is no http:// or https:// address",
+    throw Error(section + ".url", "'" + settings_.url + "' is no http:// or https:// address",
                 "write it with the version, as in http://127.0.0.1:8000/v1");
 }
 

@@ -1,98 +1,19 @@
 // The endpoint's client against a small server in this process.
 #include "env/chat_endpoint.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <atomic>
+#include <chrono>
 #include <cstdlib>
-#include <functional>
-#include <mutex>
-#include <thread>
 
 #include "base/error.h"
+#include "env/chat_server_test.h"
 #include "env/environment.h"
 
 namespace rlvr {
 namespace {
 
-// Answers one connection after the other with what `answer` makes of the request's text; empty: the
-// connection is closed without a word. Listens on a free port of this machine.
-class Server {
- public:
-  explicit Server(std::function<std::string(const std::string&)> answer)
-      : answer_(std::move(answer)), socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(listen(socket_, 16), 0);
-    socklen_t size = sizeof address;
-    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { Serve(); });
-  }
-  ~Server() {
-    stopping_ = true;
-    thread_.join();
-    close(socket_);
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
-  std::vector<std::string> requests() {
-    const std::lock_guard lock(mutex_);
-    return requests_;
-  }
-
- private:
-  void Serve() {
-    while (!stopping_) {
-      pollfd waiting{socket_, POLLIN, 0};
-      if (poll(&waiting, 1, 20) <= 0) continue;
-      const int connection = accept(socket_, nullptr, nullptr);
-      std::string request;
-      char bytes[4096];
-      while (!Complete(request)) {
-        const ssize_t n = read(connection, bytes, sizeof bytes);
-        if (n <= 0) break;
-        request.append(bytes, static_cast<size_t>(n));
-      }
-      {
-        const std::lock_guard lock(mutex_);
-        requests_.push_back(request);
-      }
-      const std::string reply = answer_(request);
-      send(connection, reply.data(), reply.size(), MSG_NOSIGNAL);
-      close(connection);
-    }
-  }
-  static bool Complete(const std::string& request) {
-    const size_t end = request.find("\r\n\r\n");
-    if (end == std::string::npos) return false;
-    const size_t length = request.find("Content-Length: ");
-    return request.size() >= end + 4 + std::stoul(request.substr(length + 16));
-  }
-
-  std::function<std::string(const std::string&)> answer_;
-  int socket_;
-  int port_ = 0;
-  std::atomic<bool> stopping_{false};
-  std::mutex mutex_;
-  std::vector<std::string> requests_;
-  std::thread thread_;
-};
-
-std::string Http(const std::string& status, const std::string& body) {
-  return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) +
-         "\r\nConnection: close\r\n\r\n" + body;
-}
-std::string Completion(const std::string& json_text) {
-  return Http("200 OK",
-              R"({"choices": [{"message": {"role": "assistant", "content": )" + json_text + "}}]}");
-}
-ChatEndpointSettings Settings(const Server& server) {
+ChatEndpointSettings Settings(const ChatServer& server) {
   return {.url = server.url(), .model = "user-model", .timeout = 20, .first_wait = 0.01};
 }
 
@@ -106,7 +27,7 @@ Verdict Failure(const ChatEndpoint& endpoint) {
 }
 
 TEST(ChatEndpoint, AsksAsOpenAiDoes) {
-  Server server([](const std::string&) { return Completion(R"("fine \"so\" far")"); });
+  ChatServer server([](const std::string&) { return Completion(R"("fine \"so\" far")"); });
   setenv("RLVR_TEST_KEY", "secret", 1);
   ChatEndpointSettings settings = Settings(server);
   settings.key_variable = "RLVR_TEST_KEY";
@@ -130,7 +51,7 @@ TEST(ChatEndpoint, AsksAsOpenAiDoes) {
 
 TEST(ChatEndpoint, TriesAgainAfterTroubleThatPasses) {
   std::atomic<int> n{0};
-  Server server([&](const std::string&) {
+  ChatServer server([&](const std::string&) {
     switch (n++) {
       case 0:
         return Http("503 Busy", "");
@@ -147,7 +68,7 @@ TEST(ChatEndpoint, TriesAgainAfterTroubleThatPasses) {
 }
 
 TEST(ChatEndpoint, GivesUpAfterTheRetries) {
-  Server server([](const std::string&) { return Http("500 Oh", ""); });
+  ChatServer server([](const std::string&) { return Http("500 Oh", ""); });
   ChatEndpointSettings settings = Settings(server);
   settings.retries = 2;
   EXPECT_EQ(Failure(ChatEndpoint(settings)), Verdict::kBroken);
@@ -155,7 +76,7 @@ TEST(ChatEndpoint, GivesUpAfterTheRetries) {
 }
 
 TEST(ChatEndpoint, ARefusalIsNotRepeated) {
-  Server server([](const std::string&) { return Http("401 No", ""); });
+  ChatServer server([](const std::string&) { return Http("401 No", ""); });
   EXPECT_EQ(Failure(ChatEndpoint(Settings(server))), Verdict::kBroken);
   EXPECT_EQ(server.requests().size(), 1u);
 }
@@ -170,7 +91,7 @@ TEST(ChatEndpoint, WhatIsNoCompletionIsBroken) {
                                            R"({"choices": [1]})",
                                            R"({"choices": [{"message": {"content": null}}]})",
                                            R"({"choices": [{"message": 3}]})"};
-  Server server([&](const std::string&) { return Http("200 OK", bodies[n]); });
+  ChatServer server([&](const std::string&) { return Http("200 OK", bodies[n]); });
   for (n = 0; n < bodies.size(); ++n)
     EXPECT_EQ(Failure(ChatEndpoint(Settings(server))), Verdict::kBroken) << bodies[n];
 }
@@ -178,7 +99,7 @@ TEST(ChatEndpoint, WhatIsNoCompletionIsBroken) {
 TEST(ChatEndpoint, TimeOutsAndSilence) {
   ChatEndpointSettings settings;
   {
-    Server server([](const std::string&) {
+    ChatServer server([](const std::string&) {
       std::this_thread::sleep_for(std::chrono::milliseconds(600));
       return Completion(R"("late")");
     });
@@ -189,11 +110,12 @@ TEST(ChatEndpoint, TimeOutsAndSilence) {
   }
   settings.timeout = 20;  // now nobody listens there
   EXPECT_EQ(Failure(ChatEndpoint(settings)), Verdict::kBroken);
-  EXPECT_THROW(ChatEndpoint({.url = "127.0.0.1:8000"}), Error);
+  EXPECT_THROW(ChatEndpoint({.url = "127.0.0.1:8000", .model = "m"}), Error);
+  EXPECT_THROW(ChatEndpoint({.model = ""}), Error);
 }
 
 TEST(ChatEndpoint, ARemoteUserInAConversation) {
-  Server server([](const std::string&) {
+  ChatServer server([](const std::string&) {
     return Completion(R"("{\"response\": \"oh, seven and five\", \"shard_id\": 2}")");
   });
   const ConfigNode node = ParseConfig(

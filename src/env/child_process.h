@@ -25,8 +25,8 @@ class ChildProcess {
 
   // Closes the child's stdin and waits for its own end, at most so long.
   void Finish(double seconds);
-  // Kills what is left of the group; a child that is about to end by itself may take so long. How it
-  // ended: "exited with status 3", "was killed by signal 9".
+  // Kills what is left of the group; a child that is about to end by itself may take so long. How
+  // it ended: "exited with status 3", "was killed by signal 9".
   std::string Kill(double grace = 0);
 
  private:

@@ -38,15 +38,40 @@ struct EnvironmentInfo {
 };
 const std::vector<EnvironmentInfo>& Environments();  // sorted by name
 
+// What a model of the run is asked: the message after these, drawn with the key.
+struct ModelQuestion {
+  std::string model;
+  std::vector<Message> messages;
+  RandomKey key{0};
+  float temperature = 1;  // 0: greedy
+  int64_t max_tokens = 256;
+};
+
+// A turn of the policy and what the user has in mind.
+struct TurnToRead {
+  std::string text;
+  std::string request;              // what the user has said so far
+  std::string intent;               // what the user asked for first
+  std::vector<std::string> shards;  // the rest of the specification, told or not
+  RandomKey key{0};                 // of a judge model
+};
+struct JudgedReading {
+  TurnReading reading;
+  bool faulty = false;  // the judge named no class: this is by rules
+};
+// Strategy and answer of a turn. Without `read`: by rules (ReadTurn).
+struct TurnReader {
+  std::function<JudgedReading(const TurnToRead&)> read;
+  bool blocks = false;  // as Conversation::blocks
+};
+
 // What environments may ask of the run they are in.
 struct EnvironmentServices {
-  // A named model of the run writes the message that follows. Called by environments that do not
-  // block, in their Step. Empty: this run has no models for users.
-  std::function<std::string(const std::string& model, const std::vector<Message>& messages,
-                            RandomKey key)>
-      generate;
-  // Strategy and answer of a policy's turn; empty: by rules (ReadTurn).
-  std::function<TurnReading(std::string_view)> read_turn;
+  // A named model of the run answers. Empty: this run has no models for users and judges. Where
+  // `models` is set, who calls it waits for them: then the environment blocks, and asks() them.
+  std::function<std::string(const ModelQuestion&)> generate;
+  std::shared_ptr<AskedModels> models;
+  TurnReader reader;
   std::string verifier = "auto";  // reward.name; auto: the one of the prompt's data_source
   double correct = 1, wrong = 0;  // scores, reward.correct and reward.wrong
 };

@@ -4,8 +4,9 @@
 
 namespace rlvr {
 
-TurnReading AttemptJudge::Read(std::string_view text) const {
-  return services_.read_turn ? services_.read_turn(text) : ReadTurn(text);
+JudgedReading AttemptJudge::Read(const TurnToRead& turn) const {
+  if (has_judge()) return services_.reader.read(turn);
+  return {ReadTurn(turn.text, turn.request)};
 }
 
 Judgement AttemptJudge::Judge(const Prompt& prompt, std::string_view text,

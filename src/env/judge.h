@@ -11,11 +11,17 @@
 
 namespace rlvr {
 
+// Child of a sample's key: of the judge of its turns.
+constexpr uint64_t kJudgeKey = 0x7368617268ull;
+
 // Thread-safe.
 class AttemptJudge {
  public:
   explicit AttemptJudge(const EnvironmentServices& services) : services_(services) {}
-  TurnReading Read(std::string_view text) const;
+  JudgedReading Read(const TurnToRead& turn) const;
+  bool has_judge() const { return services_.reader.read != nullptr; }
+  bool blocks() const { return services_.reader.blocks; }
+  AskedModels* models() const { return services_.models.get(); }
   // The verifier's own extraction; where that finds no answer, the answer that the turn's reading
   // found.
   Judgement Judge(const Prompt& prompt, std::string_view text, const TurnReading& reading);

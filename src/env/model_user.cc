@@ -1,13 +1,12 @@
 #include "env/model_user.h"
 
 #include <cmath>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
-#include "env/chat_endpoint.h"
+#include "env/chat_model.h"
 
 namespace rlvr {
 namespace {
@@ -101,31 +100,26 @@ bool TakeReply(const nlohmann::json& reply, const UserContext& context, UserTurn
   return false;
 }
 
-// (messages, key) -> the model's text.
-using ChatService = std::function<std::string(const std::vector<Message>&, RandomKey)>;
-
 class SimulatedUser : public User {
  public:
-  SimulatedUser(ChatService chat, int tries, bool blocks)
-      : chat_(std::move(chat)), tries_(tries), blocks_(blocks) {}
+  SimulatedUser(ChatModel model, int tries) : model_(std::move(model)), tries_(tries) {}
 
   UserTurn Next(const UserContext& context) const override {
     const std::vector<Message> prompt = {{"user", UserPrompt(context)}};
     UserTurn turn;
     for (int i = 0; i < tries_; ++i) {
       const RandomKey key = context.key[context.history.size()][static_cast<uint64_t>(i)];
-      if (ParseUserReply(chat_(prompt, key), context, &turn)) return turn;
+      if (ParseUserReply(model_.say(prompt, key), context, &turn)) return turn;
     }
     turn = RevealNext(context, false);
     turn.faulty = true;
     return turn;
   }
-  bool blocks() const override { return blocks_; }
+  bool blocks() const override { return model_.blocks; }
 
  private:
-  const ChatService chat_;
+  const ChatModel model_;
   const int tries_;
-  const bool blocks_;
 };
 
 }  // namespace
@@ -160,37 +154,15 @@ bool ParseUserReply(const std::string& reply, const UserContext& context, UserTu
 
 std::unique_ptr<User> MakeModelUser(const UserSettings& settings,
                                     const EnvironmentServices& services) {
-  if (settings.model.empty())
-    throw Error("environment.user", "the user `model` needs the name of a model of the run",
-                "set environment.user.model");
-  if (!services.generate)
-    throw Error("environment.user", "this run has no model '" + settings.model + "' for a user",
-                "use another user: scripted, rephrasing, answering or remote");
   return std::make_unique<SimulatedUser>(
-      [generate = services.generate, model = settings.model](const std::vector<Message>& messages,
-                                                             RandomKey key) {
-        return generate(model, messages, key);
-      },
-      settings.tries, /*blocks=*/false);
+      ModelOfRun("environment.user", settings.model, settings.endpoint.temperature,
+                 settings.endpoint.max_tokens, services),
+      settings.tries);
 }
 
 std::unique_ptr<User> MakeRemoteUser(const UserSettings& settings) {
-  if (settings.model.empty())
-    throw Error("environment.user", "the user `remote` needs a model's name",
-                "set environment.user.model to one that the endpoint serves");
-  auto endpoint = std::make_shared<const ChatEndpoint>(
-      ChatEndpointSettings{.url = settings.url,
-                           .model = settings.model,
-                           .key_variable = settings.key_variable,
-                           .temperature = settings.temperature,
-                           .max_tokens = settings.max_tokens,
-                           .timeout = settings.timeout,
-                           .retries = settings.retries});
   return std::make_unique<SimulatedUser>(
-      [endpoint](const std::vector<Message>& messages, RandomKey key) {
-        return endpoint->Complete(messages, key);
-      },
-      settings.tries, /*blocks=*/true);
+      RemoteModel("environment.user", settings.endpoint, settings.model), settings.tries);
 }
 
 }  // namespace rlvr

@@ -15,8 +15,8 @@ std::unique_ptr<User> MakeRemoteUser(const UserSettings& settings);
 
 // The protocol's prompt for a simulated user, arXiv:2505.06120, filled in.
 std::string UserPrompt(const UserContext& context);
-// {"response", "shard_id"} wherever it stands in a model's reply. False: there is none, its response
-// is blank, or its shard is not a hidden one.
+// {"response", "shard_id"} wherever it stands in a model's reply. False: there is none, its
+// response is blank, or its shard is not a hidden one.
 bool ParseUserReply(const std::string& reply, const UserContext& context, UserTurn* turn);
 
 }  // namespace rlvr

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "env/judge.h"
 
 namespace rlvr {
 namespace {
@@ -165,8 +166,10 @@ class ProcessConversation : public Environment {
         {"seed", sample.value() >> 11}};
     const nlohmann::json reply = Ask(std::move(request));
     std::vector<Message> opening = TakeMessages(reply);
-    if (!opening.empty()) return opening;
-    for (const auto& [role, content] : prompt.messages) opening.push_back({role, content});
+    if (opening.empty())
+      for (const auto& [role, content] : prompt.messages) opening.push_back({role, content});
+    key_ = sample[kJudgeKey];
+    RememberRequest(opening);
     return opening;
   }
 
@@ -181,7 +184,6 @@ class ProcessConversation : public Environment {
     reply.messages = TakeMessages(answer);
     if (!reply.done && reply.messages.empty())
       ReplyBroken("the reply has neither messages nor \"done\": true");
-    if (reply.done) reply.messages.clear();
     TurnOutcome& outcome = reply.outcome;
     outcome.reward = Take<float>(answer, "reward").value_or(0);
     outcome.illocution =
@@ -190,6 +192,8 @@ class ProcessConversation : public Environment {
                   Illocution::kUnknown);
     outcome.right = Take<bool>(answer, "right").value_or(false);
     outcome.strategy = Strategy(answer, turn);
+    if (reply.done) reply.messages.clear();
+    RememberRequest(reply.messages);
     verdict_ = TakeNamed(answer, "verdict",
                          {Verdict::kRight, Verdict::kWrong, Verdict::kTimedOut, Verdict::kBroken},
                          verdict_);
@@ -202,10 +206,14 @@ class ProcessConversation : public Environment {
   ConversationResult End(Finish finish) override {
     Close(finish == Finish::kStop);
     const double by_verdict = verdict_ == Verdict::kRight ? services_.correct : services_.wrong;
+    if (services_.reader.read) metrics_["judge_faults"] = judge_faults_;
     return {verdict_, answer_, score_.value_or(static_cast<float>(by_verdict)), metrics_};
   }
 
   bool blocks() const override { return true; }
+  AskedModels* asks() const override {
+    return services_.reader.blocks ? services_.models.get() : nullptr;
+  }
 
  private:
   nlohmann::json Ask(nlohmann::json request) {
@@ -215,7 +223,7 @@ class ProcessConversation : public Environment {
         worker_->Ask(id_, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return nlohmann::json::parse(line, nullptr, false);
   }
-  TurnStrategy Strategy(const nlohmann::json& answer, const PolicyTurn& turn) const {
+  TurnStrategy Strategy(const nlohmann::json& answer, const PolicyTurn& turn) {
     if (const auto name = Take<std::string>(answer, "strategy")) {
       try {
         return ParseTurnStrategy(*name);
@@ -223,7 +231,22 @@ class ProcessConversation : public Environment {
         ReplyBroken("'strategy' of the reply is unknown: " + name->substr(0, 40));
       }
     }
-    return (services_.read_turn ? services_.read_turn(turn.text) : ReadTurn(turn.text)).strategy;
+    if (!services_.reader.read) return ClassifyTurn(turn.text, request_);
+    const JudgedReading read =
+        services_.reader.read({.text = turn.text,
+                               .request = request_,
+                               .intent = intent_,
+                               .shards = {},
+                               .key = key_[static_cast<uint64_t>(turn.turn)]});
+    judge_faults_ += read.faulty ? 1 : 0;
+    return read.reading.strategy;
+  }
+  void RememberRequest(const std::vector<Message>& messages) {
+    for (const Message& message : messages) {
+      if (message.role != "user") continue;
+      if (intent_.empty()) intent_ = message.content;
+      request_ += (request_.empty() ? "" : "\n") + message.content;
+    }
   }
   void TakeMetrics(const nlohmann::json& answer) {
     const auto it = answer.find("metrics");
@@ -242,6 +265,9 @@ class ProcessConversation : public Environment {
   const EnvironmentServices& services_;
   const int64_t id_;
   Worker* worker_ = nullptr;
+  std::string intent_, request_;  // the user's first message; all of them
+  RandomKey key_{0};              // of a judge of strategies
+  int judge_faults_ = 0;
   Verdict verdict_ = Verdict::kWrong;
   std::string answer_;
   std::optional<float> score_;

@@ -46,6 +46,7 @@ class ShardedConversation : public Environment {
   std::vector<Message> Reset(const Prompt& prompt, RandomKey group, RandomKey sample) override {
     prompt_ = prompt;
     user_key_ = sample[kUserKey];
+    judge_key_ = sample[kJudgeKey];
     type_ = shared_.settings.conversation;
     if (group[kFullShareKey].Uniform(0) < shared_.settings.full_share) type_ = "full";
     std::optional<ShardedText> text = ReadShards(prompt);
@@ -59,7 +60,9 @@ class ShardedConversation : public Environment {
       opening.push_back({"system", shared_.settings.system_prompt});
     for (const auto& [role, content] : prompt.messages) {
       if (role == "system" && opening.empty()) opening.push_back({role, content});
-      if (role != "system" && !text) opening.push_back({role, content});
+      if (role == "system" || text) continue;
+      opening.push_back({role, content});
+      history_.push_back({role, content});
     }
     at_once_ = type_ == "full" || type_ == "concat" || type_ == "shuffle_concat";
     if (!text) return opening;
@@ -77,7 +80,7 @@ class ShardedConversation : public Environment {
   Reply Step(const PolicyTurn& turn) override {
     Reply reply;
     TurnOutcome& outcome = reply.outcome;
-    const TurnReading reading = shared_.judge.Read(turn.text);
+    const TurnReading reading = Read(turn.text);
     outcome.illocution = Specified() || (recapped_ && !withheld_) ? Illocution::kSpecified
                                                                   : Illocution::kUnderspecified;
     outcome.strategy = reading.strategy;
@@ -125,12 +128,30 @@ class ShardedConversation : public Environment {
       result.metrics["unanswered"] = unanswered_;
       result.metrics["user_faults"] = user_faults_;
     }
+    if (shared_.judge.has_judge()) result.metrics["judge_faults"] = judge_faults_;
     return result;
   }
 
-  bool blocks() const override { return shared_.user->blocks(); }
+  bool blocks() const override { return shared_.user->blocks() || shared_.judge.blocks(); }
+  AskedModels* asks() const override { return blocks() ? shared_.judge.models() : nullptr; }
 
  private:
+  TurnReading Read(const std::string& text) {
+    TurnToRead turn{.text = text, .key = judge_key_[static_cast<uint64_t>(turns_)]};
+    for (const Message& message : history_) {
+      if (message.role != "user") continue;
+      if (turn.intent.empty()) turn.intent = message.content;
+      turn.request += (turn.request.empty() ? "" : "\n") + message.content;
+    }
+    if (!text_.shards.empty()) {
+      turn.intent = text_.shards[0].text;
+      turn.shards = TextsOf(text_.shards);
+      turn.shards.erase(turn.shards.begin());
+    }
+    const JudgedReading read = shared_.judge.Read(turn);
+    judge_faults_ += read.faulty ? 1 : 0;
+    return read.reading;
+  }
   std::string FirstTurn(RandomKey group) const {
     if (type_ == "full") return FullPrompt(text_.question);
     if (!at_once_) return text_.shards[0].text;
@@ -204,7 +225,7 @@ class ShardedConversation : public Environment {
 
   ShardedShared& shared_;
   Prompt prompt_;
-  RandomKey user_key_{0};
+  RandomKey user_key_{0}, judge_key_{0};
   std::string type_;
   bool at_once_ = false;  // full, concat, shuffle_concat: one turn, whatever it is, is an attempt
   ShardedText text_;
@@ -215,7 +236,7 @@ class ShardedConversation : public Environment {
   bool withheld_ = false;          // a required shard is not in text_
   bool recapped_ = false, premature_ = false;
   int turns_ = 0, attempts_ = 0, first_attempt_ = -1, extra_turns_ = 0, unanswered_ = 0,
-      user_faults_ = 0;
+      user_faults_ = 0, judge_faults_ = 0;
 };
 
 class ShardedMaker : public EnvironmentMaker {

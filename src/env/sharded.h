@@ -16,8 +16,8 @@ namespace rlvr {
 struct ShardedSettings {
   std::string conversation = "sharded";
   double full_share = 0;  // of groups, that are told everything at once, as in `full`
-  // Of the other groups, in which one required shard, drawn by the group's key and never the first, is
-  // never told: what cannot be answered to the end (RLAAR, arXiv:2510.18731).
+  // Of the other groups, in which one required shard, drawn by the group's key and never the first,
+  // is never told: what cannot be answered to the end (RLAAR, arXiv:2510.18731).
   double withhold_share = 0;
   std::string system_prompt;  // empty: the prompt's own
   std::string full_prompt = "Q: [[QUESTION]]\nA:";

@@ -238,14 +238,46 @@ TEST(Sharded, IcposTurnRewards) {  // 1 for asking and -c for answering; then th
   EXPECT_EQ(strict.Say("How many apples does Tom buy?").outcome.reward, 1.f);
 }
 
+// What a judge is told of each turn, and what its answer does.
 TEST(Sharded, AJudgeMayTakeTheRulesPlace) {
   const ConfigNode node = ParseConfig("{name: sharded}", "test");
-  const auto maker = MakeEnvironment(&node, {.read_turn = [](std::string_view) {
-    return TurnReading{TurnStrategy::kAnswerAttempt, "12"};
-  }});
+  std::vector<TurnToRead> read;
+  EnvironmentServices services;
+  services.reader.read = [&](const TurnToRead& turn) {
+    read.push_back(turn);
+    if (read.size() == 1) return JudgedReading{{TurnStrategy::kHedge, ""}, true};
+    return JudgedReading{{TurnStrategy::kAnswerAttempt, "12"}};
+  };
+  const auto maker = MakeEnvironment(&node, services);
   const auto environment = maker->Make();
-  environment->Reset(Apples(), RandomKey(1), RandomKey(2));
-  EXPECT_TRUE(environment->Step({.text = "a dozen"}).outcome.right);
+  const auto opening = environment->Reset(Apples(), RandomKey(1), RandomKey(2));
+  const Reply first = environment->Step({.text = "The answer is 12."});
+  EXPECT_EQ(first.outcome.strategy, TurnStrategy::kHedge);
+  EXPECT_FALSE(first.outcome.right);
+  EXPECT_TRUE(environment->Step({.turn = 1, .text = "a dozen"}).outcome.right);
+  ASSERT_EQ(read.size(), 2u);
+  EXPECT_EQ(read[0].text, "The answer is 12.");
+  EXPECT_EQ(read[0].intent, opening.back().content);
+  EXPECT_EQ(read[0].request, opening.back().content);
+  EXPECT_EQ(read[1].request, opening.back().content + "\n" + first.messages[0].content);
+  EXPECT_EQ(read[1].intent, opening.back().content);
+  EXPECT_EQ(read[0].shards, read[1].shards);  // all but the intent, told or not
+  EXPECT_EQ(std::count(read[0].shards.begin(), read[0].shards.end(), first.messages[0].content), 1);
+  EXPECT_EQ(std::count(read[0].shards.begin(), read[0].shards.end(), read[0].intent), 0);
+  EXPECT_NE(read[0].key.value(), read[1].key.value());
+  EXPECT_EQ(environment->End(Finish::kStop).metrics.at("judge_faults"), 1);
+  EXPECT_FALSE(environment->blocks());
+}
+
+// A user's own question said again asks nothing: the rules are told what the user has said.
+TEST(Sharded, TheRequestSaidAgainIsNoQuestion) {
+  Prompt prompt = Apples();
+  const ConfigNode node = ParseConfig("{name: sharded}", "test");
+  const auto environment = MakeEnvironment(&node, {})->Make();
+  const std::string intent = environment->Reset(prompt, RandomKey(1), RandomKey(2)).back().content;
+  ASSERT_TRUE(intent.ends_with("?")) << intent;
+  EXPECT_EQ(ClassifyTurn(intent), TurnStrategy::kClarification);
+  EXPECT_EQ(environment->Step({.text = intent}).outcome.strategy, TurnStrategy::kDiscussion);
 }
 
 TEST(Sharded, APromptWithoutShards) {

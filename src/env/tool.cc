@@ -94,7 +94,7 @@ class ToolConversation : public Environment {
     ++turns_;
     const std::vector<ToolCall> calls = ToolCallsIn(turn.text);
     if (calls.empty()) {
-      const TurnReading reading = judge_.Read(turn.text);
+      const TurnReading reading = ReadTurn(turn.text);  // by rules, also where a judge is set
       judged_ = judge_.Judge(prompt_, turn.text, reading);
       reply.outcome.strategy = reading.strategy;
       reply.outcome.right = judged_.verdict == Verdict::kRight;

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "data/shards.h"
+#include "env/chat_endpoint.h"
 #include "env/environment.h"
 
 namespace rlvr {
@@ -45,14 +46,8 @@ struct UserSettings {
   std::string vague = "refuse";  // to questions without content words: refuse or reveal
   // model and remote
   std::string model;
-  int tries = 3;  // to get a reply that can be read
-  // remote
-  std::string url = "http://127.0.0.1:8000/v1";
-  std::string key_variable = "OPENAI_API_KEY";
-  double temperature = 1;
-  int max_tokens = 256;
-  double timeout = 60;  // seconds, of one request
-  int retries = 3;      // after errors of the connection and of the server
+  int tries = 3;                  // to get a reply that can be read
+  ChatEndpointSettings endpoint;  // remote
 
   template <class Visitor>
   void Params(Visitor& p) {
@@ -67,14 +62,7 @@ struct UserSettings {
       p("model", model);
       p("tries", tries, 1, 100);
     }
-    if (name == "remote") {
-      p("url", url);
-      p("key_variable", key_variable);
-      p("temperature", temperature, 0.0, 100.0);
-      p("max_tokens", max_tokens, 1, 1 << 20);
-      p("timeout", timeout, 0.001, 86400.0);
-      p("retries", retries, 0, 1000);
-    }
+    if (name == "remote") endpoint.Params(p);
   }
 };
 std::unique_ptr<User> MakeUser(const UserSettings& settings, const EnvironmentServices& services);

@@ -178,10 +178,11 @@ TEST(User, AModelOfTheRun) {
   Case c;
   int calls = 0;
   EnvironmentServices services;
-  services.generate = [&](const std::string& model, const std::vector<Message>& messages,
-                          RandomKey) -> std::string {
-    EXPECT_EQ(model, "base_tiny");
-    EXPECT_EQ(messages.size(), 1u);
+  services.generate = [&](const ModelQuestion& question) -> std::string {
+    EXPECT_EQ(question.model, "base_tiny");
+    EXPECT_EQ(question.messages.size(), 1u);
+    EXPECT_EQ(question.temperature, 1);
+    EXPECT_EQ(question.max_tokens, 256);
     return ++calls < 3 ? "no idea" : R"({"response": "7 of them", "shard_id": 3})";
   };
   const auto user = MakeUser({.name = "model", .model = "base_tiny", .tries = 3}, services);

@@ -57,7 +57,8 @@ int FifthOf(int64_t turn, int64_t num_shards, int64_t num_turns);
 
 struct ConversationSummary {
   int64_t num_instructions = 0, num_conversations = 0, num_turns = 0;
-  // Means over instructions, then over tasks; 95 % by the bootstrap over instructions, task by task.
+  // Means over instructions, then over tasks; 95 % by the bootstrap over instructions, task by
+  // task.
   Interval P, A90, U90_10, R90;
   std::map<std::string, Interval> P_of_task;
   std::array<double, kNumTurnStrategies> strategy_share{};  // of all turns
@@ -82,8 +83,8 @@ Interval NoInterval();
 // have; resampled in pairs. NaN if P(b) is 0 or they share no instruction.
 Interval RelativeScore(const ConversationSummary& a, const ConversationSummary& b, RandomKey key);
 
-// A figure, such as &RunScores::P, of models of several seeds on the same instructions: the mean over
-// both, with an interval that resamples both (crossed_bootstrap.h).
+// A figure, such as &RunScores::P, of models of several seeds on the same instructions: the mean
+// over both, with an interval that resamples both (crossed_bootstrap.h).
 Interval ScoreOverSeeds(const std::vector<ConversationSummary>& seeds, double RunScores::*figure,
                         RandomKey key);
 

@@ -65,6 +65,7 @@ class GroupConversation : public Conversation {
   }
   ConversationResult End(Finish finish) override { return environment_->End(finish); }
   bool blocks() const override { return environment_->blocks(); }
+  AskedModels* asks() const override { return environment_->asks(); }
 
  private:
   std::shared_ptr<Group> group_;

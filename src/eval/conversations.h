@@ -27,9 +27,9 @@ class ConversationTally {
   // Of one group: its tree as sampled, and its entry of RolloutStats::results.
   void Add(const Tree& tree, std::span<const ConversationResult> results);
   int64_t num_conversations() const { return all_; }
-  // Shares of all conversations: "aborted", of these by verdict "timed_out" and "broken". Means over
-  // those that were not aborted: "num_turns", and each of ConversationResult::metrics over those that
-  // name it. Empty without conversations.
+  // Shares of all conversations: "aborted", of these by verdict "timed_out" and "broken". Means
+  // over those that were not aborted: "num_turns", and each of ConversationResult::metrics over
+  // those that name it. Empty without conversations.
   std::map<std::string, double> Means() const;
   const std::string& first_failure() const { return first_failure_; }
 

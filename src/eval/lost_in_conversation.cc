@@ -25,6 +25,7 @@ class Recorder : public Conversation {
     return transcript_->result = other_->End(finish);
   }
   bool blocks() const override { return other_->blocks(); }
+  AskedModels* asks() const override { return other_->asks(); }
 
  private:
   std::unique_ptr<Conversation> other_;

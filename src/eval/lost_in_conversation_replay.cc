@@ -135,8 +135,10 @@ std::vector<RecordedConversation> ReadRecordedConversations(const std::string& t
 
 RecordedConversation ReadAgainByRules(const RecordedConversation& conversation, bool whole_text) {
   RecordedConversation again = conversation;
+  std::string request;  // what the user has said so far
   for (RecordedTurn& turn : again.turns) {
-    TurnReading reading = ReadTurn(turn.assistant);
+    request += (request.empty() ? "" : "\n") + turn.user;
+    TurnReading reading = ReadTurn(turn.assistant, request);
     turn.strategy = reading.strategy;
     turn.answer = whole_text ? turn.assistant : std::move(reading.answer);
   }

@@ -32,7 +32,8 @@ struct RecordedConversation {
 
 // turns: one JSON object a line: task_id, model, turn (from 1), revealed, n_shards, all_revealed,
 // user, assistant, response_type, exact_answer, score. instructions: lines with task_id and
-// ground_truth. Damage, a gap in the turns and a task without ground truth are Errors with the line.
+// ground_truth. Damage, a gap in the turns and a task without ground truth are Errors with the
+// line.
 std::vector<RecordedConversation> ReadRecordedConversations(const std::string& turns,
                                                             const std::string& instructions);
 

@@ -1,8 +1,8 @@
 // Conversations: the policy's turns alternate with those of another side (a user, a tool, a game).
-// In the tree a conversation is a chain below the prompt: policy, environment, policy, ... Loss is on
-// what the policy wrote, token for token as sampled; the environment's segment holds what the chat
-// template puts between two turns, with its messages. The KV cache of a conversation stays from turn
-// to turn, and all conversations decode in one continuous batch.
+// In the tree a conversation is a chain below the prompt: policy, environment, policy, ... Loss is
+// on what the policy wrote, token for token as sampled; the environment's segment holds what the
+// chat template puts between two turns, with its messages. The KV cache of a conversation stays
+// from turn to turn, and all conversations decode in one continuous batch.
 #ifndef RLVR_ROLLOUT_CONVERSATION_H_
 #define RLVR_ROLLOUT_CONVERSATION_H_
 #include <cstdint>
@@ -42,6 +42,19 @@ struct ConversationResult {
   std::string failure;  // why it was aborted, where it was
 };
 
+// Models of the run that conversations ask. Whoever asks waits, on a thread of its own, until the
+// thread that samples lets the models answer all who wait, in one batch.
+class AskedModels {
+ public:
+  virtual ~AskedModels() = default;
+  virtual int64_t num_waiting() const = 0;
+  // On the thread that samples, since models share the process's threads. Throws what cannot be
+  // blamed on one question; then nobody waits any longer either.
+  virtual void Answer() = 0;
+  // Those who wait get ConversationFailed: nobody wants to know any more.
+  virtual void Refuse() = 0;
+};
+
 // The other side of one conversation. A call is made by one thread at a time.
 class Conversation {
  public:
@@ -54,6 +67,8 @@ class Conversation {
   // own, so that nobody else waits. They must return some day (a time limit is theirs to keep), and
   // must not use ParallelFor.
   virtual bool blocks() const { return false; }
+  // The models that Step may wait for, if it does; then it blocks. They outlive the conversation.
+  virtual AskedModels* asks() const { return nullptr; }
 };
 
 // This conversation cannot go on; others can. The trajectory ends as kAborted with this verdict

@@ -6,6 +6,8 @@
 namespace rlvr {
 namespace {
 
+constexpr auto kSoon = std::chrono::milliseconds(1);
+
 size_t LongestToken(const Tokenizer& tokenizer) {
   size_t longest = 1;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
@@ -49,10 +51,36 @@ NextTurn Ask(const Tokenizer& tokenizer, const TurnEnd& end) {
 }
 
 ReplyThreads::~ReplyThreads() {
+  while (!models_.empty() && NumAnswers() < static_cast<int64_t>(threads_.size())) {
+    for (AskedModels* models : models_) models->Refuse();
+    std::unique_lock<std::mutex> lock(mutex_);
+    come_.wait_for(lock, kSoon);
+  }
   for (auto& [who, thread] : threads_) thread.join();
 }
 
+int64_t ReplyThreads::NumAnswers() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return static_cast<int64_t>(answers_.size());
+}
+
+void ReplyThreads::LetModelsAnswer(int64_t decoding) {
+  const auto asked = static_cast<int64_t>(threads_.size());
+  for (AskedModels* models : models_) {
+    // Threads that have just been started come to their question, or their answer, in a moment.
+    for (int64_t before = -1; decoding == 0;) {
+      const int64_t now = models->num_waiting() + NumAnswers();
+      if (now == before || now >= asked) break;
+      before = now;
+      std::this_thread::sleep_for(kSoon);
+    }
+    const int64_t waiting = models->num_waiting();
+    if (waiting > 0 && waiting >= decoding) models->Answer();
+  }
+}
+
 void ReplyThreads::Ask(int64_t who, TurnEnd end) {
+  if (AskedModels* models = end.other->asks()) models_.insert(models);
   std::thread thread([this, who, end = std::move(end)] {
     Answer answer{.who = who};
     try {
@@ -71,9 +99,10 @@ std::vector<std::pair<int64_t, NextTurn>> ReplyThreads::Take(bool wait) {
   std::vector<Answer> answers;
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    // Not for long: the user may want to stop.
+    // Not for long: the user may want to stop, and models may be asked.
     if (wait)
-      come_.wait_for(lock, std::chrono::milliseconds(100), [&] { return !answers_.empty(); });
+      come_.wait_for(lock, models_.empty() ? 100 * kSoon : kSoon,
+                     [&] { return !answers_.empty(); });
     answers.swap(answers_);
   }
   std::vector<std::pair<int64_t, NextTurn>> taken;

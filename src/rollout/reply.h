@@ -1,5 +1,5 @@
-// What follows a turn of the policy in a conversation: the other side's reply in tokens, or the end.
-// No model is needed for it, so that somebody slow can be asked on another thread.
+// What follows a turn of the policy in a conversation: the other side's reply in tokens, or the
+// end. No model is needed for it, so that somebody slow can be asked on another thread.
 #ifndef RLVR_ROLLOUT_REPLY_H_
 #define RLVR_ROLLOUT_REPLY_H_
 #include <condition_variable>
@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,7 +36,8 @@ struct NextTurn {
 // Throws what Step and End throw, but ConversationFailed: that is an end of Finish::kAborted.
 NextTurn Ask(const Tokenizer& tokenizer, const TurnEnd& end);
 
-// Asks on threads of their own. Its destructor waits for those that are still asked.
+// Asks on threads of their own. Its destructor waits for those that are still asked; models that
+// they wait for refuse.
 class ReplyThreads {
  public:
   explicit ReplyThreads(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
@@ -45,6 +47,9 @@ class ReplyThreads {
 
   // The reply to `who` comes out of Take. end.other must live until then.
   void Ask(int64_t who, TurnEnd end);
+  // Lets the models that are asked answer, once no fewer wait for them than trajectories decode:
+  // the more in one batch the better. decoding 0: at once, but for those who are about to ask.
+  void LetModelsAnswer(int64_t decoding);
   // The replies that have come; with wait, blocks for the first one, but not for long. Throws what
   // was thrown on the way to one of them.
   std::vector<std::pair<int64_t, NextTurn>> Take(bool wait);
@@ -56,7 +61,10 @@ class ReplyThreads {
     std::exception_ptr error;
   };
 
+  int64_t NumAnswers();
+
   const Tokenizer& tokenizer_;
+  std::set<AskedModels*> models_;  // of those who were asked
   std::mutex mutex_;
   std::condition_variable come_;
   std::vector<Answer> answers_;

@@ -66,7 +66,10 @@ class Scheduler {
       if (options_.interruptible && InterruptRequested())
         throw Interrupted("stopped while sampling");
       const bool idle = active_.empty() && ready_.empty() && !(MayAdmit() && Room() > 0);
-      if (!waiting_.empty()) TakeReplies(/*wait=*/idle);
+      if (!waiting_.empty()) {
+        replies_.LetModelsAnswer(idle ? 0 : static_cast<int64_t>(active_.size() + ready_.size()));
+        TakeReplies(/*wait=*/idle);
+      }
       if (!idle) Step();
     }
     for (size_t i = 0; i < grown_.size(); ++i) AddToTree(i);

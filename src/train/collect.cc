@@ -10,12 +10,15 @@
 #include "objective/coefficient.h"
 #include "rollout/strategy.h"
 #include "train/conversations.h"
-#include "train/illocution_reward.h"
 #include "train/stopwatch.h"
 #include "train/token_temperature.h"
 
 namespace rlvr {
 namespace {
+
+// Child of a group's key. Those below 2^32 are samples', those that strategies and conversations use
+// lie close above.
+constexpr uint64_t kStrategyKey = uint64_t{1} << 41;
 
 constexpr const char* kReplayFile = "replay.cbor";
 constexpr const char* kResponsesFile = "responses.cbor";
@@ -63,15 +66,16 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
                   recipe.seed + static_cast<uint64_t>(recipe.first_step),
                   FamilyOrder(recipe, *prompts_)),
       selector_(MakeSelector(recipe.resolved.Find("select"))),
-      environment_(MakeEnvironment(recipe.resolved.Find("environment"),
-                                   ServicesOf(recipe, *policy.model, *policy.tokenizer))),
+      services_(ServicesOf(recipe, *policy.model, *policy.tokenizer)),
+      environment_(MakeEnvironment(recipe.resolved.Find("environment"), services_)),
       replay_(recipe.replay),
       responses_(recipe.replay) {}
 
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;
   double opposites = 0;
-  int64_t lost = 0;  // groups of which every conversation was aborted
+  int64_t lost = 0;  // groups of which every conversation or response was aborted
+  std::string first_failure;
   ConversationTally tally;
   batch.position = position;
   curriculum_.BeginStep(step);
@@ -82,10 +86,13 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
     if (batch.rounds == selector_->max_rounds()) {
       if (lost > 0 && !batch.trees.empty()) break;  // smaller than it should be
       if (lost == batch.sampled_groups) {
+        const bool talks = environment_ != nullptr;
         throw Error(fmt::format("step {}", step),
-                    fmt::format("all {} conversations were aborted, the first by: {}",
-                                tally.num_conversations(), tally.first_failure()),
-                    "mend the environment");
+                    fmt::format("all {} were aborted, the first by: {}",
+                                talks ? fmt::format("{} conversations", tally.num_conversations())
+                                      : fmt::format("responses of {} groups", lost),
+                                talks ? tally.first_failure() : first_failure),
+                    talks ? "mend the environment" : "mend the strategy_judge");
       }
       throw Error(
           fmt::format("step {}", step),
@@ -106,16 +113,22 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
     batch.rollout.sampled_tokens += stats.sampled_tokens;
     batch.rollout.prompt_tokens += stats.prompt_tokens;
     batch.seconds_rollout += watch.Lap();
+    // Those that it does not answer to leave below.
+    const JudgedResponses judged = JudgeStrategies(step, round.prompts, &trees);
+    if (judged.asked > 0) {
+      const auto asked = static_cast<double>(judged.asked);
+      batch.terms.push_back({"strategy_judge/faulty", static_cast<double>(judged.faulty), asked});
+      batch.terms.push_back({"strategy_judge/failed", static_cast<double>(judged.failed), asked});
+    }
+    if (first_failure.empty()) first_failure = judged.first_failure;
     ++batch.rounds;
     batch.sampled_groups += per_round;
     for (size_t i = 0; i < trees.size(); ++i) {
-      if (environment_) {
-        tally.Add(trees[i], stats.results[i]);
-        DropAborted(&trees[i]);
-        if (trees[i].leaves.empty()) {
-          ++lost;
-          continue;
-        }
+      if (environment_) tally.Add(trees[i], stats.results[i]);
+      DropAborted(&trees[i]);
+      if (trees[i].leaves.empty()) {
+        ++lost;
+        continue;
       }
       const size_t own = trees[i].leaves.size();
       if (recipe_.expert.rows > 0) {
@@ -147,8 +160,10 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
     batch.seconds_reward += watch.Lap();
   }
   batch.conversations = tally.Means();
-  if (!told_failure_ && !tally.first_failure().empty()) {
-    fmt::print(stderr, "step {}: a conversation was aborted: {}\n", step, tally.first_failure());
+  if (first_failure.empty()) first_failure = tally.first_failure();
+  if (!told_failure_ && !first_failure.empty()) {
+    fmt::print(stderr, "step {}: a {} was left out: {}\n", step,
+               environment_ ? "conversation" : "response", first_failure);
     told_failure_ = true;
   }
   if (recipe_.replay.opposites > 0) batch.terms.push_back({"replay/opposites", opposites, 1});
@@ -288,6 +303,21 @@ const Verifier& Collector::VerifierOf(const Prompt& prompt) {
   return *verifier;
 }
 
+// By the judge model of the recipe, if it has one. Conversations have been judged turn by turn.
+JudgedResponses Collector::JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
+                                           std::vector<Tree>* trees) {
+  if (environment_ || !services_.reader.read) return {};
+  std::vector<RandomKey> keys;
+  for (const Tree& tree : *trees) {
+    keys.push_back(StreamKey(recipe_.seed,
+                             Stream::kRollout)[static_cast<uint64_t>(step)][static_cast<uint64_t>(
+        tree.prompt_index)][static_cast<uint64_t>(tree.occurrence)][kStrategyKey]);
+  }
+  AskedModels* models = recipe_.strategy_judge.name == "model" ? services_.models.get() : nullptr;
+  return JudgeResponses(services_.reader, models, recipe_.reward.illocution, *policy_.tokenizer,
+                        recipe_.data.train, prompts, keys, *trees);
+}
+
 void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
   if (!environment_) {  // which has judged its conversations
     JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
@@ -331,7 +361,9 @@ Tree Collector::CollectOne(int64_t step, int64_t position, const RunState& state
     if (draw.row != prompt_index) continue;
     Round round;
     AddRequest(step, draw, &round);
-    Tree tree = Sample(&round, state, nullptr)[0];
+    std::vector<Tree> trees = Sample(&round, state, nullptr);
+    JudgeStrategies(step, round.prompts, &trees);
+    Tree& tree = trees[0];
     DropAborted(&tree);
     std::vector<MetricTerm> metrics;
     Judge(round.prompts[0], &tree, &metrics);

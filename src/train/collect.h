@@ -13,6 +13,7 @@
 #include "objective/objective.h"
 #include "train/curriculum.h"
 #include "train/foreign_rows.h"
+#include "train/illocution_reward.h"
 #include "train/metrics.h"
 #include "train/recipe.h"
 #include "train/step_batch.h"
@@ -60,6 +61,8 @@ class Collector {
   void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeTerms(int64_t step, const RunState& state);
   const Verifier& VerifierOf(const Prompt& prompt);
+  JudgedResponses JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
+                                  std::vector<Tree>* trees);
   void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
   void AddReplays(int64_t step, StepBatch* batch);
 
@@ -69,6 +72,7 @@ class Collector {
   std::unique_ptr<PromptSource> prompts_;
   Curriculum curriculum_;
   std::unique_ptr<Selector> selector_;
+  EnvironmentServices services_;
   std::unique_ptr<EnvironmentMaker> environment_;  // null: prompts are answered in one turn
   bool told_failure_ = false;
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;

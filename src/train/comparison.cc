@@ -70,11 +70,33 @@ std::vector<std::string> Evaluation(const Recipe& r) {
   return {"data.validation=" + Quoted(r.data.validation),
           fmt::format("eval.prompts={}", r.eval.prompts),
           fmt::format("eval.k={}", r.eval.k),
+          fmt::format("eval.ks=[{}]", fmt::join(r.eval.ks, ", ")),
           fmt::format("eval.every={}", r.eval.every),
           fmt::format("eval.before={}", r.eval.before),
           "eval.after=true",
           fmt::format("eval.temperature={}", r.eval.temperature),
-          fmt::format("eval.top_p={}", r.eval.top_p)};
+          fmt::format("eval.top_p={}", r.eval.top_p),
+          "eval.protocol=" + r.eval.protocol,
+          fmt::format("eval.types=[{}]", fmt::join(r.eval.types, ", ")),
+          fmt::format("eval.simulations={}", r.eval.simulations)};
+}
+
+// The recipe, judged as `first` is.
+Recipe LoadJudgedAs(const Recipe& first, const std::string& recipe,
+                    std::vector<std::string> overrides) {
+  const std::vector<std::string> evaluation = Evaluation(first);
+  overrides.insert(overrides.end(), evaluation.begin(), evaluation.end());
+  Recipe loaded = LoadRecipe(recipe, overrides);
+  // As a whole: merged with a user of another name it would keep that one's keys.
+  const ConfigNode& environment = *first.resolved.Find("eval")->Find("environment");
+  const auto hold = [&](Recipe* r) {
+    r->resolved.FindMutable("eval")->Set("environment", environment);
+  };
+  if (first.eval.protocol != "none") {
+    hold(&loaded);
+    for (Recipe& stage : loaded.stages) hold(&stage);
+  }
+  return loaded;
 }
 
 // "grpo: eval.k 16 -> 32, eval.top_p 1 -> 0.7: all are judged as dapo is"
@@ -115,6 +137,14 @@ void CheckUnchanged(const ComparedRun& run) {
               "give the new comparison another --name, or remove the folder");
 }
 
+// "name remote, model gpt-4o-mini, ..."
+std::string JudgeOf(const Recipe& recipe) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : FlattenConfig(*recipe.resolved.Find("strategy_judge")))
+    parts.push_back(key + " " + value);
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 void AddNotesOnStart(const std::vector<Recipe>& recipes, Comparison* plan) {
   const Recipe& first = recipes[0];
   for (size_t i = 1; i < recipes.size(); ++i) {
@@ -127,6 +157,10 @@ void AddNotesOnStart(const std::vector<Recipe>& recipes, Comparison* plan) {
     differs("data.train", first.data.train, recipes[i].data.train);
     differs("rollout.max_tokens, which also limits held-out answers,",
             first.rollout.options.max_tokens, recipes[i].rollout.options.max_tokens);
+    if (first.eval.protocol != "none") {
+      differs("strategy_judge, which also reads the turns of eval.protocol,", JudgeOf(first),
+              JudgeOf(recipes[i]));
+    }
     differs("trainer.steps", first.trainer.steps, recipes[i].trainer.steps);
   }
 }
@@ -178,7 +212,6 @@ Comparison PlanComparison(const ComparisonRequest& request) {
   std::vector<std::string> common = request.overrides;
   if (request.steps > 0) common.push_back(fmt::format("trainer.steps={}", request.steps));
   const Recipe first = LoadRecipe(request.recipes[0], common);
-  const std::vector<std::string> evaluation = Evaluation(first);
   for (int s = 0; s < request.num_seeds; ++s)
     plan.seeds.push_back(first.seed + static_cast<uint64_t>(s));
 
@@ -189,9 +222,7 @@ Comparison PlanComparison(const ComparisonRequest& request) {
       throw Error(request.recipes[i], "a recipe of kind " + own.kind,
                   "only recipes of kind rl can be compared");
     }
-    std::vector<std::string> overrides = common;
-    overrides.insert(overrides.end(), evaluation.begin(), evaluation.end());
-    starts.push_back(LoadRecipe(request.recipes[i], overrides));
+    starts.push_back(LoadJudgedAs(first, request.recipes[i], common));
     const std::string note = ChangeNote(plan.labels[i], own, starts.back(), plan.labels[0]);
     if (!note.empty()) plan.notes.push_back(note);
   }
@@ -200,11 +231,10 @@ Comparison PlanComparison(const ComparisonRequest& request) {
   for (const uint64_t seed : plan.seeds) {
     for (size_t i = 0; i < request.recipes.size(); ++i) {
       std::vector<std::string> overrides = common;
-      overrides.insert(overrides.end(), evaluation.begin(), evaluation.end());
       overrides.push_back("output=" + Quoted(plan.folder + "/" + plan.labels[i]));
       overrides.push_back(fmt::format("name=seed_{}", seed));
       overrides.push_back(fmt::format("seed={}", seed));
-      ComparedRun run{plan.labels[i], seed, LoadRecipe(request.recipes[i], overrides), ""};
+      ComparedRun run{plan.labels[i], seed, LoadJudgedAs(first, request.recipes[i], overrides), ""};
       run.folder = RunFolder(run.recipe);
       CheckUnchanged(run);
       plan.runs.push_back(std::move(run));

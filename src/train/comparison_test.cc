@@ -123,6 +123,56 @@ TEST_F(ComparisonTest, PlansOneRunPerRecipeAndSeed) {
   EXPECT_EQ(plan.notes[0], "b: eval.k 4 -> 2, eval.top_p 0.5 -> 1; all are judged as a is");
 }
 
+TEST_F(ComparisonTest, TheProtocolIsHeldEqual) {
+  Write("c.yaml", R"(
+extends: a.yaml
+eval: {ks: [2], protocol: lost_in_conversation, types: [full, sharded], simulations: 3,
+       environment: {max_turns: 5}}
+)");
+  Write("d.yaml", R"(
+extends: a.yaml
+eval: {k: 4, ks: [1, 4], protocol: lost_in_conversation, types: [snowball], simulations: 2,
+       environment: {user: {name: answering, overlap: 2}}}
+strategy_judge: {name: model, model: policy}
+)");
+  ComparisonRequest request = Request();
+  request.num_seeds = 1;
+  for (const char* name : {"c", "d", "b"}) {
+    if (*name == 'c') request.recipes.clear();
+    request.recipes.push_back(folder_.path() + "/" + name + ".yaml");
+  }
+  Comparison plan = PlanComparison(request);
+  ASSERT_EQ(plan.runs.size(), 3u);
+  for (const ComparedRun& run : plan.runs) {
+    EXPECT_EQ(run.recipe.eval.protocol, "lost_in_conversation") << run.label;
+    EXPECT_EQ(run.recipe.eval.types, (std::vector<std::string>{"full", "sharded"}));
+    EXPECT_EQ(run.recipe.eval.simulations, 3);
+    EXPECT_EQ(run.recipe.eval.ks, (std::vector<std::string>{"2"}));
+    const ConfigNode* eval = run.recipe.resolved.Find("eval");
+    EXPECT_EQ(ToYaml(*eval), ToYaml(*plan.runs[0].recipe.resolved.Find("eval"))) << run.label;
+    EXPECT_EQ(eval->Find("environment")->Find("max_turns")->scalar, "5");
+    EXPECT_EQ(eval->Find("environment")->Find("user")->Find("name")->scalar, "scripted");
+    // As the run's folder records it, it can be read again.
+    Write("recorded.yaml", ToYaml(run.recipe.resolved));
+    const Recipe again = LoadRecipe(folder_.path() + "/recorded.yaml", {});
+    EXPECT_EQ(ToYaml(*again.resolved.Find("eval")), ToYaml(*eval));
+  }
+  std::string notes;
+  for (const std::string& note : plan.notes) notes += note + "\n";
+  EXPECT_NE(notes.find("d: eval.k 4 -> 2"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("eval.simulations 2 -> 3"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("b: "), std::string::npos) << notes;
+  EXPECT_NE(notes.find("eval.protocol none -> lost_in_conversation"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("differs: c has name rules, d has name model, model policy"),
+            std::string::npos)
+      << notes;
+
+  // The other way round nobody holds conversations.
+  request.recipes = {folder_.path() + "/b.yaml", folder_.path() + "/c.yaml"};
+  plan = PlanComparison(request);
+  EXPECT_EQ(plan.runs[1].recipe.eval.protocol, "none");
+}
+
 TEST_F(ComparisonTest, RefusesWhatCannotBeCompared) {
   ComparisonRequest request = Request();
   request.recipes.pop_back();

@@ -1,6 +1,5 @@
 #include "train/conversations.h"
 
-#include <memory>
 #include <string>
 
 #include "eval/speakers.h"
@@ -37,10 +36,8 @@ void AddTurn(const TurnOutcome& outcome, double tokens, double entropy, double r
 
 EnvironmentServices ServicesOf(const Recipe& recipe, const Model& policy,
                                const Tokenizer& tokenizer) {
-  auto speakers = std::make_shared<Speakers>(policy, tokenizer);
-  EnvironmentServices services;
-  services.generate = [speakers](const std::string& model, const std::vector<Message>& messages,
-                                 RandomKey key) { return speakers->Speak(model, messages, key); };
+  EnvironmentServices services = ServicesWithModels(policy, tokenizer);
+  services.reader = MakeTurnReader(recipe.strategy_judge, services);
   services.verifier = recipe.reward.name;
   services.correct = recipe.reward.correct;
   services.wrong = recipe.reward.wrong;

@@ -24,8 +24,8 @@ int64_t DropAborted(Tree* tree);
 // num_turns/mean, max, min of the rows that this step's policy sampled.
 void MeasureTurns(const Rows& rows, Metrics* metrics);
 
-// Adds, by the label of a turn (specified, underspecified), what the policy did in one judged group.
-// Turns without a label count nowhere, replayed and expert ones neither.
+// Adds, by the label of a turn (specified, underspecified), what the policy did in one judged
+// group. Turns without a label count nowhere, replayed and expert ones neither.
 //   response_length/LABEL     mean tokens of a turn
 //   entropy/LABEL             mean over tokens, nats
 //   reward/LABEL              mean reward of a turn before reward shaping: its own, and for the last

@@ -90,10 +90,22 @@ TEST_F(IllocutionTree, OffItOnlyLabelsWhatHasALabel) {
 
 TEST_F(IllocutionTree, AnEnvironmentsOutcomeStays) {
   Tree tree = MakeTree({{"How many pens?", false}});
-  tree.segments[1].outcome.strategy = TurnStrategy::kHedge;
+  tree.segments[1].outcome = {.illocution = Illocution::kUnderspecified,
+                              .strategy = TurnStrategy::kHedge};
   Apply(&tree);
   EXPECT_EQ(Outcome(tree, 0).strategy, TurnStrategy::kHedge);
   EXPECT_EQ(tree.leaves[0].score, 0);
+}
+
+TEST_F(IllocutionTree, WhatAJudgeHasReadStays) {
+  prompt_.extra_info = "{\"illocution\": \"underspecified\"}";
+  settings_.r_hedge = 0.25;
+  Tree tree = MakeTree({{"How many pens?", false}});
+  tree.segments[1].outcome.strategy = TurnStrategy::kHedge;
+  Apply(&tree);
+  EXPECT_EQ(Outcome(tree, 0).strategy, TurnStrategy::kHedge);
+  EXPECT_EQ(Outcome(tree, 0).illocution, Illocution::kUnderspecified);
+  EXPECT_EQ(tree.leaves[0].score, 0.25f);
 }
 
 }  // namespace

@@ -371,6 +371,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p.Stage("terms", "");
   });
   f.Stage("environment", "none");
+  f.Method("strategy_judge", "rules", [&](auto& p) { r.strategy_judge.Params(p); });
   f.Stage("select", "none");
   f.Stage("reward_shaping", "");
   f.Stage("advantage", "group_normalized");
@@ -501,7 +502,8 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "reference",      "process_reward",
                                             "curriculum",     "likelihood_reward",
                                             "flow_reward",    "stages",
-                                            "turn_gain",      "environment"};
+                                            "turn_gain",      "environment",
+                                            "strategy_judge"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -542,6 +544,12 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
     ValidateStrategy(PlaceOf(root, "rollout"), r.rollout.strategy, r.rollout.group_size,
                      max_tokens);
     if (HasEnvironment(root)) CheckEnvironment(r, root);
+    if (r.strategy_judge.name != "rules" && r.strategy_judge.model.empty()) {
+      throw Error(PlaceOf(root, "strategy_judge"), "no model is named",
+                  r.strategy_judge.name == "model"
+                      ? "set model to policy, a folder or an embedded model"
+                      : "set model to one that the endpoint serves");
+    }
   }
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "data/shard_orders.h"
 #include "data/underspecified.h"
+#include "env/strategy_judge.h"
 #include "model/config.h"
 #include "rollout/strategy.h"
 #include "train/token_temperature.h"
@@ -159,6 +160,7 @@ struct Recipe {
     OverlongSettings overlong;
     IllocutionSettings illocution;  // its correct and wrong are this section's
   } reward;
+  StrategyJudgeSettings strategy_judge;  // of turns and responses, in training and eval.protocol
   struct {
     int64_t mini_batch_prompts = 0;  // 0: prompts_per_step
     int epochs = 1;

@@ -75,6 +75,9 @@ const Section kSections[] = {
     {"stages",
      "The method. A section here is a map with `name` and the method's parameters, or "
      "where `docs/methods.md` says so a list of such maps."},
+    {"strategy_judge",
+     "Who tells the strategies of turns, in conversations, `eval.protocol` and ICPO "
+     "([environments.md](environments.md))."},
     {"update", "From a rollout batch to new weights."},
     {"expert", "Demonstrations in the groups."},
     {"replay", "Groups of earlier steps train again, with the log-probs recorded then."},
@@ -193,6 +196,9 @@ const std::map<std::string, std::string>& Meanings() {
       {"curriculum", "which prompts a step samples"},
       {"stages", "a list of stages that share the run's folder, each with what differs"},
       {"environment", "who the policy talks to, `max_turns` and `max_tokens` of a conversation"},
+      {"strategy_judge.name",
+       "rules, or a model with the protocol's prompt; its keys, `model` and others, are in "
+       "[environments.md](environments.md)"},
       {"select", "which groups train"},
       {"reward_shaping", "scores to rewards"},
       {"advantage", "rewards to an advantage for every token"},

@@ -80,7 +80,7 @@ inline std::unique_ptr<Model> TinyModel(const ModelConfig& config, ComputeType c
 }
 
 // A Hugging Face folder with a tokenizer of bytes and few merges.
-inline void WriteTinyModelFolder(const std::string& folder) {
+inline void WriteTinyModelFolder(const std::string& folder, int64_t context = 512) {
   std::filesystem::create_directories(folder);
   const std::vector<std::string> texts = {"Tom has 3 apples. Answer: 12",
                                           "Ann buys 4 more pens. Answer: 7"};
@@ -90,6 +90,7 @@ inline void WriteTinyModelFolder(const std::string& folder) {
                        .pattern = {}});
   ModelConfig config = TinyConfig(tokenizer.vocab_size());
   config.eos_token_ids = {tokenizer.TokenId("<|im_end|>")};
+  config.max_position_embeddings = context;
   SaveModel(folder, *TinyModel(config, ComputeType::kFp32, 5), DType::kF32);
   tokenizer.Save(folder, ChatMlTemplate());
 }

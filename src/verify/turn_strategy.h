@@ -42,9 +42,9 @@ using PromptService = std::function<std::string(const std::string& prompt)>;
 // What the judge is told about the turn.
 struct JudgedTurn {
   std::string initial_shard;        // what the user asked first
-  std::vector<std::string> shards;  // the whole specification, with the first
+  std::vector<std::string> shards;  // the rest of the specification, told or not
   std::string answer_description;   // of the task: "The answer should be a single number ..."
-  std::string user, assistant;      // the conversation's last turn
+  std::string assistant;            // the turn
 };
 // The protocol's own prompt.
 std::string StrategyPrompt(const JudgedTurn& turn);

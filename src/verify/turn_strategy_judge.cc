@@ -1,6 +1,6 @@
-#include <algorithm>
-#include <array>
-#include <cctype>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"
@@ -68,14 +68,19 @@ TurnStrategy NamedClass(const std::string& said) {
 }  // namespace
 
 std::string StrategyPrompt(const JudgedTurn& turn) {
+  // As Python writes a list of JSON objects.
   std::string shards;
-  for (const std::string& shard : turn.shards) shards += "- " + shard + "\n";
+  for (size_t i = 0; i < turn.shards.size(); ++i) {
+    const nlohmann::json text = turn.shards[i];
+    shards += fmt::format(
+        "{}{{\"shard_id\": {}, \"shard\": {}}}", i == 0 ? "" : ", ", i + 2,
+        text.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace));
+  }
   // The conversation comes last: what it holds is never taken for a mark.
   std::string prompt = kPrompt;
-  Replace(&prompt, "[[CONVERSATION_SO_FAR]]",
-          "[user]\n" + turn.user + "\n\n[assistant]\n" + turn.assistant);
+  Replace(&prompt, "[[CONVERSATION_SO_FAR]]", "[assistant] " + turn.assistant);
   Replace(&prompt, "[[ANSWER_DESCRIPTION]]", turn.answer_description);
-  Replace(&prompt, "[[SHARDS]]", shards);
+  Replace(&prompt, "[[SHARDS]]", "[" + shards + "]");
   Replace(&prompt, "[[INITIAL_SHARD]]", turn.initial_shard);
   return prompt;
 }
@@ -91,7 +96,7 @@ TurnStrategy JudgeTurnStrategy(const JudgedTurn& turn, const PromptService& judg
     if (strategy != TurnStrategy::kUnknown) return strategy;
   }
   throw Error("the judge of turn strategies", "names no class: " + said.substr(0, 200),
-              "use another model, or judge: rules");
+              "use another model, or rules");
 }
 
 }  // namespace rlvr

@@ -193,21 +193,21 @@ TEST(TurnStrategy, HostileStringsNeverCrash) {
 }
 
 TEST(TurnJudge, PromptHoldsTheTurn) {
-  const std::string prompt = StrategyPrompt({"total of the pens",
-                                             {"total of the pens", "Amy has 3"},
-                                             "A number.",
-                                             "Amy has 3",
-                                             "I cannot [[SHARDS]]"});
+  const std::string prompt = StrategyPrompt(
+      {"total of the pens", {"Amy has 3", "a \"b\""}, "A number.", "I cannot [[SHARDS]]"});
   EXPECT_NE(prompt.find("attempting to solve:\ntotal of the pens\n"), std::string::npos);
-  EXPECT_NE(prompt.find("- total of the pens\n- Amy has 3\n"), std::string::npos);
+  EXPECT_NE(prompt.find(R"(
+[{"shard_id": 2, "shard": "Amy has 3"}, {"shard_id": 3, "shard": "a \"b\""}]
+)"),
+            std::string::npos);
   EXPECT_NE(prompt.find("[Task Specific Answer] A number."), std::string::npos);
-  EXPECT_NE(prompt.find("[assistant]\nI cannot [[SHARDS]]"), std::string::npos);
+  EXPECT_TRUE(prompt.ends_with("last turn:\n[assistant] I cannot [[SHARDS]]")) << prompt;
   EXPECT_NE(prompt.find("refuse|missing|answer_attempt|hedge|clarification|interrogation"),
             std::string::npos);
 }
 
 TEST(TurnJudge, ScriptedJudge) {
-  const JudgedTurn turn = {"pens", {"pens"}, "A number.", "hi", "hello"};
+  const JudgedTurn turn = {"pens", {"Amy has 3"}, "A number.", "hello"};
   std::vector<std::string> said;
   int calls = 0;
   const PromptService judge = [&](const std::string&) {
@@ -222,7 +222,7 @@ TEST(TurnJudge, ScriptedJudge) {
   calls = 0;
   EXPECT_THROW(JudgeTurnStrategy(turn, judge, 2), Error);
   calls = 0;
-  EXPECT_EQ(JudgeTurnStrategy({"pens", {}, "", "hi", " \n"}, judge), TurnStrategy::kMissing);
+  EXPECT_EQ(JudgeTurnStrategy({"pens", {}, "", " \n"}, judge), TurnStrategy::kMissing);
   EXPECT_EQ(calls, 0);
 }
 
