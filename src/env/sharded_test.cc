@@ -273,7 +273,8 @@ TEST(Sharded, AJudgeMayTakeTheRulesPlace) {
 TEST(Sharded, TheRequestSaidAgainIsNoQuestion) {
   Prompt prompt = Apples();
   const ConfigNode node = ParseConfig("{name: sharded}", "test");
-  const auto environment = MakeEnvironment(&node, {})->Make();
+  const auto maker = MakeEnvironment(&node, {});
+  const auto environment = maker->Make();
   const std::string intent = environment->Reset(prompt, RandomKey(1), RandomKey(2)).back().content;
   ASSERT_TRUE(intent.ends_with("?")) << intent;
   EXPECT_EQ(ClassifyTurn(intent), TurnStrategy::kClarification);

@@ -125,7 +125,8 @@ TEST(StrategyJudge, AConversationWhoseJudgeDies) {
   EnvironmentServices services;
   services.reader = MakeTurnReader(Remote(server), services);
   const ConfigNode node = ParseConfig("{name: sharded}", "test");
-  const auto environment = MakeEnvironment(&node, services)->Make();
+  const auto maker = MakeEnvironment(&node, services);
+  const auto environment = maker->Make();
   EXPECT_TRUE(environment->blocks());
   EXPECT_EQ(environment->asks(), nullptr);
   Prompt prompt;

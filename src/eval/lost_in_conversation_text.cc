@@ -112,8 +112,9 @@ std::string LostInConversationTable(const LostInConversationResult& result) {
     }
     const auto faults = t.metrics.find("judge_faults");  // a mean over conversations
     if (faults != t.metrics.end() && faults->second > 0) {
-      text += fmt::format("{}: the judge named no class for {:.0f} turns, which are by rules\n",
-                          t.name, faults->second * static_cast<double>(t.summary.num_conversations));
+      text +=
+          fmt::format("{}: the judge named no class for {:.0f} turns, which are by rules\n", t.name,
+                      faults->second * static_cast<double>(t.summary.num_conversations));
     }
     if (t.cut > 0) {
       text += fmt::format("{}: {} conversations hit a limit of turns or tokens\n", t.name, t.cut);

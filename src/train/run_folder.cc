@@ -72,10 +72,12 @@ std::string AdvantageJson(const std::vector<double>& advantage) {
 }
 
 // The segments after the prompt, where somebody else than the policy wrote one: who said what, how
-// many of the line's tokens it is (none of the other side's), and what became of a turn.
+// many of the line's tokens it is (none of the other side's), and what became of a turn. Of a single
+// response what its label and strategy are, where it has a label.
 std::string TurnsJson(const Tokenizer& tokenizer, const Tree& tree, const Leaf& leaf) {
   std::string turns;
   bool conversation = false;
+  TurnOutcome last;
   for (const int32_t index : tree.Path(leaf.segment)) {
     const Segment& s = tree.segments[static_cast<size_t>(index)];
     if (index == 0) continue;
@@ -85,13 +87,17 @@ std::string TurnsJson(const Tokenizer& tokenizer, const Tree& tree, const Leaf& 
     turns += fmt::format("{{\"author\":\"{}\",\"text\":{},\"num_tokens\":{}", ToString(s.author),
                          Quote(tokenizer.Decode(s.tokens)), policy ? s.tokens.size() : 0);
     if (policy) {
+      last = s.outcome;
       turns += fmt::format(",\"reward\":{},\"illocution\":\"{}\",\"strategy\":\"{}\",\"right\":{}",
                            s.outcome.reward, ToString(s.outcome.illocution),
                            ToString(s.outcome.strategy), s.outcome.right);
     }
     turns += "}";
   }
-  return conversation ? "\"turns\":[" + turns + "]," : "";
+  if (conversation) return "\"turns\":[" + turns + "],";
+  if (last.illocution == Illocution::kUnknown) return "";
+  return fmt::format("\"illocution\":\"{}\",\"strategy\":\"{}\",", ToString(last.illocution),
+                     ToString(last.strategy));
 }
 
 std::string Line(int64_t step, const Tokenizer& tokenizer, const RecordedGroup& group,

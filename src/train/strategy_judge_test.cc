@@ -32,7 +32,7 @@ class JudgedTraining : public testing::Test {
     WriteTinyModelFolder(folder_.path() + "/model");
     std::ofstream(folder_.path() + "/rl.yaml") << R"(
 compute: fp32
-data: {train: "gsm_micro:shards=true,max_steps=2", validation: gsm_micro, prompts_per_step: 3, max_prompt_tokens: 400, underspecified: {ratio: 0.5}}
+data: {train: "gsm_micro:shards=true,max_steps=2,train_size=200", validation: gsm_micro, prompts_per_step: 3, max_prompt_tokens: 400, underspecified: {ratio: 0.5}}
 rollout: {group_size: 4, max_tokens: 9, temperature: 1.5}
 reward: {illocution: {name: icpo_illocution, r_hedge: 0.25}}
 reward_shaping: {name: random_reward}
@@ -87,8 +87,8 @@ TEST_F(JudgedTraining, TheEndpointsClassesAreRewarded) {
       }
     }
     for (const auto& line : Rollouts("one", step)) {
-      const std::string label = line["turns"].back()["illocution"];
-      EXPECT_EQ(line["turns"].back()["strategy"], "hedge");
+      const std::string label = line["illocution"];
+      EXPECT_EQ(line["strategy"], "hedge");
       underspecified += label == "underspecified";
       if (label == "underspecified") {
         EXPECT_EQ(line["score"], 0.25);
@@ -121,7 +121,7 @@ TEST_F(JudgedTraining, ResponsesWithoutAnAnswerAreLeftOut) {
     for (const auto& line : Rollouts("some", step)) {
       ++lines;
       EXPECT_NE(line["finish"], "aborted");
-      EXPECT_EQ(line["turns"].back()["strategy"], "refuse");
+      EXPECT_EQ(line["strategy"], "refuse");
     }
   }
   EXPECT_GT(failed, 0.5);
@@ -150,7 +150,7 @@ TEST_F(JudgedTraining, AModelOfTheRun) {
   EXPECT_EQ(ReadMetrics(Run("one"), 1).at("strategy_judge/faulty"), 1);  // random words
 
   const std::vector<std::string> talks = {
-      "data.train=gsm_micro:max_steps=2,shards=true", "data.underspecified.ratio=0",
+      "data.train=gsm_micro:max_steps=2,shards=true,train_size=200", "data.underspecified.ratio=0",
       "environment={name: sharded, max_turns: 3, user: {name: model, tries: 1, model: '" +
           folder_.path() + "/judge'}}"};
   std::vector<std::string> more = talks;
