@@ -348,6 +348,55 @@ TEST_F(ConversationTraining, NobodyLeftIsAnError) {
   }
 }
 
+// Of each turn of the policy, all of whose tokens must have the same.
+std::vector<double> AdvantagesOfTurns(const nlohmann::json& line) {
+  std::vector<double> advantages;
+  size_t t = 0;
+  for (const auto& turn : line["turns"]) {
+    const auto n = turn["num_tokens"].get<size_t>();
+    for (size_t i = 0; i < n; ++i, ++t) {
+      const auto& all = line["advantage"];
+      const double a = all.is_array() ? all[t].get<double>() : all.get<double>();
+      if (i == 0) advantages.push_back(a);
+      EXPECT_NEAR(a, advantages.back(), 1e-6);
+    }
+  }
+  return advantages;
+}
+
+TEST_F(ConversationTraining, StepsOfCreditAreTurns) {
+  for (const std::string method :
+       {"[{name: group_normalized}, {name: empg, step: turn}]", "[{name: gigpo, anchor: last}]",
+        "[{name: turn_normalized, gamma: 0.5}]"}) {
+    const std::string name = method.substr(method.rfind("name: ") + 6, 4);
+    Train(Make(name, {"advantage=" + method,
+                      "environment={name: sharded, max_turns: 4, turn_reward: {name: icpo}}"}));
+    int differ = 0;
+    for (const int64_t step : {1, 2, 3}) {
+      EXPECT_EQ(ReadMetrics(Run(name), step).at("training/rollout_probs_diff_max"), 0);
+      for (const auto& line : Rollouts(name, step)) {
+        const std::vector<double> turns = AdvantagesOfTurns(line);
+        const auto [low, high] = std::minmax_element(turns.begin(), turns.end());
+        differ += *high - *low > 1e-3;
+      }
+    }
+    EXPECT_GE(differ, 6) << method;  // of 36 conversations
+  }
+}
+
+TEST_F(ConversationTraining, EpoAndSpearTakeConversations) {
+  Train(Make("epo", {"regularizer=[{name: epo, from_turn: 1, kappa_r: 1.0, history: {controller: "
+                     "running_mean, metric: actor/entropy, init: 0}}]"}));
+  const double outside = ReadMetrics(Run("epo"), 3).at("actor/epo_outside");
+  EXPECT_GT(outside, 0);  // some tokens of later turns, and none of the first
+  EXPECT_LT(outside, 0.9);
+  Train(Make("spear", {"replay={groups: 2, capacity: 8, admit: all}",
+                       "advantage=[{name: group_centered}, {name: spear, S: 2}]"}));
+  const Metrics m = ReadMetrics(Run("spear"), 3);
+  EXPECT_GT(m.at("spear/kept"), 0);
+  EXPECT_LT(m.at("spear/kept"), 1);
+}
+
 TEST_F(ConversationTraining, RecipesThatDoNotGoTogether) {
   EXPECT_EQ(MostResponseTokens(Make("a")), 36);
   EXPECT_EQ(MostResponseTokens(Make("a", {"environment.max_tokens=30"})), 30);
