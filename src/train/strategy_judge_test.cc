@@ -143,17 +143,25 @@ TEST_F(JudgedTraining, AModelOfTheRun) {
   WriteTinyModelFolder(folder_.path() + "/judge", 9000);
   const std::string other =
       "{name: model, model: '" + folder_.path() + "/judge', max_tokens: 4, temperature: 1}";
-  Train(Make("one", other, {"threads=1"}));
-  Train(Make("two", other, {"threads=2", "rollout.max_sequences=3"}));
+  // Each question is of some thousand tokens: few of them.
+  const std::vector<std::string> few = {"data.prompts_per_step=1", "rollout.group_size=2"};
+  std::vector<std::string> more = few;
+  more.emplace_back("threads=1");
+  Train(Make("one", other, more));
+  more = few;
+  more.insert(more.end(), {"threads=2", "rollout.max_sequences=1"});
+  Train(Make("two", other, more));
   ExpectSameRuns("one", "two");
   EXPECT_EQ(ReadMetrics(Run("one"), 1).at("strategy_judge/failed"), 0);
   EXPECT_EQ(ReadMetrics(Run("one"), 1).at("strategy_judge/faulty"), 1);  // random words
 
-  const std::vector<std::string> talks = {
-      "data.train=gsm_micro:max_steps=2,shards=true,train_size=200", "data.underspecified.ratio=0",
-      "environment={name: sharded, max_turns: 3, user: {name: model, tries: 1, model: '" +
-          folder_.path() + "/judge'}}"};
-  std::vector<std::string> more = talks;
+  std::vector<std::string> talks = few;
+  talks.insert(
+      talks.end(),
+      {"data.train=gsm_micro:max_steps=2,shards=true,train_size=200", "data.underspecified.ratio=0",
+       "environment={name: sharded, max_turns: 3, user: {name: model, tries: 1, model: '" +
+           folder_.path() + "/judge'}}"});
+  more = talks;
   more.emplace_back("threads=1");
   Train(Make("talks", other, more));
   more = talks;
