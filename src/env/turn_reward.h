@@ -19,16 +19,7 @@ struct TurnRewardSettings {
   template <class Visitor>
   void Params(Visitor& p) {
     p("name", name, std::vector<std::string>{"icpo", "none"});
-    if (name == "icpo") {
-      p("penalty_confident", icpo.penalty_confident, 0.0, 1e6);
-      p("penalty_needless", icpo.penalty_needless, 0.0, 1e6);
-      p("r_refuse", icpo.r_refuse, 0.0, 1.0);
-      p("r_hedge", icpo.r_hedge, 0.0, 1.0);
-      p("r_discussion", icpo.r_discussion, 0.0, 1.0);
-      p("clarify_requires_missing", icpo.clarify_requires_missing);
-      p("tau", icpo.tau, 0.0, 1.0);
-      p("format", icpo.format);
-    }
+    if (name == "icpo") icpo.Params(p);
   }
 };
 

@@ -6,35 +6,10 @@
 
 #include "base/thread_pool.h"
 #include "eval/on_policy_check.h"
-#include "text/bpe_trainer.h"
+#include "eval/tiny_policy_test.h"
 
 namespace rlvr {
 namespace {
-
-struct TinyPolicy {
-  Tokenizer tokenizer = TrainBpe(
-      std::vector<std::string>{"Tom has 7 apples. How many"},
-      {.vocab_size = 264, .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}});
-  Model model;
-  explicit TinyPolicy(ComputeType compute) : model(Config(), compute) {
-    InitializeParameters(model.config(), model.layout(), RandomKey(3), model.weights());
-    model.WeightsChanged(true);
-  }
-  static ModelConfig Config() {
-    ModelConfig c;
-    c.vocab_size = 264;
-    c.hidden_size = 32;
-    c.num_hidden_layers = 2;
-    c.num_attention_heads = 4;
-    c.num_key_value_heads = 2;
-    c.head_dim = 12;
-    c.intermediate_size = 48;
-    c.max_position_embeddings = 600;
-    c.initializer_range = 0.3;
-    c.eos_token_ids = {263};
-    return c;
-  }
-};
 
 std::vector<RolloutRequest> Requests(const Tokenizer& tokenizer, int n) {
   const auto prompts = OpenPrompts("gsm_micro", Split::kTest, 0);

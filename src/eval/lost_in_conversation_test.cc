@@ -5,35 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "text/bpe_trainer.h"
+#include "eval/tiny_policy_test.h"
 
 namespace rlvr {
 namespace {
-
-struct SmallPolicy {
-  Tokenizer tokenizer = TrainBpe(
-      std::vector<std::string>{"Tom has 7 apples. How many"},
-      {.vocab_size = 264, .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}});
-  Model model;
-  SmallPolicy() : model(Config(), ComputeType::kBf16) {
-    InitializeParameters(model.config(), model.layout(), RandomKey(3), model.weights());
-    model.WeightsChanged(true);
-  }
-  static ModelConfig Config() {
-    ModelConfig c;
-    c.vocab_size = 264;
-    c.hidden_size = 32;
-    c.num_hidden_layers = 2;
-    c.num_attention_heads = 4;
-    c.num_key_value_heads = 2;
-    c.head_dim = 12;
-    c.intermediate_size = 48;
-    c.max_position_embeddings = 600;
-    c.initializer_range = 0.3;
-    c.eos_token_ids = {263};
-    return c;
-  }
-};
 
 // Says three things in turn. A turn of odd length is an attempt; it is right if its length is
 // divisible by 3.
@@ -90,13 +65,13 @@ LostInConversationOptions Options(std::vector<std::string> types) {
 }
 
 LostInConversationResult Simulate(const std::vector<std::string>& types, const Opener& open) {
-  static const SmallPolicy policy;
+  static const TinyPolicy policy(ComputeType::kBf16);
   const auto prompts = OpenPrompts("gsm_micro", Split::kTest, 0);
   return EvaluateLostInConversation(policy.model, policy.tokenizer, *prompts, open, Options(types));
 }
 
 TEST(LostInConversation, TranscriptsHoldWhatWasSaidAndMetricsFollow) {
-  const SmallPolicy policy;
+  const TinyPolicy policy(ComputeType::kBf16);
   const auto result = Simulate({"sharded", "full"}, {});
   ASSERT_EQ(result.types.size(), 2u);
   EXPECT_EQ(result.types[0].name, "full");  // the paper's order
@@ -164,7 +139,7 @@ TEST(LostInConversation, FailedConversationsAreCountedAndLeftOut) {
 }
 
 TEST(LostInConversation, JsonLinesHoldFiguresAndTurns) {
-  const SmallPolicy policy;
+  const TinyPolicy policy(ComputeType::kBf16);
   const auto result = Simulate({"full", "sharded"}, {});
   std::vector<nlohmann::json> rows;
   const auto read = [&](const std::string& text) {

@@ -8,35 +8,10 @@
 #include <thread>
 
 #include "eval/conversations.h"
-#include "text/bpe_trainer.h"
+#include "eval/tiny_policy_test.h"
 
 namespace rlvr {
 namespace {
-
-struct Talker {
-  Tokenizer tokenizer = TrainBpe(
-      std::vector<std::string>{"Tom has 7 apples. How many"},
-      {.vocab_size = 264, .special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}});
-  Model model;
-  Talker() : model(Config(), ComputeType::kBf16) {
-    InitializeParameters(model.config(), model.layout(), RandomKey(3), model.weights());
-    model.WeightsChanged(true);
-  }
-  static ModelConfig Config() {
-    ModelConfig c;
-    c.vocab_size = 264;
-    c.hidden_size = 32;
-    c.num_hidden_layers = 2;
-    c.num_attention_heads = 4;
-    c.num_key_value_heads = 2;
-    c.head_dim = 12;
-    c.intermediate_size = 48;
-    c.max_position_embeddings = 9000;
-    c.initializer_range = 0.3;
-    c.eos_token_ids = {263};
-    return c;
-  }
-};
 
 ModelQuestion Question(int i) {
   return {.model = "policy",
@@ -76,7 +51,7 @@ class Askers {
 };
 
 TEST(Speakers, ABatchSaysWhatEachSaysAlone) {
-  const Talker talker;
+  const TinyPolicy talker(ComputeType::kBf16, 9000);
   Speakers speakers(talker.model, talker.tokenizer);
   std::vector<ModelQuestion> questions;
   std::vector<std::string> alone;
@@ -92,7 +67,7 @@ TEST(Speakers, ABatchSaysWhatEachSaysAlone) {
 }
 
 TEST(Speakers, RefusalAndWhatDoesNotFit) {
-  const Talker talker;
+  const TinyPolicy talker(ComputeType::kBf16, 9000);
   Speakers speakers(talker.model, talker.tokenizer);
   {
     Askers askers(&speakers, {Question(1)});
@@ -109,7 +84,7 @@ TEST(Speakers, RefusalAndWhatDoesNotFit) {
 }
 
 TEST(Speakers, AnUnknownModelEndsTheRun) {
-  const Talker talker;
+  const TinyPolicy talker(ComputeType::kBf16, 9000);
   Speakers speakers(talker.model, talker.tokenizer);
   ModelQuestion question = Question(1);
   question.model = "no such folder";
@@ -131,7 +106,7 @@ class Counting : public Speakers {
 
 // A user and a judge that are models, in a rollout: whoever is answered beside whom, the same bits.
 TEST(Speakers, ConversationsAskInBatches) {
-  const Talker talker;
+  const TinyPolicy talker(ComputeType::kBf16, 9000);
   Prompt prompt;
   prompt.data_source = "gsm_micro";
   prompt.ground_truth = "12";
@@ -214,7 +189,7 @@ class Silent : public Speakers {
 };
 
 TEST(Speakers, AnAbandonedRolloutRefuses) {
-  const Talker talker;
+  const TinyPolicy talker(ComputeType::kBf16, 9000);
   Silent speakers(talker.model, talker.tokenizer);
   std::vector<RolloutRequest> requests(1);
   requests[0].tree.segments.push_back({.tokens = {1, 2, 3}});

@@ -171,15 +171,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p.Method("illocution", "none", [&](auto& q) {
       IllocutionSettings& s = r.reward.illocution;
       q("name", s.name, kIllocutions);
-      if (!s.on()) return;
-      q("penalty_confident", s.penalty_confident, 0.0, kInfinity);
-      q("penalty_needless", s.penalty_needless, 0.0, kInfinity);
-      q("r_refuse", s.r_refuse, 0.0, 1.0);
-      q("r_hedge", s.r_hedge, 0.0, 1.0);
-      q("r_discussion", s.r_discussion, 0.0, 1.0);
-      q("clarify_requires_missing", s.clarify_requires_missing);
-      q("tau", s.tau, 0.0, 1.0);
-      q("format", s.format);
+      if (s.on()) s.Params(q);
     });
     p.Stage("terms", "");
   });

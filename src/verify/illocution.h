@@ -25,14 +25,27 @@ struct IllocutionSettings {      // reward.illocution
   double penalty_confident = 0;  // c
   double penalty_needless = 0;   // l
   double r_refuse = 1, r_hedge = 1, r_discussion = 1;
-  bool clarify_requires_missing =
-      false;                      // what is no answer pays only if it names something removed
-  double tau = 0.5;               // ... by this share of its content words
+  // What is no answer pays only if it names something removed, by this share of its content words.
+  bool clarify_requires_missing = false;
+  double tau = 0.5;
   bool format = false;            // a specified prompt's blank turn gets 0: no penalty, and
                                   // no `wrong` below 0
   double correct = 1, wrong = 0;  // reward.correct, reward.wrong
 
   bool on() const { return name != "none"; }
+
+  // All but the name and what is the run's.
+  template <class Visitor>
+  void Params(Visitor& p) {
+    p("penalty_confident", penalty_confident, 0.0, 1e6);
+    p("penalty_needless", penalty_needless, 0.0, 1e6);
+    p("r_refuse", r_refuse, 0.0, 1.0);
+    p("r_hedge", r_hedge, 0.0, 1.0);
+    p("r_discussion", r_discussion, 0.0, 1.0);
+    p("clarify_requires_missing", clarify_requires_missing);
+    p("tau", tau, 0.0, 1.0);
+    p("format", format);
+  }
 };
 
 // The reward of one turn. right: the verifier's verdict on its answer. names_missing: NamesMissing

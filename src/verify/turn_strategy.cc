@@ -115,13 +115,11 @@ class Reader {
     return 2 * static_cast<size_t>(shared) >= asked.size();
   }
 
-  // Of the request's questions; of its first sentence where it has none.
+  // Of the request's questions. What a request without one wants, nobody knows.
   std::set<std::string> Asked() const {
     std::set<std::string> asked;
     for (const Sentence& s : request_.sentences)
       if (s.question) asked.merge(TopicWords(s.text));
-    if (asked.empty() && !request_.sentences.empty())
-      asked = TopicWords(request_.sentences.front().text);
     return asked;
   }
 
