@@ -24,7 +24,6 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
               Activations& saved, View<float> dhidden, float* gradient) {
   const ModelConfig& c = model.config();
   const ParameterLayout& layout = model.layout();
-  const AttentionShape shape = c.attention();
   const int64_t T = batch.size(), D = c.hidden_size, E = c.head_dim, F = c.intermediate_size;
   const int64_t H = c.num_attention_heads, K = c.num_key_value_heads, V = c.vocab_size;
   const ComputeType type = model.compute();
@@ -81,17 +80,26 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
     View<float> dattention = Sized(ws.dattention, T, H * E),
                 dqkv = Sized(ws.dqkv, T, (H + 2 * K) * E);
     WeightGradient(dx, attention, units, type, grad(w.o_proj, D, H * E));
+    if (c.o_bias) BiasGradient(dx, units, grad(w.o_bias, 1, D));
     MatMul(dx, packed.o_t, dattention);
     View<float> dq = dqkv.Cols(0, H * E), dk = dqkv.Cols(H * E, (H + K) * E);
     View<float> dv = dqkv.Cols((H + K) * E, (H + 2 * K) * E);
     AttentionBackward(dattention, Whole(a.q, T, H * E), attention, Whole(a.max_score, T, H),
-                      Whole(a.sum, T, H), batch.table, units, cache.layer(l), shape, dq, dk, dv);
+                      Whole(a.sum, T, H), batch.table, units, cache.layer(l), c.attention(l), dq,
+                      dk, dv);
     RopeBackward(model.rope(), batch.positions, H, dq);
     RopeBackward(model.rope(), batch.positions, K, dk);
-    RmsNormHeadsBackward(dq, qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H,
-                         Whole(a.q_rstd, T, H), units, dq, grad(w.q_norm, 1, E));
-    RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
-                         Whole(a.k_rstd, T, K), units, dk, grad(w.k_norm, 1, E));
+    if (c.qk_norm) {
+      RmsNormHeadsBackward(dq, qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H,
+                           Whole(a.q_rstd, T, H), units, dq, grad(w.q_norm, 1, E));
+      RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
+                           Whole(a.k_rstd, T, K), units, dk, grad(w.k_norm, 1, E));
+    }
+    if (c.qkv_bias) {
+      BiasGradient(dq, units, grad(w.q_bias, 1, H * E));
+      BiasGradient(dk, units, grad(w.k_bias, 1, K * E));
+      BiasGradient(dv, units, grad(w.v_bias, 1, K * E));
+    }
     RmsNorm(input, model.Matrix(w.input_norm, 1, D), eps, normed, {});
     if (w.k_proj == w.q_proj + H * E * D && w.v_proj == w.k_proj + K * E * D) {
       WeightGradient(dqkv, normed, units, type, grad(w.q_proj, (H + 2 * K) * E, D));

@@ -1,6 +1,14 @@
 #include "model/model.h"
 
 namespace rlvr {
+namespace {
+
+RopeTable MakeRope(const ModelConfig& c) {
+  const RopeParameters rope = ScaledRope(c.head_dim, c.rope_theta, c.rope_scaling);
+  return {rope.frequencies, c.context_length(), rope.factor};
+}
+
+}  // namespace
 
 Model::Model(const ModelConfig& config, ComputeType compute)
     : config_(config),
@@ -8,7 +16,7 @@ Model::Model(const ModelConfig& config, ComputeType compute)
       compute_(compute),
       weights_(layout_.total),
       packed_(static_cast<size_t>(config.num_hidden_layers)),
-      rope_(config.head_dim, config.rope_theta, config.max_position_embeddings) {
+      rope_(MakeRope(config)) {
   weights_.Fill(0);
 }
 

@@ -70,9 +70,9 @@ struct Activations {
   struct Layer {
     AlignedBuffer<float> input;           // [T, D] residual stream
     AlignedBuffer<float> input_rstd;      // [T]
-    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] before QK-norm
+    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] before QK-norm, with biases
     AlignedBuffer<float> q;               // [T, H E] after norm and RoPE
-    AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K]
+    AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K] of QK-norm
     AlignedBuffer<float> max_score, sum;  // [T, H]
     AlignedBuffer<float> attention;       // [T, H E]
     AlignedBuffer<float> middle;          // [T, D] residual stream after attention

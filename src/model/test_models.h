@@ -1,6 +1,8 @@
 // Small random models and trees, and one pass over them, for the tests of this folder.
 #ifndef RLVR_MODEL_TEST_MODELS_H_
 #define RLVR_MODEL_TEST_MODELS_H_
+#include <gtest/gtest.h>
+
 #include <array>
 #include <span>
 #include <string>
@@ -39,6 +41,49 @@ inline ModelConfig SmallConfig(bool tied) {
   c.intermediate_size = 99;
   c.max_position_embeddings = 256;
   return c;
+}
+
+// What the families differ in, on a model of the given sizes; every option of ModelConfig is in one.
+inline const std::vector<std::string>& FamilyNames() {
+  static const std::vector<std::string> names = {"qwen3",
+                                                 "qwen3_untied",
+                                                 "qwen2",
+                                                 "llama3",
+                                                 "mistral",
+                                                 "llama_linear_bias",
+                                                 "qwen2_yarn_window"};
+  return names;
+}
+inline ModelConfig OfFamily(const std::string& name, ModelConfig c) {
+  c.tie_word_embeddings = name != "qwen3_untied" && name != "mistral";
+  if (name.starts_with("qwen3")) return c;
+  c.qk_norm = false;
+  c.model_type = name.substr(0, name.find('_'));
+  const int64_t original = c.max_position_embeddings / 4;
+  if (name == "llama3") {
+    c.model_type = "llama";
+    c.rope_scaling = {.rope_type = "llama3",
+                      .factor = 4,
+                      .original_max_position_embeddings = original,
+                      .low_freq_factor = 1,
+                      .high_freq_factor = 4};
+  }
+  if (name == "llama_linear_bias") {
+    c.rope_scaling = {.rope_type = "linear", .factor = 2.5};
+    c.qkv_bias = c.o_bias = true;
+  }
+  if (name == "mistral") c.sliding_window = 5;
+  if (c.model_type == "qwen2") c.qkv_bias = true;
+  if (name == "qwen2_yarn_window") {
+    c.rope_scaling = {
+        .rope_type = "yarn", .factor = 4, .original_max_position_embeddings = original};
+    c.sliding_window = 4;
+    c.sliding_layers = {false, true};
+  }
+  return c;
+}
+inline std::string NameOfFamily(const testing::TestParamInfo<std::string>& info) {
+  return info.param;
 }
 
 // Every weight matters: norms differ from 1 and products are of order 1.

@@ -96,7 +96,7 @@ class SupervisedTrainer {
 };
 
 Tree SupervisedTrainer::MakeTree(const Example& example) const {
-  const int64_t context = policy_.model->config().max_position_embeddings;
+  const int64_t context = policy_.model->config().context_length();
   Tree tree = MakeExampleTree(*policy_.tokenizer, policy_.model->config().eos_token_ids, example,
                               recipe_.supervised.loss_on_prompt);
   const int64_t n = tree.NumTokens();
