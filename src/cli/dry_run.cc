@@ -49,7 +49,13 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c) {
   e.weights = parameters * (4 + 2 * element);
   if (NeedsReference(recipe)) e.weights += parameters * (4 + element);
   const int64_t tied = c.tie_word_embeddings ? c.vocab_size * width : 0;
-  e.optimizer = 4 * (3 * parameters + tied);
+  if (recipe.lora.on()) {
+    const int64_t adapters = Lora(c, recipe.lora, ComputeType::kFp32).total();
+    e.weights += adapters * (4 + 2 * element);
+    e.optimizer = 4 * 3 * adapters;
+  } else {
+    e.optimizer = 4 * (3 * parameters + tied);
+  }
 
   const int64_t kv_token = 2 * layers * kv_heads * element;
   const bool rl = recipe.kind == "rl";

@@ -254,20 +254,24 @@ TEST_P(Bits, AStatisticOfAnotherTokenDiffers) {  // ExpectSame can fail
 }
 
 TEST_P(Bits, GradientDoesNotDependOnSplitThreadsOrRecomputation) {
-  const Model model = RandomModel(config_, compute_, 4, 0.15);
-  SetNumThreads(1);
-  const auto want = GradientOf(model, trees_, {0, 3}, kTemperature, false);
-  EXPECT_TRUE(std::any_of(want.begin(), want.end(), [](float g) { return g != 0; }));
-  for (const int threads : {1, 2}) {
-    SetNumThreads(threads);
-    const std::string with = ", " + std::to_string(threads) + " threads";
-    ExpectSameBits(GradientOf(model, trees_, {0, 3}, kTemperature, false), want, "whole" + with);
-    ExpectSameBits(GradientOf(model, trees_, {0, 1, 3}, kTemperature, false), want,
-                   "1 + 2 trees" + with);
-    ExpectSameBits(GradientOf(model, trees_, {0, 2, 3}, kTemperature, true), want,
-                   "2 + 1 trees, recomputed" + with);
-    ExpectSameBits(GradientOf(model, trees_, {0, 1, 2, 3}, kTemperature, true), want,
-                   "tree by tree, recomputed" + with);
+  for (const bool adapters : {false, true}) {
+    const Model model = adapters ? RandomLoraModel(config_, compute_, 4, 0.15)
+                                 : RandomModel(config_, compute_, 4, 0.15);
+    SetNumThreads(1);
+    const auto want = GradientOf(model, trees_, {0, 3}, kTemperature, false);
+    EXPECT_TRUE(std::any_of(want.begin(), want.end(), [](float g) { return g != 0; }));
+    for (const int threads : {1, 2}) {
+      SetNumThreads(threads);
+      const std::string with =
+          std::string(adapters ? ", adapters" : "") + ", " + std::to_string(threads) + " threads";
+      ExpectSameBits(GradientOf(model, trees_, {0, 3}, kTemperature, false), want, "whole" + with);
+      ExpectSameBits(GradientOf(model, trees_, {0, 1, 3}, kTemperature, false), want,
+                     "1 + 2 trees" + with);
+      ExpectSameBits(GradientOf(model, trees_, {0, 2, 3}, kTemperature, true), want,
+                     "2 + 1 trees, recomputed" + with);
+      ExpectSameBits(GradientOf(model, trees_, {0, 1, 2, 3}, kTemperature, true), want,
+                     "tree by tree, recomputed" + with);
+    }
   }
 }
 

@@ -44,9 +44,11 @@ void WriteShard(const std::string& path, const Model& model, DType dtype,
                 const std::vector<const Parameter*>& parameters) {
   std::vector<std::string> rounded;
   std::vector<TensorToWrite> tensors;
+  std::vector<AlignedBuffer<float>> merged(parameters.size());
   rounded.reserve(parameters.size());
-  for (const Parameter* p : parameters) {
-    const float* data = model.weights() + p->offset;
+  for (size_t n = 0; n < parameters.size(); ++n) {
+    const Parameter* p = parameters[n];
+    const float* data = model.Merged(*p, &merged[n]);
     if (dtype == DType::kF32) {
       tensors.push_back(
           {p->name,
@@ -58,6 +60,7 @@ void WriteShard(const std::string& path, const Model& model, DType dtype,
     std::string bytes(static_cast<size_t>(p->size()) * 2, '\0');
     auto* out = reinterpret_cast<Bf16*>(bytes.data());
     for (int64_t i = 0; i < p->size(); ++i) out[i] = ToBf16(data[i]);
+    merged[n] = {};
     rounded.push_back(std::move(bytes));
     tensors.push_back({p->name, dtype, p->shape, rounded.back()});
   }

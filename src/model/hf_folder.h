@@ -17,7 +17,7 @@ ModelConfig LoadConfig(const std::string& folder);
 void LoadWeights(const std::string& folder, Model* model);
 
 inline constexpr int64_t kShardBytes = 5'000'000'000;  // as transformers splits by default
-// Writes config.json, generation_config.json and the weights: model.safetensors, or where they are
+// Writes config.json, generation_config.json and the weights, adapters merged into them: model.safetensors, or where they are
 // more than max_shard_bytes model-00001-of-0000N.safetensors and an index. dtype: kBf16 (rounded)
 // or kF32.
 void SaveModel(const std::string& folder, const Model& model, DType dtype,

@@ -101,6 +101,22 @@ inline Model RandomModel(const ModelConfig& config, ComputeType compute, uint64_
   return model;
 }
 
+// The same with adapters on some matrices, all of which matter.
+inline Model RandomLoraModel(const ModelConfig& config, ComputeType compute, uint64_t seed,
+                             double scale) {
+  Model model = RandomModel(config, compute, seed, scale);
+  model.AddAdapters({.rank = 3,
+                     .alpha = 6,
+                     .target_modules = {"q_proj", "v_proj", "o_proj", "up_proj", "down_proj"}});
+  Random random{RandomKey(seed)[1000]};
+  for (const Parameter& p : model.lora()->parameters()) {
+    for (int64_t i = 0; i < p.size(); ++i)
+      model.lora()->weights()[p.offset + i] = static_cast<float>(0.2 * random.Normal());
+  }
+  model.WeightsChanged(true);
+  return model;
+}
+
 // A prompt with two responses; the first one is a conversation (its environment answers, then the
 // policy again), the second one branches in mid-response. n scales the lengths.
 inline Tree RandomTree(const ModelConfig& config, uint64_t seed, int64_t n) {
@@ -181,7 +197,7 @@ inline TrainingPass Train(const Model& model, std::span<const Tree* const> trees
 inline std::vector<float> GradientOf(const Model& model, const std::vector<const Tree*>& trees,
                                      const std::vector<size_t>& bounds, float temperature,
                                      bool recompute) {
-  std::vector<float> gradient(model.layout().total, 0.0f);
+  std::vector<float> gradient(model.trainable().total, 0.0f);
   std::vector<float> tied(model.config().vocab_size * model.config().hidden_size, 0.0f);
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
     Train(model, std::span(trees).subspan(bounds[i], bounds[i + 1] - bounds[i]), temperature,

@@ -1,3 +1,4 @@
+#include "train/trained_policy.h"
 #include "train/supervised.h"
 
 #include <fmt/format.h>
@@ -62,10 +63,8 @@ class SupervisedTrainer {
     if (recipe.kind == "pretrain" && !fs::exists(start + "/tokenizer.json")) {
       MakeStartModel(recipe, examples_, start);
     }
-    policy_ = LoadPolicy(recipe.kind == "pretrain" ? start : recipe.model,
-                         ParseComputeType(recipe.compute),
-                         /*for_training=*/true);
-    optimizer_ = std::make_unique<Optimizer>(policy_.model->layout());
+    policy_ = LoadTrained(recipe, recipe.kind == "pretrain" ? start : recipe.model);
+    optimizer_ = std::make_unique<Optimizer>(*policy_.model);
     passes_ = std::make_unique<TreePasses>(policy_.model.get(), recipe.update.recompute);
     gradient_ = std::make_unique<Gradient>(*policy_.model);
   }
