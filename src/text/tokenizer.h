@@ -10,6 +10,8 @@
 
 namespace rlvr {
 
+class ChatTemplate;
+
 struct AddedToken {
   int32_t id = 0;
   std::string content;
@@ -37,6 +39,10 @@ class Tokenizer {
   bool IsSpecial(int32_t id) const;
   int32_t vocab_size() const;  // highest id + 1
 
+  // How its model reads conversations (text/chat.h), where its folder says so.
+  const ChatTemplate* chat_template() const { return chat_template_.get(); }
+  void set_chat_template(std::shared_ptr<const ChatTemplate> t) { chat_template_ = std::move(t); }
+
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -45,6 +51,7 @@ class Tokenizer {
   struct Impl;
   explicit Tokenizer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+  std::shared_ptr<const ChatTemplate> chat_template_;
 };
 
 }  // namespace rlvr
