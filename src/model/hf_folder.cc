@@ -77,22 +77,22 @@ ModelConfig LoadConfig(const std::string& folder) {
   return config;
 }
 
-void LoadWeights(const std::string& folder, Model* model) {
-  const auto files = FilesOfTensors(folder);
-  std::map<std::string, std::unique_ptr<SafetensorsFile>> open;
+WeightFiles OpenWeights(const std::string& folder, const ModelConfig& config) {
+  const auto names = FilesOfTensors(folder);
+  WeightFiles opened;
   std::set<std::string> wanted;
-  for (const Parameter& p : model->layout().parameters) {
+  for (const Parameter& p : ParameterLayout(config).parameters) {
     wanted.insert(p.name);
-    const auto it = files.find(p.name);
-    if (it == files.end() && p.name.starts_with("score.")) {  // a policy's folder becomes a critic
-      std::fill_n(model->weights() + p.offset, p.size(), 0.0f);
+    const auto it = names.find(p.name);
+    if (it == names.end() && p.name.starts_with("score.")) {  // a policy's folder becomes a critic
+      opened.of.push_back(nullptr);
       continue;
     }
-    if (it == files.end()) {
+    if (it == names.end()) {
       throw Error(folder, "has no tensor '" + p.name + "'",
                   "do config.json and the weights belong together?");
     }
-    auto& file = open[it->second];
+    auto& file = opened.files[it->second];
     if (!file) file = std::make_unique<SafetensorsFile>(it->second);
     if (!file->tensors().contains(p.name))
       throw Error(it->second, "has no tensor '" + p.name + "', as its index says",
@@ -104,16 +104,28 @@ void LoadWeights(const std::string& folder, Model* model) {
                       ", config.json says " + ShapeText(p.shape),
                   "do config.json and the weights belong together?");
     }
-    file->ReadFloats(p.name, model->weights() + p.offset);
+    opened.of.push_back(file.get());
   }
-  for (const auto& [name, file] : files) {
+  for (const auto& [name, file] : names) {
     if (wanted.contains(name)) continue;
-    if (name == "lm_head.weight" &&
-        (model->config().tie_word_embeddings || model->config().value_head))
+    if (name == "lm_head.weight" && (config.tie_word_embeddings || config.value_head))
       continue;  // a copy of the embedding, or of no use to a critic
     if (name.ends_with(".rotary_emb.inv_freq")) continue;  // old Llama files; config.json says it
     throw Error(file, "tensor '" + name + "' has no place in this architecture",
                 "is config.json the right one?");
+  }
+  return opened;
+}
+
+void LoadWeights(const std::string& folder, Model* model) {
+  const WeightFiles opened = OpenWeights(folder, model->config());
+  for (size_t i = 0; i < opened.of.size(); ++i) {
+    const Parameter& p = model->layout().parameters[i];
+    if (opened.of[i] == nullptr) {
+      std::fill_n(model->weights() + p.offset, p.size(), 0.0f);
+    } else {
+      opened.of[i]->ReadFloats(p.name, model->weights() + p.offset);
+    }
   }
 }
 
