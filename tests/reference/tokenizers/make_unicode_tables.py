@@ -101,6 +101,11 @@ table("kKeptByNfk", kept, "Kept as they are by NFKC and NFKD.")
 kept = {c for c in POINTS if utf8proc(chr(c), STABLE | DECOMPOSE) != nfd.normalize_str(chr(c))}
 assert all(nfd.normalize_str(chr(c)) == chr(c) for c in kept)
 table("kKeptByNfd", kept, "Kept as they are by NFD.")
+# A mark with a class goes before U+0345, whose class is the highest. 11930 joins 11935 to 11938.
+lib.utf8proc_get_property.restype = ctypes.POINTER(ctypes.c_int16)
+marked = [c for c in POINTS if 0 < lib.utf8proc_get_property(c)[1] < 240]
+loose = {c for c in marked if nfd.normalize_str("a\u0345" + chr(c)).endswith(chr(c))}
+table("kLooseMarks", loose | {0x11930}, "Marks that no normal form moves or joins.")
 lower = normalizers.Lowercase()
 moves = []
 for c in POINTS:
