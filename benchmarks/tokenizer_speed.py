@@ -13,6 +13,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import argparse
 import glob
 import json
+import random
 import statistics
 import struct
 import subprocess
@@ -48,9 +49,12 @@ def main():
     arguments.add_argument("data")
     arguments.add_argument("--repeats", type=int, default=7)
     arguments.add_argument("--program", default=os.path.join(REPO, "build/release/benchmarks/tokenizer_bench"))
-    arguments.add_argument("--tokenizer", action="append")
+    arguments.add_argument("--tokenizer", action="append", help="only these tokenizer.json")
+    arguments.add_argument("--texts", type=int, default=0, help="only so many, drawn at random")
     a = arguments.parse_args()
     texts = corpus(a.data)
+    if a.texts:
+        texts = random.Random(1).sample(texts, min(a.texts, len(texts)))
     raw = [t.encode() for t in texts]
     size = sum(map(len, raw))
     frames = b"".join(struct.pack("<I", len(r)) + r for r in raw)
