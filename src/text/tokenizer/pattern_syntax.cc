@@ -13,9 +13,22 @@ const char* const kSpaces =
 const char* const kNoSpaces =
     R"(\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff})"
     R"(\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
-const char* const kWords =
-    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+#include "text/tokenizer/pattern_tables.inc"
+
+const std::string kWords = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc})" + std::string(kPatternWord);
+// Outside a class Oniguruma's \w has these characters of Latin-1 too: ² ³ ¹ ¼ ½ ¾.
+const std::string kLoneWords = kWords + R"(\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 const char* const kHexDigits = "0-9a-fA-F";
+
+// What the library's Unicode has beyond PCRE2's in a class \p{name}.
+std::string Beyond(const std::string& name) {
+  if (name == "{L}") return kPatternLetters;
+  if (name == "{M}") return kPatternMarks;
+  if (name == "{N}") return kPatternNumbers;
+  if (name == "{P}") return kPatternPunctuation;
+  if (name == "{S}") return kPatternSymbols;
+  return "";
+}
 
 class PatternTranslation {
  public:
@@ -49,14 +62,12 @@ class PatternTranslation {
     if (at_ + 1 == text_.size()) Refuse("a backslash at the end");
     const char c = text_[at_ + 1];
     at_ += 2;
-    const auto members = [&](const char* of) {
-      out_ += in_class_ ? std::string(of) : "[" + std::string(of) + "]";
-    };
-    const auto others = [&](const char* of) {
+    const auto members = [&](const std::string& of) { out_ += in_class_ ? of : "[" + of + "]"; };
+    const auto others = [&](const std::string& of) {
       if (in_class_) Refuse(std::string("\\") + c + " in a class");
-      out_ += "[^" + std::string(of) + "]";
+      out_ += "[^" + of + "]";
     };
-    const std::string word = "[" + std::string(kWords) + "]";
+    const std::string word = "[" + kLoneWords + "]";
     switch (c) {
       case 's':
         members(kSpaces);
@@ -65,10 +76,10 @@ class PatternTranslation {
         members(kNoSpaces);
         break;
       case 'w':
-        members(kWords);
+        members(in_class_ ? kWords : kLoneWords);
         break;
       case 'W':
-        others(kWords);
+        others(kLoneWords);
         break;
       case 'h':
         members(kHexDigits);
@@ -109,14 +120,26 @@ class PatternTranslation {
       case 'M':
         Refuse(std::string("\\") + c);
       default:
+        if ((c == 'p' || c == 'P' || c == 'x') && at_ < text_.size() && text_[at_] == '{')
+          return Braces(c);
         out_ += '\\';
         out_ += c;
-        if ((c == 'p' || c == 'P' || c == 'x') && at_ < text_.size() && text_[at_] == '{') {
-          const size_t end = text_.find('}', at_);
-          if (end == std::string::npos) Refuse("an open brace");
-          out_ += text_.substr(at_, end + 1 - at_);
-          at_ = end + 1;
-        }
+    }
+  }
+
+  // \p{..}, \P{..} or \x{..}, from the brace on.
+  void Braces(char c) {
+    const size_t end = text_.find('}', at_);
+    if (end == std::string::npos) Refuse("an open brace");
+    const std::string name = text_.substr(at_, end + 1 - at_);
+    at_ = end + 1;
+    const std::string more = c == 'x' ? "" : Beyond(name);
+    if (more.empty() || (in_class_ && c == 'P')) {
+      out_ += std::string("\\") + c + name;
+    } else if (in_class_) {
+      out_ += "\\p" + name + more;
+    } else {
+      out_ += (c == 'P' ? "[^\\p" : "[\\p") + name + more + "]";
     }
   }
 

@@ -207,7 +207,7 @@ bool IsUnchanged(std::string_view text, NormalForm form) {
 std::string Normalize(std::string_view text, NormalForm form) {
   if (IsUnchanged(text, form)) return std::string(text);
   const auto stays = [form](int32_t c) {
-    if (c < 0) return true;
+    if (c < 0 || IsIn(c, kLooseMarks)) return true;
     if (form == NormalForm::kNfd) return IsIn(c, kKeptByNfd);
     return form != NormalForm::kNfc && c >= kKeptByNfk[0].first && IsIn(c, kKeptByNfk);
   };

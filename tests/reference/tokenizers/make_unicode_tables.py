@@ -3,11 +3,14 @@
 library (its parts follow different versions of Unicode) differ from those of utf8proc.
 
     python3 tests/reference/tokenizers/make_unicode_tables.py > src/text/tokenizer/unicode_tables.inc
+    python3 tests/reference/tokenizers/make_unicode_tables.py --patterns > src/text/tokenizer/pattern_tables.inc
 
 Needs the `tokenizers` package and libutf8proc. Made with tokenizers 0.23.3 and utf8proc 2.8.0.
 """
 import ctypes
 import ctypes.util
+import sys
+import unicodedata
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 
@@ -58,6 +61,26 @@ letters, marks, numbers, punctuation = of(1, 5), of(6, 8), of(9, 11), of(12, 18)
 words = letters | marks | of(9, 10) | of(12, 12)
 split = lambda rule: removed(pre_tokenizers.Split(Regex(rule), "removed"))
 
+
+def pattern_tables():
+    # PCRE2 10.42 knows Unicode 14; so does the unicodedata of Python 3.11.
+    assert unicodedata.unidata_version == "14.0.0"
+    known = {c: unicodedata.category(chr(c)) for c in POINTS}
+    print("// Written by tests/reference/tokenizers/make_unicode_tables.py --patterns: what the library's")
+    print("// patterns have beyond Unicode 14, as members of a class.")
+    for name, rule, has in [("Letters", r"\p{L}", lambda k: k[0] == "L"), ("Marks", r"\p{M}", lambda k: k[0] == "M"),
+                            ("Numbers", r"\p{N}", lambda k: k[0] == "N"), ("Punctuation", r"\p{P}", lambda k: k[0] == "P"),
+                            ("Symbols", r"\p{S}", lambda k: k[0] == "S"),
+                            ("Word", r"\w", lambda k: k[0] in "LM" or k in ("Nd", "Nl", "Pc"))]:
+        # Below 256 \w in a class is what Unicode says; pattern_syntax.cc knows the rest.
+        more = split(rule) - {c for c in POINTS if has(known[c]) or c < 256}
+        cells = "".join("\\x{%X}-\\x{%X}" % (a, b) for a, b in ranges(more))
+        print(f'constexpr char kPattern{name}[] = R"({cells})";')
+    sys.exit()
+
+
+if "--patterns" in sys.argv:
+    pattern_tables()
 print("// Written by tests/reference/tokenizers/make_unicode_tables.py: what the tokenizers library")
 print("// sees otherwise than utf8proc.")
 table("kMoreLetters", split(r"\p{L}") - letters, "Letters.")
@@ -65,7 +88,8 @@ table("kMoreNumbers", split(r"\p{N}") - numbers, "Numbers.")
 digits = pre_tokenizers.Digits(True)
 numeric = {c for c in POINTS if len(digits.pre_tokenize_str("a" + chr(c))) == 2}
 table("kMoreDigits", numeric - split(r"\p{N}"), "Numbers to the pre-tokenizer Digits alone.")
-table("kMoreWord", split(r"\w") - words, r"Word characters (\w).")
+table("kMoreWord", split(r"\w") - words - set(range(256)),
+      r"Word characters (\w of Rust; Oniguruma's has the superscripts and fractions of Latin-1 too).")
 ascii_marks = {c for c in range(128) if 12 <= category[c] <= 22}
 punct = removed(pre_tokenizers.Punctuation("removed"))
 table("kMorePunctuation", punct - punctuation - ascii_marks, "Punctuation.")
@@ -77,6 +101,11 @@ table("kKeptByNfk", kept, "Kept as they are by NFKC and NFKD.")
 kept = {c for c in POINTS if utf8proc(chr(c), STABLE | DECOMPOSE) != nfd.normalize_str(chr(c))}
 assert all(nfd.normalize_str(chr(c)) == chr(c) for c in kept)
 table("kKeptByNfd", kept, "Kept as they are by NFD.")
+# A mark with a class goes before U+0345, whose class is the highest. 11930 joins 11935 to 11938.
+lib.utf8proc_get_property.restype = ctypes.POINTER(ctypes.c_int16)
+marked = [c for c in POINTS if 0 < lib.utf8proc_get_property(c)[1] < 240]
+loose = {c for c in marked if nfd.normalize_str("a\u0345" + chr(c)).endswith(chr(c))}
+table("kLooseMarks", loose | {0x11930}, "Marks that no normal form moves or joins.")
 lower = normalizers.Lowercase()
 moves = []
 for c in POINTS:
