@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "model/hf_folder.h"
+#include "text/chat_template.h"
 
 namespace rlvr {
 namespace {
@@ -47,6 +48,7 @@ Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for
   policy.model->WeightsChanged(for_training);
   policy.tokenizer =
       std::make_unique<Tokenizer>(Tokenizer::Load(policy.folder + "/tokenizer.json"));
+  policy.tokenizer->set_chat_template(ChatTemplate::Load(policy.folder));
   const int64_t rows = policy.model->config().vocab_size;
   if (policy.tokenizer->vocab_size() > rows) {
     throw Error(policy.folder + "/tokenizer.json",

@@ -198,13 +198,6 @@ Interpreter::Flow Interpreter::ExecuteFor(const Statement& s) {
     const InScope scope(this);
     return Execute(s.otherwise);
   }
-  for (const Scope* scope = scope_; scope != nullptr; scope = scope->parent) {
-    const auto is_loop = [](const auto& v) { return v.first == "loop" && v.second.loop(); };
-    const auto outer = std::find_if(scope->variables.begin(), scope->variables.end(), is_loop);
-    if (outer == scope->variables.end()) continue;
-    loop->depth = outer->second.loop()->depth + 1;
-    break;
-  }
   for (loop->at = 0; loop->at < loop->items.size(); ++loop->at) {
     Spend(1);
     const InScope scope(this);
@@ -238,7 +231,6 @@ Value Interpreter::CallMacro(const Statement& macro, Scope* defined_in,
     throw Failure{name + " takes " + std::to_string(macro.parameters.size()) +
                   " arguments (varargs are not supported)"};
   const InScope scope(this, defined_in);
-  // Names around a loop's macro are seen, its loop is not.
   for (size_t i = 0; i < macro.parameters.size(); ++i) {
     const std::string& parameter = macro.parameters[i].first;
     const auto named = std::find_if(arguments.named.begin(), arguments.named.end(),

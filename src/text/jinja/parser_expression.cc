@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "text/jinja/parser.h"
 
@@ -205,9 +206,7 @@ ExpressionPointer Parser::Primary() {
   if (t.kind == TokenKind::kInteger || t.kind == TokenKind::kFloat) {
     const char *begin = t.text.data(), *end = begin + t.text.size();
     if (t.kind == TokenKind::kFloat) {
-      double d = 0;
-      std::from_chars(begin, end, d);
-      node->value = Value(d);
+      node->value = Value(std::strtod(begin, nullptr));  // infinite where it is too large
     } else {
       int64_t i = 0;
       if (std::from_chars(begin, end, i).ec != std::errc()) Fail("a number is too large");

@@ -140,7 +140,6 @@ class Value {
 struct Loop {
   std::vector<Value> items;
   size_t at = 0;
-  int64_t depth = 1;
 };
 
 // Thrown by everything in a template that goes wrong; the interpreter adds the line.
