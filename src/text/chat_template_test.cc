@@ -25,10 +25,11 @@ Json ReadTemplates() {
 
 // Bytes, and the markers of Qwen3 and DeepSeek.
 Tokenizer Bytes() {
-  return TrainBpe({"a"}, {.vocab_size = 256 + 8,
-                          .special_tokens = {"<|im_start|>", "<|im_end|>", "<think>", "</think>",
-                                             "<｜User｜>", "<｜Assistant｜>",
-                                             "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"}});
+  return TrainBpe(
+      std::vector<std::string>{"a"},
+      {.vocab_size = 256 + 8,
+       .special_tokens = {"<|im_start|>", "<|im_end|>", "<think>", "</think>", "<｜User｜>",
+                          "<｜Assistant｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"}});
 }
 
 Tokenizer With(const std::string& source) {

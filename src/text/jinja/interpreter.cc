@@ -87,7 +87,7 @@ void Interpreter::Spend(int64_t work) {
 
 void Interpreter::SpendOnBytes(size_t bytes) {
   if (bytes > kMaxBytes) throw Failure{"a string is too long"};
-  Spend(1 + static_cast<int64_t>(bytes / 32));
+  Spend(1 + static_cast<int64_t>(bytes / 16));
 }
 
 Namespace* Interpreter::NewNamespace() {
@@ -126,7 +126,7 @@ Interpreter::Flow Interpreter::ExecuteOne(const Statement& s) {
       break;
     case StatementKind::kPrint: {
       const Value value = Evaluate(*s.value);
-      SpendOn(value);
+      Spend(value.is_string() ? 1 : 4 * value.weight());
       Write(ToText(value));
       break;
     }

@@ -102,6 +102,7 @@ size_t PointLength(std::string_view text, size_t at) {
 }
 
 int32_t PointAt(std::string_view text, size_t at) {
+  if (static_cast<unsigned char>(text[at]) < 0x80) return text[at];
   utf8proc_int32_t point = -1;
   utf8proc_iterate(Bytes(text, at), static_cast<utf8proc_ssize_t>(text.size() - at), &point);
   return point;

@@ -74,7 +74,7 @@ struct Callable {
 // what they hold twice twice.
 inline constexpr int kMaxNesting = 100;
 inline constexpr int64_t kMaxWeight = int64_t{1} << 24;
-inline constexpr size_t kMaxBytes = size_t{1} << 26;  // of a string
+inline constexpr size_t kMaxBytes = size_t{1} << 24;  // of a string
 
 class Value {
  public:
