@@ -7,7 +7,7 @@
 namespace rlvr::jinja {
 namespace {
 
-constexpr int64_t kMaxWork = 20'000'000;
+constexpr int64_t kMaxWork = 5'000'000;
 // Of statements, expressions and macro calls in one another: each takes stack.
 constexpr int kMaxDepth = 600;
 
