@@ -87,8 +87,8 @@ int main(int argc, char** argv) {
       const auto got = Render(*chat->second, row, &error);
       seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       const Json& expected = row.at("expected");
-      const bool same = got ? expected.is_string() && expected.get<std::string>() == *got
-                            : expected.is_null();
+      const bool same =
+          got ? expected.is_string() && expected.get<std::string>() == *got : expected.is_null();
       count.same += same;
       count.refused += same && !got;
       if (same || count.cases - count.same > 3) continue;

@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "model/hf_folder.h"
 #include "model/peft_folder.h"
+#include "text/chat_template.h"
 
 namespace rlvr {
 namespace {
@@ -73,6 +74,7 @@ Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for
     policy.folder = weights;
   policy.tokenizer =
       std::make_unique<Tokenizer>(Tokenizer::Load(policy.folder + "/tokenizer.json"));
+  policy.tokenizer->set_chat_template(ChatTemplate::Load(policy.folder));
   const int64_t rows = policy.model->config().vocab_size;
   if (policy.tokenizer->vocab_size() > rows) {
     throw Error(policy.folder + "/tokenizer.json",

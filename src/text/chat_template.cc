@@ -55,7 +55,8 @@ Value MessageValue(const Message& message, jinja::Origin origin) {
     break;
   }
   if (!thought.is_none()) {
-    if (dict.Find(std::string("thinking")) == nullptr) dict.Set(Value::MakeString("thinking"), thought);
+    if (dict.Find(std::string("thinking")) == nullptr)
+      dict.Set(Value::MakeString("thinking"), thought);
     dict.Set(Value::MakeString("reasoning_content"), thought);
   }
   return Value::MakeDict(std::move(dict));

@@ -35,7 +35,7 @@ class ChatTemplate {
   // (text, or a list of named ones: "default", and "tool_use" where there are tools), then
   // chat_template.json. Null: the folder has none. Throws Error.
   static std::shared_ptr<const ChatTemplate> Load(const std::string& folder);
-  // special_tokens: "bos_token" and so on. tokenizer_json: of the tokens that EncodeChat parses.
+  // special_tokens: "bos_token" and so on. tokenizer_json: its added tokens are the markers.
   static std::shared_ptr<const ChatTemplate> FromSource(
       const std::string& source, const std::string& place,
       const std::map<std::string, std::string>& special_tokens, const std::string& tokenizer_json);

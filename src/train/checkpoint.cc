@@ -38,7 +38,8 @@ void CopyTokenizer(const std::string& from, const std::string& to) {
                                         "added_tokens.json",
                                         "vocab.json",
                                         "merges.txt",
-                                        "chat_template.jinja"};
+                                        "chat_template.jinja",
+                                        "chat_template.json"};
   for (const char* file : kFiles) {
     const std::string path = from + "/" + file;
     if (fs::exists(path)) WriteFileAtomically(to + "/" + file, ReadFile(path));

@@ -11,7 +11,6 @@
 #include "data/data.h"
 #include "data/gsm_micro.h"
 #include "data/gsm_micro_dialogues.h"
-#include "eval/eval.h"
 
 namespace rlvr {
 namespace {
@@ -227,7 +226,8 @@ Tree MakeExampleTree(const Tokenizer& tokenizer, std::span<const int32_t> eos,
                      const Example& example, bool on_prompt) {
   Tree tree;
   tree.prompt_index = example.index;
-  Prompt unread;  // messages since the last turn
+  std::vector<Message> unread;  // since the last turn
+  const int32_t end = TurnEndToken(tokenizer, eos);
   const auto add = [&](Author author, std::vector<int32_t> tokens) {
     const auto at = static_cast<int32_t>(tree.segments.size());
     Segment segment;
@@ -239,19 +239,16 @@ Tree MakeExampleTree(const Tokenizer& tokenizer, std::span<const int32_t> eos,
   for (size_t m = 0; m < example.messages.size(); ++m) {
     const Message& message = example.messages[m];
     if (!IsLearnt(example, m)) {
-      unread.messages.emplace_back(message.role, message.content);
+      unread.push_back(message);
       continue;
     }
-    std::vector<int32_t> before = EncodePrompt(tokenizer, unread);
-    if (!tree.segments.empty()) {  // the line break belongs to the end of the turn before
-      const auto line_break = tokenizer.Encode("\n", /*parse_special=*/false);
-      before.insert(before.begin(), line_break.begin(), line_break.end());
-    }
-    add(tree.segments.empty() ? Author::kPrompt : Author::kEnvironment, std::move(before));
+    const bool first = tree.segments.empty();
+    add(first ? Author::kPrompt : Author::kEnvironment,
+        first ? EncodeOpening(tokenizer, unread) : EncodeReply(tokenizer, end, unread));
     std::vector<int32_t> turn = tokenizer.Encode(message.content, /*parse_special=*/false);
-    if (!eos.empty()) turn.push_back(eos.front());
+    if (end >= 0) turn.push_back(end);
     add(Author::kExpert, std::move(turn));
-    unread.messages.clear();
+    unread.clear();
   }
   RLVR_CHECK(tree.segments.size() >= 2) << "no turn to learn";
   if (on_prompt) {

@@ -93,7 +93,7 @@ Value ToJsonFilter(Interpreter& in, const Value& v, const Arguments& a) {
   }
   if ((form.indent && form.indent->size() > 100) || form.comma.size() + form.colon.size() > 100)
     throw Failure{"tojson: the indent or a separator is too long"};
-  in.SpendOn(v);
+  in.Spend(4 * v.weight());
   Text text = ToJson(v, form);
   in.SpendOnBytes(text.size());
   return Value(std::move(text));
@@ -190,7 +190,7 @@ Value RoundFilter(Interpreter&, const Value& v, const Arguments& a) {
 }  // namespace
 
 Text FilteredText(Interpreter& in, const Value& value) {
-  in.SpendOn(value);
+  in.Spend(value.is_string() ? value.weight() : 4 * value.weight());
   return ToText(value);
 }
 

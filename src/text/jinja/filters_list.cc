@@ -14,9 +14,13 @@ std::vector<Value> Items(Interpreter& in, const Value& v) {
   return items;
 }
 
-// "a.0.b" of an item, as Jinja's filters read an attribute.
-Value Dotted(Interpreter& in, Value item, const Value& path) {
-  if (path.is_int()) return Item(in, item, path);
+// "a.0.b" of an item, as Jinja's filters read an attribute; otherwise (null: none) stands for what
+// is undefined on the way.
+Value Dotted(Interpreter& in, Value item, const Value& path, const Value* otherwise = nullptr) {
+  const auto defined = [&](Value v) {
+    return v.is_undefined() && otherwise != nullptr ? *otherwise : v;
+  };
+  if (path.is_int()) return defined(Item(in, item, path));
   if (!path.is_string()) throw Failure{"an attribute's name is no string"};
   const std::string dot = ".";
   for (const Text& part : Split(path.text(), &dot, -1)) {
@@ -24,7 +28,7 @@ Value Dotted(Interpreter& in, Value item, const Value& path) {
     const char* end = part.bytes.data() + part.size();
     const auto read = std::from_chars(part.bytes.data(), end, index);
     const bool number = !part.empty() && read.ec == std::errc() && read.ptr == end;
-    item = Item(in, item, number ? Value(index) : Value(part));
+    item = defined(Item(in, item, number ? Value(index) : Value(part)));
   }
   return item;
 }
@@ -195,10 +199,8 @@ Value MapFilter(Interpreter& in, const Value& v, const Arguments& a) {
   std::vector<Value> items;
   if (a.positional.empty()) {
     const Parameters p("map", a, {"attribute", "default"}, 1);
-    for (const Value& item : Items(in, v)) {
-      Value mapped = Dotted(in, item, *p[0]);
-      items.push_back(mapped.is_undefined() && p[1] != nullptr ? *p[1] : std::move(mapped));
-    }
+    const Value* otherwise = p[1] != nullptr && !p[1]->is_none() ? p[1] : nullptr;
+    for (const Value& item : Items(in, v)) items.push_back(Dotted(in, item, *p[0], otherwise));
   } else {
     const std::string name = NameAt(a, 0);
     const Arguments rest = Rest(a, 1);

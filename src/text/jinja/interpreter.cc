@@ -7,7 +7,7 @@
 namespace rlvr::jinja {
 namespace {
 
-constexpr int64_t kMaxWork = 20'000'000;
+constexpr int64_t kMaxWork = 5'000'000;
 // Of statements, expressions and macro calls in one another: each takes stack.
 constexpr int kMaxDepth = 600;
 
@@ -87,7 +87,7 @@ void Interpreter::Spend(int64_t work) {
 
 void Interpreter::SpendOnBytes(size_t bytes) {
   if (bytes > kMaxBytes) throw Failure{"a string is too long"};
-  Spend(1 + static_cast<int64_t>(bytes / 32));
+  Spend(1 + static_cast<int64_t>(bytes / 16));
 }
 
 Namespace* Interpreter::NewNamespace() {
@@ -126,7 +126,7 @@ Interpreter::Flow Interpreter::ExecuteOne(const Statement& s) {
       break;
     case StatementKind::kPrint: {
       const Value value = Evaluate(*s.value);
-      SpendOn(value);
+      Spend(value.is_string() ? 1 : 4 * value.weight());
       Write(ToText(value));
       break;
     }
@@ -198,13 +198,6 @@ Interpreter::Flow Interpreter::ExecuteFor(const Statement& s) {
     const InScope scope(this);
     return Execute(s.otherwise);
   }
-  for (const Scope* scope = scope_; scope != nullptr; scope = scope->parent) {
-    const auto is_loop = [](const auto& v) { return v.first == "loop" && v.second.loop(); };
-    const auto outer = std::find_if(scope->variables.begin(), scope->variables.end(), is_loop);
-    if (outer == scope->variables.end()) continue;
-    loop->depth = outer->second.loop()->depth + 1;
-    break;
-  }
   for (loop->at = 0; loop->at < loop->items.size(); ++loop->at) {
     Spend(1);
     const InScope scope(this);
@@ -238,7 +231,6 @@ Value Interpreter::CallMacro(const Statement& macro, Scope* defined_in,
     throw Failure{name + " takes " + std::to_string(macro.parameters.size()) +
                   " arguments (varargs are not supported)"};
   const InScope scope(this, defined_in);
-  // Names around a loop's macro are seen, its loop is not.
   for (size_t i = 0; i < macro.parameters.size(); ++i) {
     const std::string& parameter = macro.parameters[i].first;
     const auto named = std::find_if(arguments.named.begin(), arguments.named.end(),

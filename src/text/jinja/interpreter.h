@@ -39,7 +39,7 @@ class Interpreter {
   const std::vector<std::pair<size_t, size_t>>& generated() const { return generated_; }
 
   // A template may do so much work and no more: a unit is a node of its tree, an item of a list or
-  // 32 bytes of a string.
+  // 16 bytes of a string.
   void Spend(int64_t work);
   void SpendOn(const Value& value) { Spend(value.weight()); }
   // A string of so many bytes is about to be made.

@@ -48,10 +48,13 @@ Value Power(int64_t a, int64_t b) {
 }
 
 Value OfIntegers(const std::string& name, int64_t a, int64_t b) {
-  int64_t result = 0;
-  if (name == "+") return Whole(__builtin_add_overflow(a, b, &result), result);
-  if (name == "-") return Whole(__builtin_sub_overflow(a, b, &result), result);
-  if (name == "*") return Whole(__builtin_mul_overflow(a, b, &result), result);
+  if (name == "+" || name == "-" || name == "*") {
+    int64_t result = 0;
+    const bool overflow = name == "+"   ? __builtin_add_overflow(a, b, &result)
+                          : name == "-" ? __builtin_sub_overflow(a, b, &result)
+                                        : __builtin_mul_overflow(a, b, &result);
+    return Whole(overflow, result);
+  }
   if (name == "**") return Power(a, b);
   if (name != "/") return Floor(name, a, b);
   if (b == 0) throw Failure{"division by zero"};
@@ -128,8 +131,7 @@ Value LoopAttribute(const Value& value, const std::string& name) {
   if (name == "first") return Value(at == 0);
   if (name == "last") return Value(at + 1 == n);
   if (name == "length") return Value(n);
-  if (name == "depth") return Value(loop.depth);
-  if (name == "depth0") return Value(loop.depth - 1);
+  if (name == "depth" || name == "depth0") return Value(int64_t{name == "depth"});  // no recursion
   if (name == "previtem")
     return at > 0 ? loop.items[loop.at - 1] : Value::MakeUndefined("there is no previous item");
   if (name == "nextitem")

@@ -72,7 +72,7 @@ Block Parser::Template() { return Body({}, "the template"); }
 Block Parser::Body(std::initializer_list<const char*> ends, const char* of) {
   const Counted deeper(&nesting_);
   if (nesting_ > kMaxTreeDepth) Fail("blocks are nested too deeply");
-  const int line = Now().line;
+  const int line = at_ > 0 ? tokens_[at_ - 1].line : 1;  // of the tag that opened it
   Block body;
   while (true) {
     const Token& t = Now();

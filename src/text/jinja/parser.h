@@ -1,7 +1,7 @@
 // Tokens -> the tree of a template. Jinja's grammar without inheritance, inclusion and translation.
 #ifndef RLVR_TEXT_JINJA_PARSER_H_
 #define RLVR_TEXT_JINJA_PARSER_H_
-#include <functional>
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -49,6 +49,8 @@ class Parser {
   ExpressionPointer Power();
   ExpressionPointer Unary(bool filters = true);
   ExpressionPointer Primary();
+
+  // What follows an operand (parser_postfix.cc).
   ExpressionPointer Postfix(ExpressionPointer node);
   ExpressionPointer Filters(ExpressionPointer node);
   ExpressionPointer FilterChain(ExpressionPointer node, bool first_without_bar);

@@ -148,7 +148,7 @@ bool Value::same_object(const Value& other) const {
 int Value::depth() const { return is_list() ? list().depth : is_dict() ? dict().depth : 0; }
 
 int64_t Value::weight() const {
-  if (is_string()) return 1 + static_cast<int64_t>(text().size() / 32);
+  if (is_string()) return 1 + static_cast<int64_t>(text().size() / 16);
   return is_list() ? list().weight : is_dict() ? dict().weight : 1;
 }
 

@@ -74,7 +74,7 @@ struct Callable {
 // what they hold twice twice.
 inline constexpr int kMaxNesting = 100;
 inline constexpr int64_t kMaxWeight = int64_t{1} << 24;
-inline constexpr size_t kMaxBytes = size_t{1} << 26;  // of a string
+inline constexpr size_t kMaxBytes = size_t{1} << 24;  // of a string
 
 class Value {
  public:
@@ -140,7 +140,6 @@ class Value {
 struct Loop {
   std::vector<Value> items;
   size_t at = 0;
-  int64_t depth = 1;
 };
 
 // Thrown by everything in a template that goes wrong; the interpreter adds the line.
