@@ -88,11 +88,12 @@ Prompt ParseShardedRecord(const Json& row, const std::string& place, int64_t ind
   return p;
 }
 
-Prompt ParseColumns(const Json& row, const std::string& place, int64_t index) {
+Prompt ParseColumns(const Json& row, const std::string& place, int64_t index,
+                    const std::string& prompt_column) {
   Prompt p;
   p.index = index;
   try {
-    ReadMessages(Column(row, "prompt", place), place, &p);
+    ReadMessages(Column(row, prompt_column, place), place, &p);
     if (row.contains("reward_model") && !row["reward_model"].is_null()) {
       p.ground_truth =
           ColumnText(Column(row["reward_model"], "ground_truth", place + ": reward_model"));

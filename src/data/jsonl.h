@@ -10,7 +10,8 @@
 
 namespace rlvr {
 nlohmann::ordered_json ParseRow(const std::string& line, const std::string& place);  // an object
-Prompt ParseColumns(const nlohmann::ordered_json& row, const std::string& place, int64_t index);
+Prompt ParseColumns(const nlohmann::ordered_json& row, const std::string& place, int64_t index,
+                    const std::string& prompt_column = "prompt");
 Prompt ParseShardedRecord(const nlohmann::ordered_json& row, const std::string& place,
                           int64_t index);
 // Messages of a prompt column: text is one user message.

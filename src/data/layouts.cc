@@ -113,12 +113,18 @@ void RowLayout::Recognise(const Json& row, const std::string& place) {
     kind_ = kind;
     description_ = description;
   };
-  if (!settings_.prompt_column.empty() || !settings_.answer_column.empty()) {
-    if (settings_.prompt_column.empty() || settings_.answer_column.empty())
-      throw Error(place, "data.columns names only one of prompt and answer", "give both");
-    is(Kind::kMapped, "");
-    description_ =
-        "data.columns (" + settings_.prompt_column + ", " + settings_.answer_column + ")";
+  std::string &prompt_column = settings_.prompt_column, &answer_column = settings_.answer_column;
+  if (!prompt_column.empty() || !answer_column.empty()) {
+    // With one of them alone the other is verl's.
+    const bool verl = row.contains("reward_model") || row.contains("ground_truth");
+    if (answer_column.empty() && !verl)
+      throw Error(place, "data.columns names a prompt, but no answer is there",
+                  "give data.columns.answer");
+    if (prompt_column.empty()) prompt_column = "prompt";
+    is(answer_column.empty() ? Kind::kColumns : Kind::kMapped, "");
+    description_ = "data.columns (" + prompt_column +
+                   (answer_column.empty() ? ", ground_truth)" : ", " + answer_column + ")");
+    Column(row, prompt_column, place);
     return;
   }
   const Json* answer = AnyOf(row, {"answer"});
@@ -179,7 +185,8 @@ void RowLayout::Fill(const Json& row, const std::string& place, Prompt* p) const
     case Kind::kSharded:
       *p = row.contains("shards") && !row.contains("prompt")
                ? ParseShardedRecord(row, place, p->index)
-               : ParseColumns(row, place, p->index);
+               : ParseColumns(row, place, p->index,
+                              settings_.prompt_column.empty() ? "prompt" : settings_.prompt_column);
       return;
     case Kind::kMapped:
       ReadMessages(Column(row, settings_.prompt_column, place), place, p);
