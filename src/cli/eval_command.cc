@@ -16,11 +16,13 @@
 namespace rlvr {
 namespace {
 
-// "data/gsm8k.jsonl" -> "gsm8k": a data set's name in the table and of its files.
+// "data/gsm8k.jsonl" -> "gsm8k": the name of a data set or model in the table and of files.
 std::string ShortName(const std::string& data) {
-  if (data.find(':') != std::string::npos) return data.substr(0, data.find(':'));
-  const std::string name = std::filesystem::path(data).filename().string();
-  return name.substr(0, name.find('.', 1));
+  std::string name = (std::filesystem::path(data) / "").parent_path().filename().string();
+  for (const char* ending : {".gz", ".jsonl", ".json", ".parquet"}) {
+    if (name.ends_with(ending)) name.resize(name.size() - std::string(ending).size());
+  }
+  return name.substr(0, name.find_first_of(":;"));
 }
 
 // The table's rows: a data set, then indented its subjects.
@@ -57,7 +59,7 @@ class EvalTable {
 
 void AddEval(CLI::App& app, Action* action) {
   struct Arguments {
-    std::string model, split = "test", compute = "bf16", output = "runs/eval";
+    std::string model, split = "test", compute = "bf16", output;
     std::vector<std::string> data = {"gsm_micro"};
     PromptFileSettings files;
     EvalOptions options;
@@ -90,8 +92,10 @@ void AddEval(CLI::App& app, Action* action) {
       ->capture_default_str();
   command->add_option("--seed", a->options.seed, "Of the samples")->capture_default_str();
   command->add_option("--compute", a->compute, "fp32 or bf16")->capture_default_str();
-  command->add_option("--output", a->output, "Folder for every sample and the figures; \"\": none")
-      ->capture_default_str();
+  CLI::Option* output =
+      command
+          ->add_option("--output", a->output, "Folder for every sample and the figures; '': none")
+          ->default_str("runs/eval_MODEL");
   command->add_option("--verifier", a->options.verifier, "Who judges; auto: by the data's source")
       ->capture_default_str();
   command->add_option("--instruction", a->files.instruction, "Ends each prompt of a file");
@@ -119,6 +123,7 @@ void AddEval(CLI::App& app, Action* action) {
           fmt::print(stderr, "data: {}: {} prompts, {}\n", sources.back()->name(),
                      sources.back()->size(), sources.back()->layout());
       }
+      if (output->count() == 0) a->output = "runs/eval_" + ShortName(a->model);
       if (!a->output.empty()) MakeDirectories(a->output);
       const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false);
       a->options.keep_samples = true;
