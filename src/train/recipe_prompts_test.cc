@@ -19,7 +19,8 @@ TEST(RecipePrompts, ListsOfFilesStayLists) {
   const ConfigNode* train = r.resolved.Find("data")->Find("train");
   ASSERT_EQ(train->kind, ConfigNode::Kind::kList);
   EXPECT_EQ(train->items[1].scalar, "b.parquet");
-  EXPECT_EQ(LoadRecipe("grpo", {"data.train=gsm_micro"}).data.train, "gsm_micro");
+  EXPECT_EQ(LoadRecipe("grpo", {"model=base_tiny", "data.train=gsm_micro"}).data.train,
+            "gsm_micro");
 }
 
 TEST(RecipePrompts, OverlongAreLeftOut) {
