@@ -59,7 +59,7 @@ class EvalTable {
 
 void AddEval(CLI::App& app, Action* action) {
   struct Arguments {
-    std::string model, split = "test", compute = "bf16", output;
+    std::string model, split = "test", compute = "bf16", output, verifier = "auto";
     std::vector<std::string> data = {"gsm_micro"};
     PromptFileSettings files;
     EvalOptions options;
@@ -96,7 +96,7 @@ void AddEval(CLI::App& app, Action* action) {
       command
           ->add_option("--output", a->output, "Folder for every sample and the figures; '': none")
           ->default_str("runs/eval_MODEL");
-  command->add_option("--verifier", a->options.verifier, "Who judges; auto: by the data's source")
+  command->add_option("--verifier", a->verifier, "Who judges; auto: by the data's source")
       ->capture_default_str();
   command->add_option("--instruction", a->files.instruction, "Ends each prompt of a file");
   command->add_option("--system", a->files.system, "The system message of a file's prompts");
@@ -127,6 +127,10 @@ void AddEval(CLI::App& app, Action* action) {
       if (!a->output.empty()) MakeDirectories(a->output);
       const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false);
       a->options.keep_samples = true;
+      if (a->verifier != "auto") {
+        MakeVerifier(a->verifier);  // an unknown name is told before anything is sampled
+        a->options.verifier = [a](const std::string&) { return MakeVerifier(a->verifier); };
+      }
       EvalTable table(a->options.k);
       std::set<std::string> names;
       std::string rest;

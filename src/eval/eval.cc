@@ -128,8 +128,8 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     } else {
       auto& verifier = verifiers[tree.data_source];
       if (!verifier)
-        verifier = MakeVerifier(options.verifier == "auto" ? VerifierForDataSource(tree.data_source)
-                                                           : options.verifier);
+        verifier = options.verifier ? options.verifier(tree.data_source)
+                                    : MakeVerifier(VerifierForDataSource(tree.data_source));
       JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
     }
     int64_t right = 0;

@@ -35,7 +35,8 @@ struct EvalOptions {
   // Prompts open conversations, which are judged by their verdicts; null: they are answered in one
   // turn. One that is aborted is not right.
   EnvironmentMaker* environment = nullptr;
-  std::string verifier = "auto";  // of single turns; auto: by each prompt's data_source
+  // By data source; empty: VerifierForDataSource.
+  std::function<std::unique_ptr<Verifier>(const std::string&)> verifier;
   uint64_t seed = 0;
   bool keep_samples = false;
 };
