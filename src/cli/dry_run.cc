@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "data/data.h"
 #include "eval/policy.h"
 #include "objective/coefficient.h"
 #include "objective/objective.h"
+#include "train/recipe_prompts.h"
 #include "train/run_folder.h"
 
 namespace rlvr {
@@ -99,10 +99,7 @@ void PrintDryRun(const Recipe& recipe) {
              static_cast<double>(model.NumParameters()) / 1e6, model.num_hidden_layers,
              model.hidden_size, folder);
   if (recipe.kind == "rl") {
-    const auto data =
-        Underspecify(InOrders(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
-                              recipe.data.orders, recipe.seed),
-                     recipe.data.underspecified, recipe.seed);
+    const auto data = OpenTrainPrompts(recipe, /*tokenizer=*/nullptr);
     const int64_t rows = data->size();
     const int64_t prompts = recipe.trainer.steps * recipe.data.prompts_per_step;
     fmt::print(
@@ -110,6 +107,7 @@ void PrintDryRun(const Recipe& recipe) {
         "are filtered\n",
         data->name(), rows, recipe.trainer.steps, recipe.data.prompts_per_step,
         static_cast<double>(prompts) / static_cast<double>(rows));
+    if (!data->layout().empty()) fmt::print("# layout   {}\n", data->layout());
     fmt::print("# samples  {} responses a step, each at most {} tokens\n",
                recipe.data.prompts_per_step * recipe.rollout.group_size,
                recipe.rollout.options.max_tokens);
@@ -117,7 +115,7 @@ void PrintDryRun(const Recipe& recipe) {
     fmt::print("# data     {}; {} steps of {} tokens\n", recipe.supervised.text,
                recipe.trainer.steps, recipe.supervised.tokens_per_step);
   }
-  const int64_t validation = OpenPrompts(recipe.data.validation, Split::kValidation, 0)->size();
+  const int64_t validation = OpenValidationPrompts(recipe)->size();
   fmt::print("# held out {}: {} of {} prompts, {} samples each\n", recipe.data.validation,
              recipe.eval.prompts > 0 ? std::min(recipe.eval.prompts, validation) : validation,
              validation, recipe.eval.k);

@@ -15,7 +15,7 @@
 #include "data/attribute_dialogues.h"
 #include "data/gsm_micro_dialogues.h"
 #include "data/gsm_micro_shards.h"
-#include "data/jsonl.h"
+#include "data/prompt_files.h"
 #include "data/shards.h"
 
 namespace rlvr {
@@ -202,8 +202,18 @@ const std::vector<DataSourceInfo>& EmbeddedDataSources() {
   return list;
 }
 
-std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed) {
-  if (name.ends_with(".jsonl")) return OpenJsonl(name);
+std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed,
+                                          const PromptFileSettings& settings) {
+  if (name.find(';') != std::string::npos) {
+    std::vector<std::unique_ptr<PromptSource>> sources;
+    for (size_t begin = 0; begin <= name.size();) {
+      const size_t end = std::min(name.find(';', begin), name.size());
+      sources.push_back(OpenPrompts(name.substr(begin, end - begin), split, seed, settings));
+      begin = end + 1;
+    }
+    return JoinPrompts(std::move(sources));
+  }
+  if (IsPromptFile(name)) return OpenPromptFile(name, settings);
   const size_t colon = name.find(':');
   const std::string base = name.substr(0, colon),
                     options = colon == std::string::npos ? "" : name.substr(colon + 1);
@@ -226,7 +236,7 @@ std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, 
   std::vector<std::string> known;
   for (const auto& s : EmbeddedDataSources()) known.push_back(s.name);
   throw Error("data", "there is no data set '" + name + "'",
-              DidYouMean(base, known) + "; files end in .jsonl");
+              DidYouMean(base, known) + "; files end in .jsonl, .json, .parquet or .gz");
 }
 
 int64_t PromptOrder::At(int64_t position) {

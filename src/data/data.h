@@ -20,6 +20,16 @@ struct Prompt {
   std::string extra_info;    // JSON text, kept as it was
   std::string target;        // an expert's response, where the data has one; else empty
   int64_t index = 0;         // row in its data set
+  bool operator==(const Prompt&) const = default;
+};
+
+// How files are read whose own columns do not say all.
+struct PromptFileSettings {
+  // Columns of the prompt (text or messages), of the answer and of the data_source; "": by the layout
+  // (docs/prompts.md).
+  std::string prompt_column, answer_column, source_column;
+  std::string instruction;  // stands, after a space, at the end of each prompt's last user message
+  std::string system;       // the system message of each prompt, in place of its own
 };
 
 // extra_info[key] of a prompt as text ("7" and 7 are alike): the name of its family. Where there is
@@ -37,13 +47,17 @@ class PromptSource {
   virtual int64_t size() const = 0;
   virtual Prompt Get(int64_t index) const = 0;  // 0 <= index < size()
   virtual std::string name() const = 0;
+  // How a file's rows were read, a line per file: "GSM8K (question, answer after ####)"; "": no file.
+  virtual std::string layout() const { return ""; }
 };
 
-// name: a path ending in .jsonl, or "gsm_micro", "countdown" with options
-// "gsm_micro:max_steps=4,min_steps=2". An unknown name or option names the nearest known one. With
+// name: a path ending in .jsonl, .json or .parquet, packed as .jsonl.gz or .json.gz, or "gsm_micro",
+// "countdown" with options "gsm_micro:max_steps=4,min_steps=2"; or several of these with ';' between,
+// which follow each other. An unknown name or option names the nearest known one. With
 // "gsm_micro:shards=true", and of a JSONL with shards, extra_info has what ReadShards reads
 // (data/shards.h).
-std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed);
+std::unique_ptr<PromptSource> OpenPrompts(const std::string& name, Split split, uint64_t seed,
+                                          const PromptFileSettings& settings = {});
 struct DataSourceInfo {
   std::string name, description;
 };

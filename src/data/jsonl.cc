@@ -1,10 +1,10 @@
 #include "data/jsonl.h"
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/suggest.h"
 #include "data/shards.h"
 
@@ -12,11 +12,6 @@ namespace rlvr {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// A column's text: strings as they are, anything else as JSON.
-std::string Text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
 
 // An expert's response: text, or messages of which the last is its own.
 std::string TargetText(const Json& target, const std::string& place) {
@@ -26,59 +21,54 @@ std::string TargetText(const Json& target, const std::string& place) {
   throw Error(place, "'target' is neither text nor a list of messages", "mend or remove this line");
 }
 
-const Json& Column(const Json& row, const char* name, const std::string& place) {
-  if (row.contains(name)) return row[name];
-  std::vector<std::string> present;
-  for (const auto& [key, value] : row.items()) present.push_back(key);
-  throw Error(place, std::string("has no column '") + name + "'", DidYouMean(name, present));
+}  // namespace
+
+std::string ColumnText(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    if (number == std::nearbyint(number) && std::abs(number) < 1e15)
+      return std::to_string(static_cast<int64_t>(number));
+  }
+  return value.dump();
 }
 
-class JsonlSource : public PromptSource {
- public:
-  explicit JsonlSource(const std::string& path) : file_(path) {
-    const std::string_view text = file_.bytes();
-    int64_t number = 0;
-    for (size_t begin = 0; begin < text.size();) {
-      size_t end = text.find('\n', begin);
-      if (end == std::string_view::npos) end = text.size();
-      ++number;
-      if (text.substr(begin, end - begin).find_first_not_of(" \t\r") != std::string_view::npos) {
-        lines_.push_back({begin, end - begin, number});
-        Get(size() - 1);  // a broken line is found before training starts, not on its turn
-      }
-      begin = end + 1;
-    }
-    if (lines_.empty()) throw Error(path, "holds no prompts", "one JSON object a line is needed");
+const Json& Column(const Json& row, const std::string& name, const std::string& place) {
+  const auto found = row.find(name);
+  if (found != row.end()) {
+    if (found->is_null())
+      throw Error(place, "column '" + name + "' is null", "mend or remove this row");
+    return *found;
   }
-  int64_t size() const override { return static_cast<int64_t>(lines_.size()); }
-  Prompt Get(int64_t index) const override {
-    const Line& line = lines_.at(static_cast<size_t>(index));
-    return ParsePrompt(std::string(file_.bytes().substr(line.begin, line.length)),
-                       file_.path() + ":" + std::to_string(line.number), index);
-  }
-  std::string name() const override { return file_.path(); }
+  std::vector<std::string> present;
+  for (const auto& [key, value] : row.items()) present.push_back(key);
+  throw Error(place, "has no column '" + name + "'", DidYouMean(name, present));
+}
 
- private:
-  struct Line {
-    size_t begin, length;
-    int64_t number;
-  };
-  MappedFile file_;
-  std::vector<Line> lines_;
-};
+void ReadMessages(const Json& prompt, const std::string& place, Prompt* p) {
+  if (prompt.is_string()) {
+    p->messages = {{"user", prompt.get<std::string>()}};
+    return;
+  }
+  if (!prompt.is_array() || prompt.empty())
+    throw Error(place, "'prompt' is neither text nor a list of messages",
+                "mend or remove this line");
+  for (const auto& m : prompt)
+    p->messages.emplace_back(m.at("role").get<std::string>(), m.at("content").get<std::string>());
+}
 
 // A record of lost-in-conversation (arXiv:2505.06120): a question and its shards. What data/shards.h
 // reads stays in extra_info; the templates around the question are the evaluation's.
 Prompt ParseShardedRecord(const Json& row, const std::string& place, int64_t index) {
   Prompt p;
   p.index = index;
-  p.messages = {{"user", Text(Column(row, "question", place))}};
+  p.messages = {{"user", ColumnText(Column(row, "question", place))}};
   p.data_source = "lic_math";
   p.ability = "math";
   if (row.contains("ground_truth")) {
-    p.ground_truth = Text(row["ground_truth"]);
+    p.ground_truth = ColumnText(row["ground_truth"]);
   } else {
-    const std::string answer = Text(Column(row, "answer", place));
+    const std::string answer = ColumnText(Column(row, "answer", place));
     const size_t marker = answer.rfind("#### ");
     if (marker == std::string::npos)
       throw Error(place, "has neither a ground_truth nor an answer after '####'",
@@ -90,12 +80,40 @@ Prompt ParseShardedRecord(const Json& row, const std::string& place, int64_t ind
     if (row.contains(key)) info[key] = row[key];
   }
   p.extra_info = info.dump();
+  try {
+    ReadShards(p);
+  } catch (const Error& e) {
+    throw Error(place, e.what(), "mend or remove this line");
+  }
   return p;
 }
 
-}  // namespace
+Prompt ParseColumns(const Json& row, const std::string& place, int64_t index,
+                    const std::string& prompt_column) {
+  Prompt p;
+  p.index = index;
+  try {
+    ReadMessages(Column(row, prompt_column, place), place, &p);
+    if (row.contains("reward_model") && !row["reward_model"].is_null()) {
+      p.ground_truth =
+          ColumnText(Column(row["reward_model"], "ground_truth", place + ": reward_model"));
+    } else {
+      p.ground_truth = ColumnText(Column(row, "ground_truth", place));
+    }
+    for (const auto& [name, text] :
+         {std::pair("data_source", &p.data_source), std::pair("ability", &p.ability)}) {
+      if (row.contains(name) && !row[name].is_null()) *text = ColumnText(row[name]);
+    }
+    if (row.contains("target")) p.target = TargetText(row["target"], place);
+    if (row.contains("extra_info") && !row["extra_info"].is_null())
+      p.extra_info = row["extra_info"].dump();
+  } catch (const Json::exception& e) {
+    throw Error(place, e.what(), "mend or remove this line");
+  }
+  return p;
+}
 
-Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t index) {
+Json ParseRow(const std::string& line, const std::string& place) {
   Json row;
   try {
     row = Json::parse(line);
@@ -103,42 +121,13 @@ Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t in
     throw Error(place, "is not JSON: " + std::string(e.what()), "mend or remove this line");
   }
   if (!row.is_object()) throw Error(place, "is no JSON object", "mend or remove this line");
-  if (row.contains("shards") && !row.contains("prompt")) {
-    Prompt p = ParseShardedRecord(row, place, index);
-    try {
-      ReadShards(p);
-    } catch (const Error& e) {
-      throw Error(place, e.what(), "mend or remove this line");
-    }
-    return p;
-  }
-  Prompt p;
-  p.index = index;
-  try {
-    const Json& prompt = Column(row, "prompt", place);
-    if (prompt.is_string()) {
-      p.messages = {{"user", prompt.get<std::string>()}};
-    } else if (prompt.is_array() && !prompt.empty()) {
-      for (const auto& m : prompt)
-        p.messages.emplace_back(m.at("role").get<std::string>(),
-                                m.at("content").get<std::string>());
-    } else {
-      throw Error(place, "'prompt' is neither text nor a list of messages",
-                  "mend or remove this line");
-    }
-    if (row.contains("reward_model")) {
-      p.ground_truth = Text(Column(row["reward_model"], "ground_truth", place + ": reward_model"));
-    } else {
-      p.ground_truth = Text(Column(row, "ground_truth", place));
-    }
-    if (row.contains("data_source")) p.data_source = Text(row["data_source"]);
-    if (row.contains("ability")) p.ability = Text(row["ability"]);
-    if (row.contains("target")) p.target = TargetText(row["target"], place);
-    if (row.contains("extra_info")) p.extra_info = row["extra_info"].dump();
-  } catch (const Json::exception& e) {
-    throw Error(place, e.what(), "mend or remove this line");
-  }
-  return p;
+  return row;
+}
+
+Prompt ParsePrompt(const std::string& line, const std::string& place, int64_t index) {
+  const Json row = ParseRow(line, place);
+  return row.contains("shards") && !row.contains("prompt") ? ParseShardedRecord(row, place, index)
+                                                           : ParseColumns(row, place, index);
 }
 
 std::string FamilyOf(const Prompt& prompt, const std::string& key, const std::string& place) {
@@ -148,7 +137,7 @@ std::string FamilyOf(const Prompt& prompt, const std::string& key, const std::st
     throw Error(place, "extra_info has no text or number '" + key + "'",
                 "data.group_key names the entry of extra_info that tells a prompt's family");
   }
-  return Text(info[key]);
+  return ColumnText(info[key]);
 }
 
 std::vector<int32_t> FamiliesOf(const PromptSource& prompts, const std::string& key) {
@@ -173,10 +162,6 @@ std::string ToJsonLine(const Prompt& p) {
   if (!p.target.empty()) row["target"] = p.target;
   row["extra_info"] = p.extra_info.empty() ? Json::object() : Json::parse(p.extra_info);
   return row.dump();
-}
-
-std::unique_ptr<PromptSource> OpenJsonl(const std::string& path) {
-  return std::make_unique<JsonlSource>(path);
 }
 
 }  // namespace rlvr

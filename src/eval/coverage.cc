@@ -19,11 +19,37 @@ std::vector<double> Binomials(int64_t n) {
   return c;
 }
 
+// P(at least `least` of k samples are right), of n with c right: a hypergeometric tail.
+double AtLeast(int64_t n, int64_t c, int64_t k, int64_t least) {
+  RLVR_CHECK(k >= 1 && k <= n && c >= 0 && c <= n) << n << " " << c << " " << k;
+  double sum = 0;
+  for (int64_t i = std::max<int64_t>(least, k - (n - c)); i <= std::min(c, k); ++i) {
+    const auto log_choose = [](int64_t a, int64_t b) {
+      const auto x = static_cast<double>(a), y = static_cast<double>(b);
+      return std::lgamma(x + 1) - std::lgamma(y + 1) - std::lgamma(x - y + 1);
+    };
+    sum += std::exp(log_choose(c, i) + log_choose(n - c, k - i) - log_choose(n, k));
+  }
+  return std::min(sum, 1.0);
+}
+
 double Rate(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 }  // namespace
+
+double GPassAtK(int64_t n, int64_t c, int64_t k, double threshold) {
+  // A product like 0.1 * 10 may lie a little above the whole number that is meant.
+  const auto least = static_cast<int64_t>(std::ceil(static_cast<double>(k) * threshold - 1e-9));
+  return AtLeast(n, c, k, std::max<int64_t>(least, 1));
+}
+
+double MeanGPassAtK(int64_t n, int64_t c, int64_t k) {
+  double sum = 0;
+  for (int64_t i = (k + 1) / 2 + 1; i <= k; ++i) sum += AtLeast(n, c, k, i);
+  return 2 * sum / static_cast<double>(k);
+}
 
 std::vector<double> MajorityAtK(std::span<const AnswerVotes> answers, int64_t silent,
                                 std::span<const int> ks) {

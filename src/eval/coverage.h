@@ -21,6 +21,13 @@ struct AnswerVotes {
 std::vector<double> MajorityAtK(std::span<const AnswerVotes> answers, int64_t silent,
                                 std::span<const int> ks);
 
+// G-Pass@k, arXiv:2412.13147: how likely at least a share of k samples, drawn from n of which c are
+// right, are right (at least one; threshold 0: pass@k). 1 <= k <= n.
+double GPassAtK(int64_t n, int64_t c, int64_t k, double threshold);
+// mG-Pass@k: its mean over thresholds from 0.5 to 1, 2/k sum over i from ceil(k/2) + 1 to k of
+// G-Pass@k at i/k. 0 for k = 1.
+double MeanGPassAtK(int64_t n, int64_t c, int64_t k);
+
 // Shannon entropy, nats, of the answers' frequencies; having none is an answer of its own.
 double AnswerEntropy(std::span<const AnswerVotes> answers, int64_t silent);
 

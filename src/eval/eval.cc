@@ -127,7 +127,9 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
       tally.Add(tree, stats.results[static_cast<size_t>(i)]);
     } else {
       auto& verifier = verifiers[tree.data_source];
-      if (!verifier) verifier = MakeVerifier(VerifierForDataSource(tree.data_source));
+      if (!verifier)
+        verifier = options.verifier ? options.verifier(tree.data_source)
+                                    : MakeVerifier(VerifierForDataSource(tree.data_source));
       JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
     }
     int64_t right = 0;
@@ -170,6 +172,7 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     const int64_t vote = MajorityVote(answers);
     majority.push_back(
         vote >= 0 && tree.leaves[static_cast<size_t>(vote)].verdict == Verdict::kRight ? 1 : 0);
+    result.outcomes.push_back({.right = right, .majority_right = majority.back() > 0});
   }
   const RandomKey bootstrap = key[~uint64_t{0}];
   result.avg_at_k = BootstrapMean(average, bootstrap[0]);

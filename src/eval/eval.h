@@ -35,8 +35,16 @@ struct EvalOptions {
   // Prompts open conversations, which are judged by their verdicts; null: they are answered in one
   // turn. One that is aborted is not right.
   EnvironmentMaker* environment = nullptr;
+  // By data source; empty: VerifierForDataSource.
+  std::function<std::unique_ptr<Verifier>(const std::string&)> verifier;
   uint64_t seed = 0;
   bool keep_samples = false;
+};
+
+// Of one prompt's k samples.
+struct PromptOutcome {
+  int64_t right = 0;
+  bool majority_right = false;
 };
 
 struct EvalResult {
@@ -49,6 +57,7 @@ struct EvalResult {
   // Unbiased from the k samples: "pass@4", and "maj@4" (eval/coverage.h; beyond 256 samples none).
   std::map<std::string, double> pass_at, maj_at;
   double answer_entropy = 0, distinct_answers = 0;  // means over prompts; nats
+  std::vector<PromptOutcome> outcomes;              // [num_prompts]
   std::vector<int64_t> solved;                      // prompts with a right sample, rising
   std::vector<Tree> trees;                          // if keep_samples
   std::vector<Prompt> prompts;                      // beside them

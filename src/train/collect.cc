@@ -10,6 +10,7 @@
 #include "objective/coefficient.h"
 #include "rollout/strategy.h"
 #include "train/conversations.h"
+#include "train/recipe_prompts.h"
 #include "train/stopwatch.h"
 #include "train/token_temperature.h"
 
@@ -58,9 +59,7 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
     : recipe_(recipe),
       policy_(policy),
       passes_(passes),
-      prompts_(Underspecify(InOrders(OpenPrompts(recipe.data.train, Split::kTrain, recipe.seed),
-                                     recipe.data.orders, recipe.seed),
-                            recipe.data.underspecified, recipe.seed)),
+      prompts_(OpenTrainPrompts(recipe, policy.tokenizer.get())),
       // Another order in each stage.
       curriculum_(recipe.resolved.Find("curriculum"), *prompts_,
                   recipe.seed + static_cast<uint64_t>(recipe.first_step),
@@ -110,6 +109,9 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
       AddRequest(step, curriculum_.Next(&batch.position), &round);
     RolloutStats stats;
     std::vector<Tree> trees = Sample(&round, state, &stats);
+    if (recipe_.data.truncation != "error")
+      batch.terms.push_back({"prompt_length/truncated", static_cast<double>(round.truncated),
+                             static_cast<double>(per_round)});
     batch.rollout.sampled_tokens += stats.sampled_tokens;
     batch.rollout.prompt_tokens += stats.prompt_tokens;
     batch.seconds_rollout += watch.Lap();
@@ -232,13 +234,19 @@ void Collector::Open(Round* round) const {
           {.tokens = EncodePrompt(*policy_.tokenizer, sampled)});
     }
   }
-  for (const RolloutRequest& request : round->requests) {
-    const size_t length = request.tree.segments[0].tokens.size();
+  for (RolloutRequest& request : round->requests) {
+    std::vector<int32_t>& tokens = request.tree.segments[0].tokens;
+    const size_t length = tokens.size();
     if (static_cast<int64_t>(length) <= recipe_.data.max_prompt_tokens) continue;
+    if (recipe_.data.truncation != "error") {
+      round->truncated +=
+          TruncatePrompt(recipe_.data.max_prompt_tokens, recipe_.data.truncation, &tokens);
+      continue;
+    }
     throw Error(fmt::format("{}: prompt {}", recipe_.data.train, request.tree.prompt_index),
                 fmt::format("has {} tokens, data.max_prompt_tokens is {}", length,
                             recipe_.data.max_prompt_tokens),
-                "raise it, or remove the row");
+                "raise it, or set data.filter_overlong_prompts or data.truncation");
   }
 }
 

@@ -54,6 +54,7 @@ class Collector {
   struct Round {  // the prompts of one call to sample
     std::vector<Prompt> prompts;
     std::vector<RolloutRequest> requests;
+    int64_t truncated = 0;
   };
   void AddRequest(int64_t step, Curriculum::Draw draw, Round* round) const;
   void Open(Round* round) const;

@@ -100,12 +100,6 @@ std::string Plain(std::string v) {
   return v;
 }
 
-// The first of ['a', 'b'], or the value itself.
-std::string FirstItem(const std::string& v) {
-  if (v.empty() || v.front() != '[') return v;
-  return Plain(v.substr(1, v.find_first_of(",]") - 1));
-}
-
 std::optional<double> Number(const std::string& v) {
   double x = 0;
   const auto [end, error] = std::from_chars(v.data(), v.data() + v.size(), x);
@@ -264,14 +258,14 @@ void Importer::RunAndData() {
                                   std::pair("data.val_files", "data.validation")}) {
     const std::string value = Get(key);
     if (value.empty()) continue;
-    const bool several = value.front() == '[' && value.find(',') != std::string::npos;
-    const bool jsonl = value.find(".parquet") == std::string::npos;
-    Set(ours, Quoted(FirstItem(value)),
-        From({key}) + (jsonl ? "" : "; convert it to JSONL") +
-            (several ? "; the first of " + value + ": join them" : ""));
+    Set(ours, value.front() == '[' ? value : Quoted(value), From({key}));
   }
   Copy("data.train_batch_size", "data.prompts_per_step");
   Copy("data.max_prompt_length", "data.max_prompt_tokens");
+  Copy("data.filter_overlong_prompts", "data.filter_overlong_prompts");
+  Copy("data.prompt_key", "data.columns.prompt");
+  Copy("data.reward_fn_key", "data.columns.data_source");
+  Copy("data.truncation", "data.truncation");
   Copy("actor_rollout_ref.rollout.n", "rollout.group_size");
   Copy("data.max_response_length", "rollout.max_tokens");
   Copy("actor_rollout_ref.rollout.temperature", "rollout.temperature");

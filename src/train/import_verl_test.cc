@@ -119,7 +119,8 @@ TEST(ImportVerl, EveryKeyIsInTheRecipeOrNamed) {
   }
   // Groups are kept by right and wrong answers anyway.
   EXPECT_NE(imported.yaml.find("#   algorithm.filter_groups.metric=acc\n"), std::string::npos);
-  EXPECT_TRUE(Names(imported.not_here, "data.truncation"));
+  EXPECT_EQ(ValueOf(Load(imported), "data.truncation"), "left");
+  EXPECT_TRUE(Names(imported.not_here, "trainer.project_name"));
   EXPECT_TRUE(Names(imported.not_here, "actor_rollout_ref.actor.kl_loss_coef"));
   EXPECT_TRUE(Names(imported.unknown, "actor_rollout_ref.rollout.tensor_model_parallel_size"));
   EXPECT_FALSE(Names(imported.not_here, "actor_rollout_ref.rollout.n"));

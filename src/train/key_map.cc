@@ -23,17 +23,17 @@ const KeyMapping kKeys[] = {
 
     // data
     {"data.train_files", "train_dataset", "data.train",
-     "one JSONL file (convert Parquet) with the columns prompt, data_source, reward_model"},
+     "files of JSON lines or Parquet; docs/prompts.md lists the layouts"},
     {"data.val_files", "eval_dataset", "data.validation", "as data.train"},
     {"data.train_batch_size", "generation_batch_size", "data.prompts_per_step",
      "prompts; TRL counts responses: divide by num_generations"},
     {"data.max_prompt_length", "max_prompt_length", "data.max_prompt_tokens",
-     "a longer prompt is an error; newer TRL has no such key"},
-    {"data.filter_overlong_prompts", "", "", "a prompt above data.max_prompt_tokens is an error"},
-    {"data.truncation", "", "", "always as `error`"},
+     "newer TRL has no such key"},
+    {"data.filter_overlong_prompts", "", "data.filter_overlong_prompts", ""},
+    {"data.truncation", "", "data.truncation", ""},
     {"data.shuffle", "shuffle_dataset", "", "always shuffled, by seed"},
-    {"data.prompt_key", "", "", "the column is called prompt"},
-    {"data.reward_fn_key", "", "", "the column is called data_source"},
+    {"data.prompt_key", "", "data.columns.prompt", "prompt by default"},
+    {"data.reward_fn_key", "", "data.columns.data_source", "data_source by default"},
 
     // rollout
     {"actor_rollout_ref.rollout.n", "num_generations", "rollout.group_size", ""},

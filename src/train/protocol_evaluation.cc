@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "eval/lost_in_conversation.h"
 #include "train/conversations.h"
+#include "train/recipe_prompts.h"
 #include "train/run_folder.h"
 
 namespace rlvr {
@@ -55,7 +56,7 @@ void EvaluateProtocol(const Recipe& recipe, const std::string& run_folder, int64
                       const Model& model, const Tokenizer& tokenizer, Metrics* metrics) {
   if (recipe.eval.protocol == "none") return;
   const ConfigNode& environment = *recipe.resolved.Find("eval")->Find("environment");
-  const auto prompts = OpenPrompts(recipe.data.validation, Split::kValidation, 0);
+  const auto prompts = OpenValidationPrompts(recipe);
   LostInConversationOptions options;
   options.types = ParseConversationTypes(ProtocolTypes(recipe), "eval.types");
   options.num_simulations = recipe.eval.simulations;

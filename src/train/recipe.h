@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "data/data.h"
 #include "data/shard_orders.h"
 #include "data/underspecified.h"
 #include "env/strategy_judge.h"
@@ -138,8 +139,11 @@ struct Recipe {
 
   struct {
     std::string train = "gsm_micro", validation = "gsm_micro";
+    PromptFileSettings files;  // of train and validation where they are files
     int64_t prompts_per_step = 32;
-    int64_t max_prompt_tokens = 512;        // a longer prompt is an error that names it
+    int64_t max_prompt_tokens = 512;
+    bool filter_overlong_prompts = false;   // leave longer training prompts out at the start
+    std::string truncation = "error";       // of those that are left: error, left, right, middle
     std::string group_key;                  // of extra_info: names the family of a prompt; "": none
     std::string group_order = "mixed";      // or together: prompts of a family follow each other
     UnderspecifiedSettings underspecified;  // of the training prompts

@@ -2,12 +2,14 @@
 // default, one finds which of them choose a method, one lists them for docs/recipes.md. Each has
 // operator() for a key with its value and range, Map for a section, Method for a section that is one
 // method chosen by its `name`, and Stage for a method of src/objective, which reads its own keys;
-// both are given the name by default.
+// both are given the name by default. Joined is a text that may be written as a list: its items with
+// ';' between.
 #ifndef RLVR_TRAIN_RECIPE_FIELDS_H_
 #define RLVR_TRAIN_RECIPE_FIELDS_H_
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -29,6 +31,11 @@ class FieldReader {
   template <class... Arguments>
   void operator()(const char* key, Arguments&&... arguments) {
     reader_(key, std::forward<Arguments>(arguments)...);
+  }
+  void Joined(const char* key, std::string& value) {
+    std::vector<std::string> items = {value};
+    reader_(key, items);
+    value = fmt::format("{}", fmt::join(items, ";"));
   }
   template <class Body>
   void Map(const char* key, Body body) {
@@ -64,6 +71,19 @@ class FieldWriter {
       out_->Set(key, ScalarNode(fmt::format("{}", value)));
     }
   }
+  void Joined(const char* key, const std::string& value) {
+    std::vector<std::string> items;
+    for (size_t begin = 0; begin <= value.size();) {
+      const size_t end = std::min(value.find(';', begin), value.size());
+      items.push_back(value.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    if (items.size() > 1) {
+      (*this)(key, items);
+    } else {
+      (*this)(key, value);
+    }
+  }
   template <class Body>
   void Map(const char* key, Body body) {
     ConfigNode map;
@@ -89,6 +109,7 @@ class MethodFinder {
       : out_(out), where_(std::move(where)) {}
   template <class... Arguments>
   void operator()(const char*, Arguments&&...) {}
+  void Joined(const char*, const std::string&) {}
   template <class Body>
   void Map(const char* key, Body body) {
     MethodFinder inner(out_, where_ + key + ".");
@@ -123,6 +144,9 @@ class KeyLister {
     Add(key, value ? "true" : "false", "true, false");
   }
   void operator()(const char* key, const std::string& value) { Add(key, value, "text"); }
+  void Joined(const char* key, const std::string& value) {
+    Add(key, value, "text or list of texts");
+  }
   void operator()(const char* key, const std::vector<std::string>&) {
     Add(key, "[]", "list of texts");
   }

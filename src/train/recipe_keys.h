@@ -17,6 +17,7 @@ constexpr int64_t kMany = int64_t{1} << 40;
 inline const std::vector<std::string> kKinds = {"rl", "pretrain", "sft"};
 inline const std::vector<std::string> kComputes = {"fp32", "bf16"};
 inline const std::vector<std::string> kSchedules = {"constant", "linear", "cosine"};
+inline const std::vector<std::string> kTruncations = {"error", "left", "right", "middle"};
 inline const std::vector<std::string> kGroupOrders = {"mixed", "together"};
 inline const std::vector<std::string> kAdmissions = {"mixed", "right", "all"};
 inline const std::vector<std::string> kReferenceUpdates = {"none", "ema", "copy"};
@@ -118,10 +119,19 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("merge", r.lora.merge);
   });
   f.Map("data", [&](auto& p) {
-    p("train", r.data.train);
-    p("validation", r.data.validation);
+    p.Joined("train", r.data.train);
+    p.Joined("validation", r.data.validation);
+    p.Map("columns", [&](auto& q) {
+      q("prompt", r.data.files.prompt_column);
+      q("answer", r.data.files.answer_column);
+      q("data_source", r.data.files.source_column);
+    });
+    p("instruction", r.data.files.instruction);
+    p("system", r.data.files.system);
     p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
+    p("filter_overlong_prompts", r.data.filter_overlong_prompts);
+    p("truncation", r.data.truncation, kTruncations);
     p("group_key", r.data.group_key);
     p("group_order", r.data.group_order, kGroupOrders);
     p.Map("underspecified", [&](auto& q) {

@@ -67,8 +67,8 @@ const Section kSections[] = {
     {"architecture", "Of a model to make; only `kind: pretrain`. Names as in `config.json`."},
     {"lora", "Adapters instead of all the weights, arXiv:2106.09685."},
     {"data",
-     "Prompts: a JSONL file (columns `prompt`, `data_source`, `reward_model.ground_truth`, "
-     "`extra_info`, `target`), or a generator with options, "
+     "Prompts: JSONL, JSON or Parquet files in verl's columns or a known layout "
+     "([prompts.md](prompts.md)), or a generator with options, "
      "`gsm_micro:min_steps=2,max_steps=4`; [conversation_data.md](conversation_data.md) says what "
      "shards and underspecified prompts are."},
     {"rollout", "Sampling. `top_k`, `top_p` and `min_p` cut the distribution."},
@@ -136,10 +136,20 @@ const std::map<std::string, std::string>& Meanings() {
       {"reward.illocution.name",
        "ICPO's reward by the prompt's label; its keys, `penalty_confident` and others, are in "
        "[icpo.md](icpo.md)"},
-      {"data.train", "prompts to train on"},
+      {"data.train",
+       "prompts to train on: a file, a generator, or a list of them ([prompts.md](prompts.md))"},
       {"data.validation", "held-out prompts"},
       {"data.prompts_per_step", "groups in a rollout batch, after selection"},
+      {"data.columns.prompt",
+       "of files: the column of prompts, text or messages; empty: by the layout of the columns"},
+      {"data.columns.answer", "the column of answers"},
+      {"data.columns.data_source", "the column that names each row's data source"},
+      {"data.instruction", "of files: ends each prompt's last user message, after a space"},
+      {"data.system", "of files: the system message of each prompt, in place of its own"},
       {"data.max_prompt_tokens", "a longer prompt is an error that names it"},
+      {"data.filter_overlong_prompts", "true: longer training prompts are left out at the start"},
+      {"data.truncation",
+       "of a longer prompt: error; left keeps its end, right its beginning, middle both"},
       {"data.group_key",
        "of `extra_info`: its value names the prompt's family ([objective.md](objective.md))"},
       {"data.group_order", "together: prompts of a family follow each other in every pass"},

@@ -22,6 +22,7 @@
 #include "tensor/isa.h"
 #include "train/conversations.h"
 #include "train/protocol_evaluation.h"
+#include "train/recipe_prompts.h"
 
 namespace rlvr {
 namespace {
@@ -261,8 +262,7 @@ void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& t
 
 void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int64_t step,
                        const Model& model, const Tokenizer& tokenizer, Metrics* metrics) {
-  // Seed 0: runs of all seeds are judged on the same prompts.
-  const auto prompts = OpenPrompts(recipe.data.validation, Split::kValidation, 0);
+  const auto prompts = OpenValidationPrompts(recipe);
   EvalOptions options;
   options.k = recipe.eval.k;
   options.ks = EvalKs(recipe);
