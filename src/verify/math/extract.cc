@@ -14,10 +14,14 @@ using std::string_view;
 
 // Where `word` begins, whatever its case; npos: nowhere.
 size_t FindWord(string_view s, string_view word, size_t from) {
-  const auto same = [](char a, char b) { return LowerCase(a) == LowerCase(b); };
-  const auto it = std::search(s.begin() + static_cast<long>(std::min(from, s.size())), s.end(),
-                              word.begin(), word.end(), same);
-  return it == s.end() && !word.empty() ? string_view::npos : static_cast<size_t>(it - s.begin());
+  const char lower = LowerCase(word[0]), upper = static_cast<char>(IsLetter(lower) ? lower - 'a' + 'A' : lower);
+  for (size_t i = from; i + word.size() <= s.size(); ++i) {
+    if (s[i] != lower && s[i] != upper) continue;
+    size_t k = 1;
+    while (k < word.size() && LowerCase(s[i + k]) == LowerCase(word[k])) ++k;
+    if (k == word.size()) return i;
+  }
+  return string_view::npos;
 }
 
 bool StartsWithWord(string_view s, size_t at, string_view word) {

@@ -49,7 +49,7 @@ std::optional<std::string> BoxedContents(string_view text, bool all) {
       if (depth == 0) break;
     }
     if (end >= limit) {
-      if (found.empty()) found.emplace_back(text.substr(brace + 1, limit - brace - 1));
+      if (found.empty()) found.emplace_back(text.substr(brace, limit - brace));  // does not parse
       break;
     }
     std::string content(Trimmed(text.substr(brace + 1, end - brace - 1)));

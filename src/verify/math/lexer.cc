@@ -102,15 +102,18 @@ class Lexer {
     return true;
   }
 
+  void Decimals(std::string* text) {
+    const size_t begin = at_++;
+    while (IsDigit(Peek())) ++at_;
+    *text += s_.substr(begin, at_ - begin);
+  }
+
   bool NumberToken() {
     const size_t begin = at_;
     while (IsDigit(Peek())) ++at_;
-    // "5." at the end of a sentence is 5.
-    if (Peek() == '.' && IsDigit(Peek(1))) {
-      ++at_;
-      while (IsDigit(Peek())) ++at_;
-    }
     std::string text(s_.substr(begin, at_ - begin));
+    // "5." at the end of a sentence is 5.
+    if (Peek() == '.' && IsDigit(Peek(1))) Decimals(&text);
     // 10{,}000 and 32,\!349
     while (true) {
       size_t mark = 0;
@@ -126,6 +129,7 @@ class Lexer {
       text += s_.substr(digits, 3);
       at_ = end;
     }
+    if (text.find('.') == std::string::npos && Peek() == '.' && IsDigit(Peek(1))) Decimals(&text);
     const char e = Peek();
     if (e == 'e' || e == 'E') {
       const size_t sign = Peek(1) == '+' || Peek(1) == '-' ? 1 : 0;
