@@ -14,7 +14,8 @@ using std::string_view;
 
 // Where `word` begins, whatever its case; npos: nowhere.
 size_t FindWord(string_view s, string_view word, size_t from) {
-  const char lower = LowerCase(word[0]), upper = static_cast<char>(IsLetter(lower) ? lower - 'a' + 'A' : lower);
+  const char lower = LowerCase(word[0]),
+             upper = static_cast<char>(IsLetter(lower) ? lower - 'a' + 'A' : lower);
   for (size_t i = from; i + word.size() <= s.size(); ++i) {
     if (s[i] != lower && s[i] != upper) continue;
     size_t k = 1;
@@ -245,7 +246,7 @@ Node AsPercent(Node n) {
 std::optional<Node> Value(const Match& m, std::string* text, Work* work) {
   if (!m.latex) {
     *text = m.formulas[0].text;
-    work->Spend(static_cast<int64_t>(text->size()) * 5);
+    work->Spend(static_cast<int64_t>(text->size()) * Work::kParsed);
     if (!m.number) return Parse(*text);
     const bool negative = text->starts_with('-');
     const auto value = Rational::FromDecimal(string_view(*text).substr(negative ? 1 : 0));
@@ -262,7 +263,7 @@ std::optional<Node> Value(const Match& m, std::string* text, Work* work) {
     const auto boxed = BoxedContents(m.formulas[i].text, !m.loose_box);
     const std::string& latex = boxed ? *boxed : m.formulas[i].text;
     *text += (i > 0 ? " and " : "") + latex;
-    work->Spend(static_cast<int64_t>(latex.size()) * 5);
+    work->Spend(static_cast<int64_t>(latex.size()) * Work::kParsed);
     auto value = Parse(latex);
     if (value && m.formulas[i].percent) value = AsPercent(std::move(*value));
     all_parsed &= value.has_value();

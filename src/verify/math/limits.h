@@ -9,12 +9,14 @@ namespace rlvr::math {
 
 inline constexpr size_t kMaxResponse = 65536;  // bytes at the end of a response that are looked at
 inline constexpr size_t kMaxLatex = 4096;      // bytes of one expression
-inline constexpr int kMaxDepth = 48;           // of brackets, powers, fractions within each other
-inline constexpr size_t kMaxNodes = 2048;      // of one expression
-inline constexpr int64_t kMaxBits = 16384;     // of an exact fraction
-inline constexpr int64_t kMaxLog2 = 100000;    // of a number in interval arithmetic
-inline constexpr size_t kMaxMatrix = 64;       // entries
-inline constexpr size_t kMaxElements = 64;     // of a set whose order is free
+inline constexpr int kMaxDepth =
+    240;  // of the parser's functions; about 40 brackets within each other
+inline constexpr int kMaxTreeDepth = 200;    // of a parsed tree
+inline constexpr size_t kMaxNodes = 2048;    // of one expression
+inline constexpr int64_t kMaxBits = 16384;   // of an exact fraction
+inline constexpr int64_t kMaxLog2 = 100000;  // of a number in interval arithmetic
+inline constexpr size_t kMaxMatrix = 64;     // entries
+inline constexpr size_t kMaxElements = 64;   // of a set whose order is free
 
 // Thrown when a check has done as much as it may; the verdict is then "timed out".
 struct OutOfWork {};
@@ -27,7 +29,9 @@ class Work {
     left_ -= units;
     if (left_ < 0) throw OutOfWork{};
   }
-  static constexpr int64_t kNumeric = 200;
+  static constexpr int64_t kParsed = 50;      // a byte of a formula
+  static constexpr int64_t kNumeric = 200;    // an operation on balls
+  static constexpr int64_t kFunction = 2000;  // sin, log, a power
 
  private:
   int64_t left_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -13,6 +15,13 @@ namespace rlvr {
 namespace {
 
 using nlohmann::json;
+
+// Of the processor: what else runs on the machine does not count.
+double ThreadMilliseconds() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+}
 
 std::string LowerText(std::string s) {
   for (char& c : s)
@@ -110,11 +119,9 @@ PairsResult JudgePairs(const std::vector<AnswerPair>& pairs, int repeat) {
   for (int k = 0; k < repeat; ++k) {
     for (size_t i = 0; i < pairs.size(); ++i) {
       const AnswerPair& p = pairs[i];
-      const auto before = std::chrono::steady_clock::now();
+      const double before = ThreadMilliseconds();
       Judgement j = verifiers[i]->Judge(p.answer, p.gold);
-      const std::chrono::duration<double, std::milli> took =
-          std::chrono::steady_clock::now() - before;
-      r.slowest_ms = std::max(r.slowest_ms, took.count());
+      r.slowest_ms = std::max(r.slowest_ms, ThreadMilliseconds() - before);
       ++r.checks;
       if (k > 0) continue;
       const bool agrees = (j.verdict == Verdict::kRight) == p.expected;

@@ -29,15 +29,24 @@ std::string_view RelationAt(const Lexeme& lexeme) {
   return "";
 }
 
-// The tree with the sign of every +- fixed.
-Node Resolved(const Node& n, bool plus) {
-  Node r = n;
-  for (Node& kid : r.kids) kid = Resolved(kid, plus);
-  if (!n.Is(Kind::kPlusMinus)) return r;
-  const bool take_plus = plus != n.open_left;  // open_left marks -+
-  if (r.kids.size() == 1) return take_plus ? std::move(r.kids[0]) : Negated(std::move(r.kids[0]));
-  return take_plus ? Sum(std::move(r.kids[0]), std::move(r.kids[1]))
-                   : Difference(std::move(r.kids[0]), std::move(r.kids[1]));
+// Fixes the sign of every +- in the tree.
+void Resolve(Node* n, bool plus) {
+  for (Node& kid : n->kids) Resolve(&kid, plus);
+  if (!n->Is(Kind::kPlusMinus)) return;
+  const bool take_plus = plus != n->open_left;  // open_left marks -+
+  std::vector<Node> kids = std::move(n->kids);
+  if (kids.size() == 1) {
+    *n = take_plus ? std::move(kids[0]) : Negated(std::move(kids[0]));
+  } else {
+    *n = take_plus ? Sum(std::move(kids[0]), std::move(kids[1]))
+                   : Difference(std::move(kids[0]), std::move(kids[1]));
+  }
+}
+
+int TreeDepth(const Node& n) {
+  int depth = 0;
+  for (const Node& kid : n.kids) depth = std::max(depth, TreeDepth(kid));
+  return depth + 1;
 }
 
 Node OneOrSet(std::vector<Node> nodes) {
@@ -83,7 +92,9 @@ std::optional<Node> ParseOnce(std::string_view latex) {
   std::vector<Lexeme> tokens = Lex(WithoutThousands(latex));
   if (tokens.size() <= 1) return std::nullopt;
   try {
-    return Parser(std::move(tokens)).Top();
+    Node n = Parser(std::move(tokens)).Top();
+    if (TreeDepth(n) > kMaxTreeDepth) return std::nullopt;
+    return n;
   } catch (const ParseFailure&) {
     return std::nullopt;
   }
@@ -195,7 +206,9 @@ std::vector<Node> Parser::Element() {
     result.push_back(std::move(n));
     return result;
   }
-  Node plus = Resolved(n, true), minus = Resolved(n, false);
+  Node plus = n, minus = n;
+  Resolve(&plus, true);
+  Resolve(&minus, false);
   if (IsAssignment(n) && n.Is(Kind::kRelation)) {  // x = +-3 is x = {3, -3}
     std::vector<Node> values;
     values.push_back(std::move(plus.kids[1]));

@@ -196,6 +196,7 @@ Node Parser::Postfix() {
 
 // Behind "^". A degree sign and a prime leave the base as it is.
 Node Parser::Exponent(Node base) {
+  const Deeper deeper(this);
   Expect("^");
   const bool braced = AtSign("{");
   const size_t inside = braced ? 1 : 0;

@@ -115,6 +115,7 @@ class Evaluator {
   }
 
   bool PowerValue(const Node& n, acb_ptr out) {
+    work_->Spend(Work::kFunction);
     Ball base, exponent;
     if (!Eval(n.kids[0], base.get()) || !Eval(n.kids[1], exponent.get())) return false;
     if (acb_is_zero(base.get())) {
@@ -145,6 +146,7 @@ class Evaluator {
   }
 
   bool CallValue(const Node& n, acb_ptr out) {
+    work_->Spend(Work::kFunction);
     std::vector<Ball> a;
     for (const Node& kid : n.kids) {
       Ball value;
@@ -187,6 +189,7 @@ class Evaluator {
         if (Size(b.get()) > 12) return false;
     }
     if (f == "factorial") {
+      work_->Spend(20 * Work::kFunction);
       acb_add_ui(out, x, 1, kPrecision);
       acb_gamma(out, out, kPrecision);
       return true;
