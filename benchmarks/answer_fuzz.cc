@@ -2,8 +2,10 @@
 // Fails on a check over 100 ms of processor time or on memory that grows; a crash fails by itself.
 #include <fmt/format.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 
@@ -15,6 +17,19 @@ namespace {
 
 constexpr double kLimitMs = 100;
 constexpr double kGrowthMib = 64;
+
+// The check in progress, for the message of a crash or a hang.
+const std::string *current_gold = nullptr, *current_answer = nullptr;
+
+extern "C" void Report(int signal) {
+  const auto out = [](std::string_view s) { (void)!write(2, s.data(), s.size()); };
+  out(signal == SIGALRM ? "HANG\ngold " : "CRASH\ngold ");
+  if (current_gold != nullptr) out(*current_gold);
+  out("\nanswer ");
+  if (current_answer != nullptr) out(*current_answer);
+  out("\n");
+  _exit(1);
+}
 
 double ThreadMs() {
   timespec t;
@@ -42,6 +57,9 @@ int main(int argc, char** argv) {
       seeds.push_back(p.answer);
     }
   }
+  std::signal(SIGALRM, Report);
+  std::signal(SIGSEGV, Report);
+  std::signal(SIGABRT, Report);
   math::AnswerFuzzer fuzzer(seeds, seed);
   std::vector<std::unique_ptr<Verifier>> graders;
   std::vector<std::string> names;
@@ -59,9 +77,12 @@ int main(int argc, char** argv) {
   while (elapsed() < seconds) {
     const std::string gold = fuzzer.Next();
     const std::string answer = checks % 3 == 0 ? gold : fuzzer.Next();
+    current_gold = &gold;
+    current_answer = &answer;
     const size_t other = static_cast<size_t>(checks) % graders.size();
     for (const size_t i : {size_t{0}, other}) {
       const size_t grader = i == 0 ? 10 % graders.size() : other;
+      alarm(20);
       const double before = ThreadMs();
       const Judgement j = graders[grader]->Judge(answer, gold);
       const double took = ThreadMs() - before;

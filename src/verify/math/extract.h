@@ -76,7 +76,8 @@ class PlainFinder {
   std::string_view s_;
   bool any_script_;
   Work* work_;
-  std::vector<uint32_t> run_end_;
+  // For each byte: where the digits and operators from there on end; the next operator.
+  std::vector<uint32_t> run_end_, next_operator_;
 };
 
 // extract_box.cc: the contents of \boxed and \fbox. All of them joined by commas, or the last with those that stand

@@ -39,12 +39,17 @@ size_t Digits(string_view s, size_t at) {
 }  // namespace
 
 PlainFinder::PlainFinder(string_view text, bool any_script, Work* work)
-    : s_(text), any_script_(any_script), work_(work), run_end_(text.size() + 1) {
+    : s_(text),
+      any_script_(any_script),
+      work_(work),
+      run_end_(text.size() + 1),
+      next_operator_(text.size() + 2, static_cast<uint32_t>(text.size())) {
   work_->Spend(static_cast<int64_t>(text.size()));
   run_end_[text.size()] = static_cast<uint32_t>(text.size());
   for (size_t i = text.size(); i-- > 0;) {
     const size_t n = ExpressionByte(text, i);
     run_end_[i] = n == 0 ? static_cast<uint32_t>(i) : run_end_[i + n];
+    next_operator_[i] = Operator(text, i) > 0 ? static_cast<uint32_t>(i) : next_operator_[i + 1];
   }
 }
 
@@ -75,9 +80,8 @@ std::optional<Match> PlainFinder::Expression(size_t at) {
   if (i >= s_.size() || !IsDigit(s_[i])) return std::nullopt;
   const size_t run = run_end_[i];
   // The first operator must leave something behind it.
-  size_t op = i + 1;
-  while (op < run && Operator(s_, op) == 0) ++op;
-  work_->Spend(static_cast<int64_t>(op - i) / 4 + 1);
+  const size_t op = next_operator_[i + 1];
+  if (op >= run) return std::nullopt;
   for (size_t end = run; end > op + 1; --end) {
     work_->Spend(1);
     if ((static_cast<unsigned char>(end < s_.size() ? s_[end] : 0) & 0xc0) == 0x80) continue;

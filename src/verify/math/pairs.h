@@ -34,7 +34,7 @@ struct GraderAgreement {
 struct PairsResult {
   std::vector<PairResult> results;  // in the order of the file
   std::map<std::string, GraderAgreement> graders;
-  double seconds = 0;  // for all checks, `repeat` times each
+  double seconds = 0;  // of processor time, for all checks, `repeat` times each
   int64_t checks = 0;
   double slowest_ms = 0;
 };

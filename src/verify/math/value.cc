@@ -298,26 +298,4 @@ std::optional<Ball> ValueAt(const Node& node, int point, Work* work) {
   return value;
 }
 
-bool HasVariables(const Node& node) {
-  return Any(node, [](const Node& n) { return n.Is(Kind::kSymbol) && n.name != kBoundName; });
-}
-
-std::optional<Rational> RealValue(const Node& node, Work* work) {
-  if (auto exact = ExactValue(node, work)) return exact;
-  if (HasVariables(node)) return std::nullopt;
-  const auto value = ValueAt(node, 0, work);
-  if (!value || !arb_contains_zero(acb_imagref(value->get()))) return std::nullopt;
-  if (mag_cmp_2exp_si(arb_radref(acb_realref(value->get())), -100) > 0) return std::nullopt;
-  // On a grid of 2^-100, so that one value reached by two ways is one number.
-  Rational r;
-  arf_t scaled;
-  arf_init(scaled);
-  arf_mul_2exp_si(scaled, arb_midref(acb_realref(value->get())), 100);
-  arf_get_fmpz(fmpq_numref(r.get()), scaled, ARF_RND_NEAR);
-  arf_clear(scaled);
-  Rational grid;
-  fmpz_one_2exp(fmpq_numref(grid.get()), 100);
-  return r * grid.Inverse();
-}
-
 }  // namespace rlvr::math
