@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "verify/math/characters.h"
+#include "verify/verify.h"
 
 namespace rlvr::math {
 namespace {
@@ -120,6 +121,12 @@ std::string HendrycksForm(string_view answer) {
       parts.size() == 2 && IsInteger(parts[0]) && IsInteger(parts[1]))
     s = "\\frac{" + parts[0] + "}{" + parts[1] + "}";
   return s;
+}
+
+std::string DapoForm(string_view answer) {
+  for (const string_view token : {"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>"})
+    answer = answer.substr(0, answer.find(token));
+  return NormalizeFinalAnswer(std::string(answer));
 }
 
 bool HendrycksEqual(string_view gold, string_view answer) {

@@ -17,5 +17,8 @@ std::optional<std::string> InsideLastBox(std::string_view text);
 std::string HendrycksForm(std::string_view answer);
 bool HendrycksEqual(std::string_view gold, std::string_view answer);
 
+// DAPO's normalisation (NormalizeFinalAnswer), without special tokens at the end of the answer.
+std::string DapoForm(std::string_view answer);
+
 }  // namespace rlvr::math
 #endif  // RLVR_VERIFY_MATH_HENDRYCKS_H_

@@ -156,8 +156,7 @@ Grading DapoMinerva(string_view gold, string_view response, const AnswerOptions&
     at = end;
   }
   if (!answer) return Wrong("", "no \"Answer:\" in the last 300 characters");
-  return ByText(NormalizeFinalAnswer(std::string(*answer)), NormalizeFinalAnswer(std::string(gold)),
-                steps);
+  return ByText(DapoForm(*answer), DapoForm(gold), steps);
 }
 
 Grading Mathd(string_view gold, string_view response, const AnswerOptions&, Work*, Steps* steps) {
