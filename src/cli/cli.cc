@@ -58,6 +58,7 @@ int RunCommandLine(int argc, char** argv) {
   AddCompare(app, &action);
   AddReplay(app, &action);
   AddCheck(app, &action);
+  AddVerify(app, &action);
   AddDoctor(app, &action);
 
   if (argc > 1 && argv[1][0] != '-') {

@@ -26,6 +26,7 @@ void AddCompare(CLI::App& app, Action* action);
 void AddReplay(CLI::App& app, Action* action);
 void AddCheck(CLI::App& app, Action* action);
 void AddCheckRecipe(CLI::App& check, Action* action);
+void AddVerify(CLI::App& app, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
 
 // A subcommand with its description and an example in the footer of its --help.

@@ -1,11 +1,12 @@
 #include "verify/verify.h"
 
 #include <algorithm>
-#include <map>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "verify/math/graders.h"
 
 namespace rlvr {
 namespace {
@@ -121,30 +122,120 @@ std::optional<std::string> LicMathNumber(std::string_view answer) {
   return number;
 }
 
+namespace {
+
+// A grader of mathematical answers as a verifier. One that has done as much work as a check may do has
+// timed out, on every machine alike.
+class AnswerVerifier : public Verifier {
+ public:
+  AnswerVerifier(const math::Grader& grader, AnswerOptions options)
+      : grader_(grader), options_(std::move(options)) {}
+  Judgement Judge(std::string_view response, std::string_view ground_truth) const override {
+    return Explain(response, ground_truth, nullptr);
+  }
+  Judgement Explain(std::string_view response, std::string_view ground_truth,
+                    std::vector<std::string>* steps) const override {
+    math::Work work;
+    try {
+      math::Grading g = grader_.grade(ground_truth, response, options_, &work, steps);
+      return {g.right ? Verdict::kRight : Verdict::kWrong, std::move(g.answer),
+              std::move(g.reason)};
+    } catch (const math::OutOfWork&) {
+      return {Verdict::kTimedOut, "", "the check took too much work"};
+    }
+  }
+
+ private:
+  const math::Grader& grader_;
+  AnswerOptions options_;
+};
+
+template <class T>
+std::unique_ptr<Verifier> Plain(const AnswerOptions&) {
+  return std::make_unique<T>();
+}
+
+// The one list of verifiers.
+struct Entry {
+  VerifierInfo info;
+  std::function<std::unique_ptr<Verifier>(const AnswerOptions&)> make;
+};
+
+const std::vector<Entry>& Entries() {
+  static const std::vector<Entry> entries = [] {
+    std::vector<Entry> list = {
+        {{"countdown",
+          "an expression of the given numbers that makes the target, each used at most once", ""},
+         Plain<Countdown>},
+        {{"lic_math",
+          "the last number of the response, equal as the protocol of Lost in Conversation compares",
+          "arXiv:2505.06120"},
+         Plain<LicMath>},
+        {{"math_rule", "the final answer in \\boxed{} or after Answer:, equal after normalisation",
+          "arXiv:2503.14476"},
+         Plain<MathRule>},
+    };
+    for (const math::Grader& grader : math::Graders()) {
+      list.push_back({{grader.name, grader.description, grader.source},
+                      [&grader](const AnswerOptions& options) {
+                        return std::make_unique<AnswerVerifier>(grader, options);
+                      }});
+    }
+    std::sort(list.begin(), list.end(),
+              [](const Entry& a, const Entry& b) { return a.info.name < b.info.name; });
+    return list;
+  }();
+  return entries;
+}
+
+}  // namespace
+
+Judgement Verifier::Explain(std::string_view response, std::string_view ground_truth,
+                            std::vector<std::string>* steps) const {
+  Judgement j = Judge(response, ground_truth);
+  if (steps != nullptr) {
+    steps->push_back("gold: " + std::string(ground_truth));
+    steps->push_back("answer: extracted \"" + j.answer + "\"");
+  }
+  return j;
+}
+
 const std::vector<VerifierInfo>& Verifiers() {
-  static const std::vector<VerifierInfo> list = {
-      {"countdown",
-       "an expression of the given numbers that makes the target, each used at most once", ""},
-      {"lic_math",
-       "the last number of the response, equal as the protocol of Lost in Conversation compares",
-       "arXiv:2505.06120"},
-      {"math_rule", "the final answer in \\boxed{} or after Answer:, equal after normalisation",
-       "arXiv:2503.14476"},
-  };
+  static const std::vector<VerifierInfo> list = [] {
+    std::vector<VerifierInfo> infos;
+    for (const Entry& e : Entries()) infos.push_back(e.info);
+    return infos;
+  }();
   return list;
 }
 
-std::unique_ptr<Verifier> MakeVerifier(const std::string& name) {
-  if (name == "math_rule") return std::make_unique<MathRule>();
-  if (name == "countdown") return std::make_unique<Countdown>();
-  if (name == "lic_math") return std::make_unique<LicMath>();
+std::unique_ptr<Verifier> MakeVerifier(const std::string& name, const AnswerOptions& options) {
   std::vector<std::string> names;
-  for (const auto& v : Verifiers()) names.push_back(v.name);
+  for (const Entry& e : Entries()) {
+    if (e.info.name == name) return e.make(options);
+    names.push_back(e.info.name);
+  }
   throw Error("reward", "there is no verifier '" + name + "'", DidYouMean(name, names));
 }
 
 std::string VerifierForDataSource(const std::string& data_source) {
-  return data_source == "countdown" || data_source == "lic_math" ? data_source : "math_rule";
+  struct Known {
+    std::string_view begins, verifier;
+  };
+  static constexpr Known kKnown[] = {
+      {"countdown", "countdown"},
+      {"lic_math", "lic_math"},
+      {"openai/gsm8k", "gsm8k"},
+      {"lighteval/MATH", "verl_boxed"},
+      {"DigitalLearningGmbH/MATH-lighteval", "verl_boxed"},
+      {"HuggingFaceH4/MATH-500", "verl_boxed"},
+      {"math_dapo", "dapo_minerva"},
+      {"aime", "dapo_minerva"},
+      {"numina_", "math_verify"},
+  };
+  for (const Known& k : kKnown)
+    if (data_source.starts_with(k.begins)) return std::string(k.verifier);
+  return "math_rule";
 }
 
 double SoftOverlongPunishment(int64_t length, int64_t max_length, int64_t buffer,

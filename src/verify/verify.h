@@ -24,16 +24,30 @@ class Verifier {
   virtual ~Verifier() = default;
   virtual Judgement Judge(std::string_view response,
                           std::string_view ground_truth) const = 0;  // thread-safe
+  // The same verdict, with a line for each step that led to it.
+  virtual Judgement Explain(std::string_view response, std::string_view ground_truth,
+                            std::vector<std::string>* steps) const;
+};
+
+// Options of the graders of mathematical answers (docs/answers.md). Others take none.
+struct AnswerOptions {
+  bool latex = true, expression = true;  // what counts as an answer: formulas, plain numbers
+  bool letters = false;                  // a multiple-choice letter instead of both
+  int precision = 6;                     // decimals after which numbers with a point are equal
+  bool strict = true;                    // false: variables may have other names
+  bool allow_set_relation_comp = false;  // an inequality may equal a set
+  std::string language = "english";      // of "the answer is"
 };
 
 struct VerifierInfo {
   std::string name, description, source;
 };
 const std::vector<VerifierInfo>& Verifiers();  // sorted by name
-std::unique_ptr<Verifier> MakeVerifier(
-    const std::string& name);  // "math_rule", "countdown", "lic_math"; throws Error
-std::string VerifierForDataSource(
-    const std::string& data_source);  // "countdown" and "lic_math" themselves, else "math_rule"
+// By a name of the list; throws Error.
+std::unique_ptr<Verifier> MakeVerifier(const std::string& name, const AnswerOptions& options = {});
+// What `reward.name: auto` uses: a data set that is known, by the beginning of its name, has the
+// verifier that verl gives it; else math_rule.
+std::string VerifierForDataSource(const std::string& data_source);
 
 // The last \boxed{...} with balanced braces, else what follows the last "Answer:" to its line's
 // end, trimmed.
