@@ -35,6 +35,8 @@ struct EvalOptions {
   // Prompts open conversations, which are judged by their verdicts; null: they are answered in one
   // turn. One that is aborted is not right.
   EnvironmentMaker* environment = nullptr;
+  // By data source; empty: VerifierForDataSource.
+  std::function<std::unique_ptr<Verifier>(const std::string&)> verifier;
   uint64_t seed = 0;
   bool keep_samples = false;
 };
@@ -59,9 +61,12 @@ struct EvalResult {
 // How messages become tokens: EncodeOpening (text/chat.h).
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt);
 
-// Judges every leaf of a tree: verdict, answer, score (correct / wrong).
-void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
-               double correct, double wrong, Tree* tree);
+// Judges every leaf of a tree: verdict, answer, score (the verifier's own, else correct / wrong).
+// Returns what the verifier measured of each leaf, by name.
+std::vector<std::pair<std::string, double>> JudgeTree(const Tokenizer& tokenizer,
+                                                      const Prompt& prompt,
+                                                      const Verifier& verifier, double correct,
+                                                      double wrong, Tree* tree);
 
 EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
                     const EvalOptions& options,

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "verify/verifier_settings.h"
 
 namespace rlvr {
 namespace {
@@ -122,7 +123,7 @@ std::optional<std::string> LicMathNumber(std::string_view answer) {
 }
 
 const std::vector<VerifierInfo>& Verifiers() {
-  static const std::vector<VerifierInfo> list = {
+  static const std::vector<VerifierInfo> list = WithFurther({
       {"countdown",
        "an expression of the given numbers that makes the target, each used at most once", ""},
       {"lic_math",
@@ -130,7 +131,7 @@ const std::vector<VerifierInfo>& Verifiers() {
        "arXiv:2505.06120"},
       {"math_rule", "the final answer in \\boxed{} or after Answer:, equal after normalisation",
        "arXiv:2503.14476"},
-  };
+  });
   return list;
 }
 
@@ -138,12 +139,14 @@ std::unique_ptr<Verifier> MakeVerifier(const std::string& name) {
   if (name == "math_rule") return std::make_unique<MathRule>();
   if (name == "countdown") return std::make_unique<Countdown>();
   if (name == "lic_math") return std::make_unique<LicMath>();
+  if (auto further = MakeFurtherVerifier(name)) return further;
   std::vector<std::string> names;
   for (const auto& v : Verifiers()) names.push_back(v.name);
   throw Error("reward", "there is no verifier '" + name + "'", DidYouMean(name, names));
 }
 
 std::string VerifierForDataSource(const std::string& data_source) {
+  if (std::string name = FurtherVerifierForDataSource(data_source); !name.empty()) return name;
   return data_source == "countdown" || data_source == "lic_math" ? data_source : "math_rule";
 }
 
