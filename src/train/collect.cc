@@ -69,7 +69,10 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
       services_(ServicesOf(recipe, *policy.model, *policy.tokenizer)),
       environment_(MakeEnvironment(recipe.resolved.Find("environment"), services_)),
       replay_(recipe.replay),
-      responses_(recipe.replay) {}
+      responses_(recipe.replay) {
+  // What cannot begin should say so before anything is sampled.
+  if (!environment_ && recipe.reward.name != "auto") VerifierOf({});
+}
 
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;

@@ -50,15 +50,14 @@ TEST(CodeTests, Layouts) {
   ASSERT_TRUE(t && t->size() == 1);
   EXPECT_EQ((*t)[0].input, "[[1],2]");
   EXPECT_EQ((*t)[0].expected, "[3]");
-  t = parse(R"({"test_list": ["assert f(1)"], "test_setup_code": "import math"
-})");
+  t = parse(R"json({"test_list": ["assert f(1)"], "test_setup_code": "import math"})json");
   ASSERT_TRUE(t && t->size() == 1);
-EXPECT_EQ((*t)[0].input, "import math\nassert f(1)");
-for (const char* bad :
-     {"", "12", "[]", "{}", R"({"inputs": ["1"], "outputs": []})", R"([{"input": "1"}])",
-      R"([{"input": "1", "output": "1", "testtype": "functional"}])", R"({"test_list": [1]})"})
-  EXPECT_FALSE(parse(bad)) << bad;
-EXPECT_NE(error.find("docs/sandbox.md"), std::string::npos);
+  EXPECT_EQ((*t)[0].input, "import math\nassert f(1)");
+  for (const char* bad :
+       {"", "12", "[]", "{}", R"({"inputs": ["1"], "outputs": []})", R"([{"input": "1"}])",
+        R"([{"input": "1", "output": "1", "testtype": "functional"}])", R"({"test_list": [1]})"})
+    EXPECT_FALSE(parse(bad)) << bad;
+  EXPECT_NE(error.find("docs/sandbox.md"), std::string::npos);
 }
 
 class CodeVerifierTest : public testing::Test {
