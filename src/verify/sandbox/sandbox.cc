@@ -128,14 +128,14 @@ std::vector<LaunchEntry> FileSystem(const SandboxSettings& settings) {
     entries.push_back({Kind::kDevice, path, kOutside + path, true});
   }
   entries.push_back({Kind::kLink, "/dev/fd", "/proc/self/fd"});
-  entries.push_back({Kind::kLink, "/tmp", kFolder});
   for (const std::string& path : settings.read_only) {
-    if (!path.starts_with('/') || path == "/" || !fs::exists(path)) {
+    if (!path.starts_with('/') || path == "/" || path.starts_with("/proc") || !fs::exists(path)) {
       throw Error("sandbox.read_only: " + path, "there is no such file or folder",
                   "write absolute paths of what exists");
     }
     AddShown(fs::path(path).lexically_normal().string(), &made, &entries);
   }
+  if (made.count("/tmp") == 0) entries.push_back({Kind::kLink, "/tmp", kFolder});
   return entries;
 }
 
@@ -169,6 +169,10 @@ void SetCommand(const SandboxSettings& settings, const std::string& folder, Laun
       fmt::format("cannot {} {}: {}", failure.step, failure.object, std::strerror(failure.error));
   if (std::string_view(failure.step) == "start")
     throw Error("sandbox.command", what, "name a program that is installed below /usr");
+  const std::string_view step = failure.step;
+  if (step == "show a folder" || step == "make a folder" || step == "make a file")
+    throw Error("sandbox.read_only", what,
+                "all users must be able to reach what the sandbox shows (root's are nobody's)");
   throw Error(
       "sandbox", what,
       "the machine must let users make namespaces: sysctl kernel.unprivileged_userns_clone=1 "
