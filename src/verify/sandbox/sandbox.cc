@@ -14,11 +14,11 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <set>
 #include <thread>
 
 #include "base/error.h"
 #include "verify/sandbox/call_filter.h"
+#include "verify/sandbox/shown_files.h"
 #include "verify/sandbox/supervise.h"
 
 namespace rlvr {
@@ -27,8 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = LaunchEntry::Kind;
 
-constexpr const char* kFolder = "/box";  // the program's, inside
-constexpr const char* kOutside = "/.outside";
+constexpr const char* kFolder = kSandboxFolder;
 constexpr int64_t kOpenFiles = 128;
 
 // A descriptor that closes itself.
@@ -88,55 +87,6 @@ void MakeInput(std::string_view input, Descriptor* file) {
   }
   lseek(file->get(), 0, SEEK_SET);
   fcntl(file->get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
-}
-
-// Folders on the way to a path, once each.
-void AddParents(const std::string& path, std::set<std::string>* made, std::vector<LaunchEntry>* e) {
-  for (size_t slash = path.find('/', 1); slash != std::string::npos;
-       slash = path.find('/', slash + 1)) {
-    const std::string folder = path.substr(0, slash);
-    if (made->insert(folder).second) e->push_back({Kind::kFolder, folder});
-  }
-}
-
-// A file or folder of this machine, seen at the same path.
-void AddShown(const std::string& path, std::set<std::string>* made, std::vector<LaunchEntry>* e) {
-  std::error_code code;
-  if (fs::is_symlink(path, code)) {
-    AddParents(path, made, e);
-    e->push_back({Kind::kLink, path, fs::read_symlink(path, code).string()});
-    return;
-  }
-  if (!fs::exists(path, code) || !made->insert(path).second) return;
-  AddParents(path, made, e);
-  e->push_back({Kind::kBind, path, kOutside + path, !fs::is_directory(path, code)});
-}
-
-std::vector<LaunchEntry> FileSystem(const SandboxSettings& settings) {
-  std::vector<LaunchEntry> entries;
-  std::set<std::string> made = {"/etc", "/dev"};
-  for (const char* path : {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"})
-    AddShown(path, &made, &entries);
-  entries.push_back({Kind::kFolder, "/etc"});
-  for (const char* path : {"/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime"})
-    AddShown(path, &made, &entries);
-  entries.push_back({Kind::kText, "/etc/passwd", "sandbox:x:1000:1000::/box:/bin/sh\n"});
-  entries.push_back({Kind::kText, "/etc/group", "sandbox:x:1000:\n"});
-  entries.push_back({Kind::kFolder, "/dev"});
-  for (const char* name : {"null", "zero", "full", "random", "urandom"}) {
-    const std::string path = std::string("/dev/") + name;
-    entries.push_back({Kind::kDevice, path, kOutside + path, true});
-  }
-  entries.push_back({Kind::kLink, "/dev/fd", "/proc/self/fd"});
-  for (const std::string& path : settings.read_only) {
-    if (!path.starts_with('/') || path == "/" || path.starts_with("/proc") || !fs::exists(path)) {
-      throw Error("sandbox.read_only: " + path, "there is no such file or folder",
-                  "write absolute paths of what exists");
-    }
-    AddShown(fs::path(path).lexically_normal().string(), &made, &entries);
-  }
-  if (made.count("/tmp") == 0) entries.push_back({Kind::kLink, "/tmp", kFolder});
-  return entries;
 }
 
 // As a shell would look for it, with the PATH that it gets.
@@ -240,7 +190,7 @@ Sandbox::Sandbox(SandboxSettings settings) : settings_(std::move(settings)) {
     return;
   }
   plan_.filter = CallFilter();
-  plan_.entries = FileSystem(settings_);
+  plan_.entries = SandboxFileSystem(settings_.read_only);
   LaunchPlan probe = plan_;
   probe.arguments = {"true"};
   probe.programs = Programs("true");
