@@ -207,7 +207,7 @@ class Lookup(dict):
         return run
 
 
-HEAD = f"""# Every recipe, 20 steps
+HEAD = f"""# Every recipe, 20 steps or a few more
 
 `python3 benchmarks/recipes.py` trains each recipe of reinforcement learning on the embedded model with
 

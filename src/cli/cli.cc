@@ -50,6 +50,7 @@ int RunCommandLine(int argc, char** argv) {
   AddSft(app, &action);
   AddEval(app, &action);
   AddGenerate(app, &action);
+  AddInspect(app, &action);
   AddRecipes(app, &action);
   AddExplain(app, &action);
   AddImport(app, &action);

@@ -15,11 +15,6 @@
 namespace rlvr {
 namespace {
 
-std::string Size(int64_t bytes) {
-  const double mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
-}
-
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool NeedsReference(const Recipe& recipe) {
@@ -38,6 +33,11 @@ bool NeedsReference(const Recipe& recipe) {
 
 }  // namespace
 
+std::string SizeText(int64_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+}
+
 MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c) {
   const int64_t element = recipe.compute == "bf16" ? 2 : 4, parameters = c.NumParameters();
   const int64_t layers = c.num_hidden_layers, width = c.hidden_size, forward = c.intermediate_size,
@@ -49,7 +49,13 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c) {
   e.weights = parameters * (4 + 2 * element);
   if (NeedsReference(recipe)) e.weights += parameters * (4 + element);
   const int64_t tied = c.tie_word_embeddings ? c.vocab_size * width : 0;
-  e.optimizer = 4 * (3 * parameters + tied);
+  if (recipe.lora.on()) {
+    const int64_t adapters = Lora(c, recipe.lora, ComputeType::kFp32).total();
+    e.weights += adapters * (4 + 2 * element);
+    e.optimizer = 4 * 3 * adapters;
+  } else {
+    e.optimizer = 4 * (3 * parameters + tied);
+  }
 
   const int64_t kv_token = 2 * layers * kv_heads * element;
   const bool rl = recipe.kind == "rl";
@@ -120,8 +126,8 @@ void PrintDryRun(const Recipe& recipe) {
   fmt::print(
       "# memory   about {}: weights {}, optimizer {}, KV cache {}, activations {}, rest {}; free "
       "now: {}\n",
-      Size(e.total()), Size(e.weights), Size(e.optimizer), Size(e.kv_cache), Size(e.activations),
-      Size(e.rest), Size(free));
+      SizeText(e.total()), SizeText(e.weights), SizeText(e.optimizer), SizeText(e.kv_cache),
+      SizeText(e.activations), SizeText(e.rest), SizeText(free));
   if (e.total() > free) {
     fmt::print(
         "# This may not fit: lower rollout.max_sequences or update.micro_batch_tokens, or "

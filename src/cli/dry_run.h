@@ -2,6 +2,7 @@
 #ifndef RLVR_CLI_DRY_RUN_H_
 #define RLVR_CLI_DRY_RUN_H_
 #include <cstdint>
+#include <string>
 
 #include "train/recipe.h"
 
@@ -16,6 +17,8 @@ struct MemoryEstimate {
   int64_t rest = 0;         // what kernels and allocators add
   int64_t total() const { return weights + optimizer + kv_cache + activations + rest; }
 };
+// "1.5 GiB"
+std::string SizeText(int64_t bytes);
 MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& model);
 
 // Prints the resolved recipe as YAML, the rest as comments: the output is a recipe again. Opens the

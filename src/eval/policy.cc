@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "model/hf_folder.h"
+#include "model/peft_folder.h"
 
 namespace rlvr {
 namespace {
@@ -17,6 +18,16 @@ std::vector<std::string> ModelRoots() {
   roots.emplace_back("models");
   roots.emplace_back(RLVR_SOURCE_DIR "/models");
   return roots;
+}
+
+std::string BaseOf(const std::string& folder, const AdapterConfig& adapter) {
+  try {
+    return FindModelFolder(adapter.base_model);
+  } catch (const Error&) {
+    throw Error(folder + "/adapter_config.json",
+                "its base_model_name_or_path '" + adapter.base_model + "' is no folder here",
+                "write the folder that holds the base model there");
+  }
 }
 
 }  // namespace
@@ -42,9 +53,24 @@ std::string FindModelFolder(const std::string& name_or_path) {
 Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for_training) {
   Policy policy;
   policy.folder = FindModelFolder(name_or_path);
-  policy.model = std::make_unique<Model>(LoadConfig(policy.folder), compute);
-  LoadWeights(policy.folder, policy.model.get());
+  std::string weights = policy.folder;
+  AdapterConfig adapter;
+  const bool adapted = IsAdapterFolder(policy.folder);
+  if (adapted) {
+    adapter = LoadAdapterConfig(policy.folder);
+    weights = BaseOf(policy.folder, adapter);
+  }
+  policy.model = std::make_unique<Model>(LoadConfig(weights), compute);
+  LoadWeights(weights, policy.model.get());
+  if (adapted) {
+    policy.model->AddAdapters(adapter.lora);
+    LoadAdapter(policy.folder, policy.model.get());
+    policy.model->MergeAdapters();
+  }
   policy.model->WeightsChanged(for_training);
+  // An adapter's folder may leave the tokenizer to its base.
+  if (adapted && !std::filesystem::exists(policy.folder + "/tokenizer.json"))
+    policy.folder = weights;
   policy.tokenizer =
       std::make_unique<Tokenizer>(Tokenizer::Load(policy.folder + "/tokenizer.json"));
   const int64_t rows = policy.model->config().vocab_size;

@@ -94,11 +94,11 @@ void Speakers::Write(const std::vector<Asked*>& asked) {
     request.tree.segments.push_back({.tokens = EncodeOpening(tokenizer, a->question->messages)});
     request.key = a->question->key;
     const auto length = static_cast<int64_t>(request.tree.segments[0].tokens.size());
-    if (length >= model.config().max_position_embeddings) {
+    if (length >= model.config().context_length()) {
       a->error = std::make_exception_ptr(
           ConversationFailed(Verdict::kBroken, "model " + like.model,
                              fmt::format("a question of {} tokens does not fit its context of {}",
-                                         length, model.config().max_position_embeddings)));
+                                         length, model.config().context_length())));
       continue;
     }
     requests.push_back(std::move(request));

@@ -3,6 +3,7 @@
 
 #include "model/layer_forward.h"
 #include "model/model.h"
+#include "model/weight_gradients.h"
 #include "tensor/attention.h"
 #include "tensor/elementwise.h"
 #include "tensor/rms_norm.h"
@@ -24,22 +25,18 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
               Activations& saved, View<float> dhidden, float* gradient) {
   const ModelConfig& c = model.config();
   const ParameterLayout& layout = model.layout();
-  const AttentionShape shape = c.attention();
   const int64_t T = batch.size(), D = c.hidden_size, E = c.head_dim, F = c.intermediate_size;
-  const int64_t H = c.num_attention_heads, K = c.num_key_value_heads, V = c.vocab_size;
-  const ComputeType type = model.compute();
+  const int64_t H = c.num_attention_heads, K = c.num_key_value_heads;
   const auto eps = static_cast<float>(c.rms_norm_eps);
   const std::span<const int64_t> units = batch.unit_begin;
   RLVR_CHECK(dhidden.rows == T && dhidden.cols == D && !units.empty() && units.back() == T);
   if (T == 0) return;
-  const auto grad = [&](int64_t offset, int64_t rows, int64_t cols) {
-    return View<float>(gradient + offset, rows, cols);
-  };
+  const WeightGradients weights(model, units, gradient);
 
   View<float> dx = Sized(ws.dx, T, D);  // gradient of the residual stream
   Zero(dx);
   RmsNormBackward(dhidden, Whole(saved.output, T, D), model.Matrix(layout.final_norm, 1, D),
-                  Whole(saved.output_rstd, T, 1), units, dx, grad(layout.final_norm, 1, D));
+                  Whole(saved.output_rstd, T, 1), units, dx, weights.Norm(layout.final_norm, D));
 
   for (int64_t l = c.num_hidden_layers - 1; l >= 0; --l) {
     const LayerLayout& w = layout.layers[l];
@@ -61,50 +58,48 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
     View<float> act = Sized(ws.act, T, F), dact = Sized(ws.dact, T, F),
                 dgate_up = Sized(ws.dgate_up, T, 2 * F);
     SwiGlu(gate_up, act);
-    WeightGradient(dx, act, units, type, grad(w.down_proj, D, F));
+    weights.Projections(l, {Projection::kDown}, dx, act);
     MatMul(dx, packed.down_t, dact);
     SwiGluBackward(dact, gate_up, dgate_up);
     RmsNorm(middle, model.Matrix(w.post_norm, 1, D), eps, normed, {});
-    if (w.up_proj == w.gate_proj + F * D) {  // one matrix: the activations are packed once
-      WeightGradient(dgate_up, normed, units, type, grad(w.gate_proj, 2 * F, D));
-    } else {
-      WeightGradient(dgate_up.Cols(0, F), normed, units, type, grad(w.gate_proj, F, D));
-      WeightGradient(dgate_up.Cols(F, 2 * F), normed, units, type, grad(w.up_proj, F, D));
-    }
+    weights.Projections(l, {Projection::kGate, Projection::kUp}, dgate_up, normed);
     MatMul(dgate_up, packed.gate_up_t, dnormed);
     RmsNormBackward(dnormed, middle, model.Matrix(w.post_norm, 1, D), Whole(a.middle_rstd, T, 1),
-                    units, dx, grad(w.post_norm, 1, D));
+                    units, dx, weights.Norm(w.post_norm, D));
 
     // middle = input + o(attention(rope(norm(q)), rope(norm(k)), v))
     const View<const float> attention = Whole(a.attention, T, H * E),
                             qkv = Whole(a.qkv, T, (H + 2 * K) * E);
     View<float> dattention = Sized(ws.dattention, T, H * E),
                 dqkv = Sized(ws.dqkv, T, (H + 2 * K) * E);
-    WeightGradient(dx, attention, units, type, grad(w.o_proj, D, H * E));
+    weights.Projections(l, {Projection::kO}, dx, attention);
+    if (c.o_bias) weights.Bias(dx, w.o_bias);
     MatMul(dx, packed.o_t, dattention);
     View<float> dq = dqkv.Cols(0, H * E), dk = dqkv.Cols(H * E, (H + K) * E);
     View<float> dv = dqkv.Cols((H + K) * E, (H + 2 * K) * E);
     AttentionBackward(dattention, Whole(a.q, T, H * E), attention, Whole(a.max_score, T, H),
-                      Whole(a.sum, T, H), batch.table, units, cache.layer(l), shape, dq, dk, dv);
+                      Whole(a.sum, T, H), batch.table, units, cache.layer(l), c.attention(l), dq,
+                      dk, dv);
     RopeBackward(model.rope(), batch.positions, H, dq);
     RopeBackward(model.rope(), batch.positions, K, dk);
-    RmsNormHeadsBackward(dq, qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H,
-                         Whole(a.q_rstd, T, H), units, dq, grad(w.q_norm, 1, E));
-    RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
-                         Whole(a.k_rstd, T, K), units, dk, grad(w.k_norm, 1, E));
-    RmsNorm(input, model.Matrix(w.input_norm, 1, D), eps, normed, {});
-    if (w.k_proj == w.q_proj + H * E * D && w.v_proj == w.k_proj + K * E * D) {
-      WeightGradient(dqkv, normed, units, type, grad(w.q_proj, (H + 2 * K) * E, D));
-    } else {
-      WeightGradient(dq, normed, units, type, grad(w.q_proj, H * E, D));
-      WeightGradient(dk, normed, units, type, grad(w.k_proj, K * E, D));
-      WeightGradient(dv, normed, units, type, grad(w.v_proj, K * E, D));
+    if (c.qk_norm) {
+      RmsNormHeadsBackward(dq, qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H,
+                           Whole(a.q_rstd, T, H), units, dq, weights.Norm(w.q_norm, E));
+      RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
+                           Whole(a.k_rstd, T, K), units, dk, weights.Norm(w.k_norm, E));
     }
+    if (c.qkv_bias) {
+      weights.Bias(dq, w.q_bias);
+      weights.Bias(dk, w.k_bias);
+      weights.Bias(dv, w.v_bias);
+    }
+    RmsNorm(input, model.Matrix(w.input_norm, 1, D), eps, normed, {});
+    weights.Projections(l, {Projection::kQ, Projection::kK, Projection::kV}, dqkv, normed);
     MatMul(dqkv, packed.qkv_t, dnormed);
     RmsNormBackward(dnormed, input, model.Matrix(w.input_norm, 1, D), Whole(a.input_rstd, T, 1),
-                    units, dx, grad(w.input_norm, 1, D));
+                    units, dx, weights.Norm(w.input_norm, D));
   }
-  EmbeddingBackward(dx, batch.tokens, units, grad(layout.embed, V, D));
+  weights.Embedding(dx, batch.tokens);
 }
 
 }  // namespace rlvr

@@ -210,20 +210,21 @@ States StatesOf(const TrainingPass& pass, const std::vector<const Tree*>& trees,
   return states;
 }
 
-class Bits : public testing::TestWithParam<ComputeType> {
+class Bits : public testing::TestWithParam<std::tuple<ComputeType, std::string>> {
  protected:
   Bits() {
     for (uint64_t seed : {1, 2, 3}) storage_.push_back(RandomTree(config_, seed, 11));
     for (const Tree& tree : storage_) trees_.push_back(&tree);
   }
   ~Bits() override { SetNumThreads(0); }
-  ModelConfig config_ = SmallConfig(true);
+  ComputeType compute_ = std::get<0>(GetParam());
+  ModelConfig config_ = OfFamily(std::get<1>(GetParam()), SmallConfig(true));
   std::vector<Tree> storage_;
   std::vector<const Tree*> trees_;
 };
 
 TEST_P(Bits, DecodePrefillAndTrainingAgree) {
-  const Model model = RandomModel(config_, GetParam(), 4, 0.15);
+  const Model model = RandomModel(config_, compute_, 4, 0.15);
   std::vector<float> gradient(model.layout().total), tied(config_.vocab_size * config_.hidden_size);
   SetNumThreads(1);
   const States want = StatesOf(Train(model, trees_, kTemperature, false, &gradient, &tied), trees_,
@@ -245,7 +246,7 @@ TEST_P(Bits, DecodePrefillAndTrainingAgree) {
 }
 
 TEST_P(Bits, AStatisticOfAnotherTokenDiffers) {  // ExpectSame can fail
-  const Model model = RandomModel(config_, GetParam(), 4, 0.15);
+  const Model model = RandomModel(config_, compute_, 4, 0.15);
   Runner runner(model, trees_);
   const States states = runner.Shared();
   EXPECT_NE(states.at({0, 1, 3}).hidden, states.at({0, 1, 4}).hidden);
@@ -253,15 +254,16 @@ TEST_P(Bits, AStatisticOfAnotherTokenDiffers) {  // ExpectSame can fail
 }
 
 TEST_P(Bits, GradientDoesNotDependOnSplitThreadsOrRecomputation) {
-  for (const bool tied : {true, false}) {
-    const Model model = RandomModel(SmallConfig(tied), GetParam(), 4, 0.15);
+  for (const bool adapters : {false, true}) {
+    const Model model = adapters ? RandomLoraModel(config_, compute_, 4, 0.15)
+                                 : RandomModel(config_, compute_, 4, 0.15);
     SetNumThreads(1);
     const auto want = GradientOf(model, trees_, {0, 3}, kTemperature, false);
     EXPECT_TRUE(std::any_of(want.begin(), want.end(), [](float g) { return g != 0; }));
     for (const int threads : {1, 2}) {
       SetNumThreads(threads);
       const std::string with =
-          (tied ? " tied, " : " untied, ") + std::to_string(threads) + " threads";
+          std::string(adapters ? ", adapters" : "") + ", " + std::to_string(threads) + " threads";
       ExpectSameBits(GradientOf(model, trees_, {0, 3}, kTemperature, false), want, "whole" + with);
       ExpectSameBits(GradientOf(model, trees_, {0, 1, 3}, kTemperature, false), want,
                      "1 + 2 trees" + with);
@@ -273,8 +275,13 @@ TEST_P(Bits, GradientDoesNotDependOnSplitThreadsOrRecomputation) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Compute, Bits, testing::Values(ComputeType::kFp32, ComputeType::kBf16),
-                         [](const auto& info) { return std::string(ToString(info.param)); });
+INSTANTIATE_TEST_SUITE_P(Families, Bits,
+                         testing::Combine(testing::Values(ComputeType::kFp32, ComputeType::kBf16),
+                                          testing::ValuesIn(FamilyNames())),
+                         [](const auto& info) {
+                           return ToString(std::get<0>(info.param)) +
+                                  ("_" + std::get<1>(info.param));
+                         });
 
 TEST(InstructionSets, Fp32IsTheSameOnAll) {
   std::vector<float> want;

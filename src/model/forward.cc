@@ -12,7 +12,7 @@ void AttentionHalf(const Model& model, int64_t l, const TokenBatch& batch, const
   const ModelConfig& c = model.config();
   const LayerLayout& w = model.layout().layers[l];
   const Model::PackedLayer& packed = model.packed_layers()[l];
-  const AttentionShape shape = c.attention();
+  const AttentionShape shape = c.attention(l);
   const int64_t T = x.rows, D = c.hidden_size, E = c.head_dim;
   const int64_t H = c.num_attention_heads, K = c.num_key_value_heads;
   const auto eps = static_cast<float>(c.rms_norm_eps);
@@ -22,18 +22,31 @@ void AttentionHalf(const Model& model, int64_t l, const TokenBatch& batch, const
   View<float> qkv = Sized(a.qkv, T, (H + 2 * K) * E);
   MatMul(normed, packed.qkv, qkv);
 
+  const View<float> q_part = qkv.Cols(0, H * E), k_part = qkv.Cols(H * E, (H + K) * E),
+                    v_part = qkv.Cols((H + K) * E, (H + 2 * K) * E);
+  if (c.qkv_bias) {
+    AddBias(model.Matrix(w.q_bias, 1, H * E), q_part);
+    AddBias(model.Matrix(w.k_bias, 1, K * E), k_part);
+    AddBias(model.Matrix(w.v_bias, 1, K * E), v_part);
+  }
+
   View<float> q = Sized(a.q, T, H * E), k = Sized(ws.k, T, K * E);
-  RmsNormHeads(qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H, eps, q, Sized(a.q_rstd, T, H));
-  RmsNormHeads(qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K, eps, k,
-               Sized(a.k_rstd, T, K));
+  if (c.qk_norm) {
+    RmsNormHeads(q_part, model.Matrix(w.q_norm, 1, E), H, eps, q, Sized(a.q_rstd, T, H));
+    RmsNormHeads(k_part, model.Matrix(w.k_norm, 1, E), K, eps, k, Sized(a.k_rstd, T, K));
+  } else {
+    Copy(q_part, q);
+    Copy(k_part, k);
+  }
   Rope(model.rope(), batch.positions, H, q);
   if (write_kv) {
     Rope(model.rope(), batch.positions, K, k);
-    WriteKv(k, qkv.Cols((H + K) * E, (H + 2 * K) * E), batch.slots, shape, kv);
+    WriteKv(k, v_part, batch.slots, shape, kv);
   }
   View<float> attention = Sized(a.attention, T, H * E);
   Attention(q, batch.table, kv, shape, attention, Sized(a.max_score, T, H), Sized(a.sum, T, H));
   MatMul(attention, packed.o, x, Epilogue::kAdd);
+  if (c.o_bias) AddBias(model.Matrix(w.o_bias, 1, D), x);
 }
 
 void FeedForwardHalf(const Model& model, int64_t l, Workspace& ws, Activations::Layer& a,

@@ -1,5 +1,5 @@
-// A model that transformers wrote, and what transformers and torch compute with it
-// (tools/reference/qwen3_tiny.py).
+// Models that transformers wrote, one of every family, and what transformers and torch compute with
+// them (tools/reference/model_families.py).
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,59 +11,118 @@
 namespace rlvr {
 namespace {
 
-const char kFolder[] = RLVR_SOURCE_DIR "/tests/golden/qwen3_tiny";
+const std::string kGolden = RLVR_SOURCE_DIR "/tests/golden/";
 
-TEST(Golden, LogProbsAndGradientOfTransformers) {
-  const SafetensorsFile reference(std::string(kFolder) + "/reference.safetensors");
-  Model model(LoadConfig(kFolder), ComputeType::kFp32);
-  LoadWeights(kFolder, &model);
-  model.WeightsChanged(true);
-  EXPECT_EQ(model.config().rope_theta, 1e6);
+std::vector<float> Floats(const SafetensorsFile& file, const std::string& name) {
+  std::vector<float> values(file.tensors().at(name).NumElements());
+  file.ReadFloats(name, values.data());
+  return values;
+}
 
-  std::vector<int64_t> tokens(reference.tensors().at("tokens").NumElements());
-  std::memcpy(tokens.data(), reference.Bytes("tokens").data(), tokens.size() * sizeof(int64_t));
-  Tree tree;  // everything after the first token is scored
+// A sequence whose tokens are scored but for the first.
+Tree Scored(std::span<const int32_t> tokens) {
+  Tree tree;
   tree.segments.resize(2);
-  tree.segments[0].tokens = {static_cast<int32_t>(tokens[0])};
+  tree.segments[0].tokens = {tokens[0]};
   tree.segments[1].parent = 0;
   tree.segments[1].author = Author::kPolicy;
   tree.segments[1].tokens.assign(tokens.begin() + 1, tokens.end());
+  return tree;
+}
 
-  const int64_t T = static_cast<int64_t>(tokens.size()), D = model.config().hidden_size;
-  KvCache cache(model.config(), model.compute());
-  const Tree* const trees[] = {&tree};
+class Golden : public testing::TestWithParam<const char*> {
+ protected:
+  Golden()
+      : folder_(kGolden + GetParam()),
+        reference_(folder_ + "/reference.safetensors"),
+        model_(LoadConfig(folder_), ComputeType::kFp32) {
+    LoadWeights(folder_, &model_);
+    model_.WeightsChanged(true);
+    const auto& shape = reference_.tensors().at("tokens").shape;
+    width_ = shape[1];
+    std::vector<int64_t> tokens(reference_.tensors().at("tokens").NumElements());
+    std::memcpy(tokens.data(), reference_.Bytes("tokens").data(), tokens.size() * sizeof(int64_t));
+    for (int64_t row = 0; row < shape[0]; ++row) {
+      std::vector<int32_t> given;  // without the padding
+      for (int64_t t = 0; t < width_; ++t) {
+        if (const int64_t token = tokens[row * width_ + t]; token >= 0)
+          given.push_back(static_cast<int32_t>(token));
+      }
+      trees_.push_back(Scored(given));
+      lengths_.push_back(static_cast<int64_t>(given.size()));
+    }
+  }
+  std::string folder_;
+  SafetensorsFile reference_;
+  Model model_;
+  int64_t width_ = 0;
+  std::vector<Tree> trees_;
+  std::vector<int64_t> lengths_;
+};
+
+TEST_P(Golden, LogitsLogProbsAndGradientOfTransformers) {
+  const int64_t D = model_.config().hidden_size, V = model_.config().vocab_size;
+  KvCache cache(model_.config(), model_.compute());
+  std::vector<const Tree*> trees;
+  for (const Tree& tree : trees_) trees.push_back(&tree);
   const PackedTrees packed = PackTrees(trees, Author::kPolicy, &cache);
+  const int64_t T = packed.batch.size();
   Workspace workspace;
   Activations activations;
-  std::vector<float> hidden(T * D), dhidden(T * D), gradient(model.layout().total, 0.0f);
-  Forward(model, packed.batch, cache, workspace, &activations, {hidden.data(), T, D});
+  std::vector<float> hidden(T * D), dhidden(T * D), gradient(model_.layout().total, 0.0f),
+      tied(V * D, 0.0f);
+  Forward(model_, packed.batch, cache, workspace, &activations, {hidden.data(), T, D});
+
+  std::vector<float> logits(T * V);
+  MatMul({hidden.data(), T, D}, model_.packed_head(), {logits.data(), T, V});
+  const auto want_logits = Floats(reference_, "logits");
+  const int64_t kept = reference_.tensors().at("logits").shape[1];
+  float largest_logit = 0;
+  for (const float z : want_logits) largest_logit = std::max(largest_logit, std::abs(z));
+  for (size_t r = 0, end = 0; r < lengths_.size(); ++r) {
+    end += lengths_[r];
+    for (int64_t i = 0; i < kept * V; ++i)
+      ASSERT_NEAR(logits[(end - kept) * V + i], want_logits[r * kept * V + i], 1e-5 * largest_logit)
+          << "sequence " << r << " logit " << i;
+  }
+
   std::vector<int64_t> rows;
   std::vector<int32_t> targets;
   for (const Prediction& p : packed.predictions) {
     rows.push_back(p.row);
     targets.push_back(p.target);
   }
-  ASSERT_EQ(rows.size(), tokens.size() - 1);
   const std::vector<float> ones(rows.size(), 1.0f);
-  std::vector<float> logp(rows.size()), want_logp(rows.size());
+  std::vector<float> logp(rows.size());
   const Statistic wanted[] = {Statistic::kLogp};
-  HeadBackward(model, {hidden.data(), T, D}, rows, targets, 1, wanted, {ones},
-               packed.batch.unit_begin, {dhidden.data(), T, D}, gradient.data(), {logp});
-  Backward(model, packed.batch, cache, workspace, activations, {dhidden.data(), T, D},
+  HeadBackward(model_, {hidden.data(), T, D}, rows, targets, 1, wanted, {ones},
+               packed.batch.unit_begin, {dhidden.data(), T, D}, gradient.data(), {logp},
+               tied.data());
+  Backward(model_, packed.batch, cache, workspace, activations, {dhidden.data(), T, D},
            gradient.data());
+  AddTiedGradient(model_, tied.data(), gradient.data());
 
-  reference.ReadFloats("logp", want_logp.data());
-  for (size_t i = 0; i < logp.size(); ++i) EXPECT_NEAR(logp[i], want_logp[i], 1e-5) << i;
-  for (const Parameter& p : model.layout().parameters) {
-    ASSERT_EQ(reference.tensors().at("gradient." + p.name).shape, p.shape) << p.name;
-    std::vector<float> want(p.size());
-    reference.ReadFloats("gradient." + p.name, want.data());
+  const auto want_logp = Floats(reference_, "logp");
+  size_t i = 0;
+  for (size_t r = 0; r < lengths_.size(); ++r) {
+    for (int64_t t = 0; t + 1 < lengths_[r]; ++t, ++i)
+      EXPECT_NEAR(logp[i], want_logp[r * (width_ - 1) + t], 2e-5) << r << " " << t;
+  }
+  EXPECT_EQ(i, logp.size());
+  for (const Parameter& p : model_.layout().parameters) {
+    ASSERT_EQ(reference_.tensors().at("gradient." + p.name).shape, p.shape) << p.name;
+    const auto want = Floats(reference_, "gradient." + p.name);
     float largest = 0;
     for (const float g : want) largest = std::max(largest, std::abs(g));
-    for (int64_t i = 0; i < p.size(); ++i)
-      ASSERT_NEAR(gradient[p.offset + i], want[i], 1e-5 * largest) << p.name << " element " << i;
+    for (int64_t j = 0; j < p.size(); ++j)
+      ASSERT_NEAR(gradient[p.offset + j], want[j], 5e-5 * largest) << p.name << " element " << j;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Families, Golden,
+                         testing::Values("llama3", "llama_linear", "mistral", "qwen2", "qwen2_yarn",
+                                         "qwen3_bias", "qwen3_tiny"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace rlvr

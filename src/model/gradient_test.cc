@@ -73,10 +73,10 @@ std::vector<double> ReferenceGradient(const Model& model, std::span<const Tree* 
   return gradient;
 }
 
-class Gradient : public testing::TestWithParam<bool> {
+class Gradient : public testing::TestWithParam<std::string> {
  protected:
   Gradient()
-      : config_(TinyConfig(GetParam())),
+      : config_(OfFamily(GetParam(), TinyConfig(true))),
         model_(RandomModel(config_, ComputeType::kFp32, 3, 0.35)),
         a_(RandomTree(config_, 1, 2)),
         b_(RandomTree(config_, 2, 1)) {}
@@ -171,8 +171,7 @@ TEST_P(Gradient, OfBf16IsThatOfFp32ButForRounding) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Embedding, Gradient, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Tied" : "Untied"; });
+INSTANTIATE_TEST_SUITE_P(Families, Gradient, testing::ValuesIn(FamilyNames()), NameOfFamily);
 
 }  // namespace
 }  // namespace rlvr

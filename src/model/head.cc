@@ -269,7 +269,10 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
   RLVR_CHECK(dhidden.rows == T && !unit_begin.empty() && unit_begin.back() == T);
   for (int64_t t = 0; t < T; ++t) std::fill(dhidden.row(t), dhidden.row(t) + D, 0.0f);
   const bool apart = tied_gradient && model.config().tie_word_embeddings;
-  const View<float> dweight(apart ? tied_gradient : gradient + model.layout().lm_head, V, D);
+  const bool trained = !model.lora();
+  const View<float> dweight =
+      trained ? View<float>(apart ? tied_gradient : gradient + model.layout().lm_head, V, D)
+              : View<float>();
   const RowEntries entries{targets, temperature, wanted, coefficients, values};
   const bool two = NeedsSecond(wanted, second, V);
   const int64_t chunk = ChunkRows(V);
@@ -309,13 +312,13 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
       }
     });
     MatMul(logits, model.packed_head_t(), dx);
-    WeightGradient(logits, x, pieces, model.compute(), dweight);
+    if (trained) WeightGradient(logits, x, pieces, model.compute(), dweight);
     for (int64_t r = 0; r < n; ++r) std::copy_n(dx.row(r), D, dhidden.row(scored.row[begin + r]));
   }
 }
 
 void AddTiedGradient(const Model& model, float* tied_gradient, float* gradient) {
-  if (!model.config().tie_word_embeddings || model.config().value_head) return;
+  if (!model.config().tie_word_embeddings || model.config().value_head || model.lora()) return;
   const int64_t V = model.config().vocab_size, D = model.config().hidden_size;
   AddInPlace({tied_gradient, V, D}, {gradient + model.layout().embed, V, D});
   std::fill(tied_gradient, tied_gradient + V * D, 0.0f);

@@ -37,7 +37,11 @@ TEST_F(HfFolder, RoundTripInFp32AndBf16) {
     const Model model = RandomModel(TinyConfig(tied), ComputeType::kFp32, 1, 0.1);
     SaveModel(folder_, model, DType::kF32);
     const ModelConfig config = LoadConfig(folder_);
-    EXPECT_EQ(config.ToJson(), model.config().ToJson());
+    std::string written = config.ToJson();
+    const std::string dtype = ",\n  \"torch_dtype\": \"float32\"";
+    ASSERT_NE(written.find(dtype), std::string::npos);
+    written.erase(written.find(dtype), dtype.size());
+    EXPECT_EQ(written, model.config().ToJson());
     Model back(config, ComputeType::kFp32);
     LoadWeights(folder_, &back);
     const size_t bytes = model.layout().total * sizeof(float);
@@ -87,6 +91,31 @@ TEST_F(HfFolder, ShardsByIndex) {
   EXPECT_NE(MessageOf([&] { LoadWeights(folder_, &back); }).find("index.json"), std::string::npos);
   WriteFileAtomically(index, "{");
   EXPECT_NE(MessageOf([&] { LoadWeights(folder_, &back); }).find("index.json"), std::string::npos);
+}
+
+TEST_F(HfFolder, SavesShardsAboveASize) {
+  const Model model = RandomModel(TinyConfig(false), ComputeType::kFp32, 1, 0.1);
+  SaveModel(folder_, model, DType::kF32);
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/model.safetensors"));
+  SaveModel(folder_, model, DType::kF32, 6000);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/model.safetensors"));  // would be read instead
+  int64_t shards = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("model-")) continue;
+    ++shards;
+    EXPECT_EQ(name.size(), std::string("model-00001-of-00004.safetensors").size()) << name;
+    int64_t bytes = 0;
+    const SafetensorsFile shard(entry.path());
+    for (const auto& [tensor, info] : shard.tensors()) bytes += info.end - info.begin;
+    EXPECT_LE(bytes, 6000) << name;
+  }
+  EXPECT_GT(shards, 2);
+  Model back(LoadConfig(folder_), ComputeType::kFp32);
+  LoadWeights(folder_, &back);
+  EXPECT_EQ(std::memcmp(back.weights(), model.weights(), model.layout().total * 4), 0);
+  SaveModel(folder_, model, DType::kF32);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/model.safetensors.index.json"));
 }
 
 TEST_F(HfFolder, MismatchesNameTheTensor) {
@@ -144,16 +173,88 @@ TEST(ModelConfig, LaterKeysWin) {  // JSON: the last of two equal keys counts
   EXPECT_EQ(with(R"("layer_types":["full_attention"])").num_hidden_layers, 28);
 }
 
+TEST(ModelConfig, ReadsOtherFamilies) {
+  const auto read = [](const std::string& type, const std::string& architecture,
+                       const std::string& more) {
+    return ModelConfig::FromJson(R"({"model_type":")" + type + R"(","architectures":[")" +
+                                     architecture + R"("],"hidden_size":896,
+ "intermediate_size":4864,"num_attention_heads":14,"num_hidden_layers":24,"num_key_value_heads":2,
+ "vocab_size":151936,"max_position_embeddings":32768,"rope_theta":1000000.0)" +
+                                     more + "}",
+                                 "config.json");
+  };
+  const ModelConfig qwen2 = read("qwen2", "Qwen2ForCausalLM",
+                                 R"(,"tie_word_embeddings":true,"use_sliding_window":false,
+ "sliding_window":32768,"max_window_layers":21)");
+  EXPECT_EQ(qwen2.NumParameters(), 494032768);  // Qwen2.5-0.5B
+  EXPECT_EQ(qwen2.head_dim, 64);
+  EXPECT_TRUE(qwen2.qkv_bias && !qwen2.o_bias && !qwen2.qk_norm);
+  EXPECT_EQ(qwen2.attention(23).window, 0);
+  const ModelConfig window = read("qwen2", "Qwen2ForCausalLM",
+                                  R"(,"use_sliding_window":true,"sliding_window":4096,
+ "max_window_layers":21)");
+  EXPECT_EQ(window.attention(20).window, 0);
+  EXPECT_EQ(window.attention(21).window, 4096);
+  // YaRN as its page says to switch it on; the older files' "type".
+  const ModelConfig yarn = read("qwen2", "Qwen2ForCausalLM",
+                                R"(,"rope_scaling":{"type":"yarn","factor":4.0,
+ "original_max_position_embeddings":32768})");
+  EXPECT_EQ(yarn.context_length(), 131072);
+  EXPECT_EQ(yarn.rope_scaling.beta_fast, 32);
+  const ModelConfig llama = read("llama", "LlamaForCausalLM",
+                                 R"(,"attention_bias":true,"rope_scaling":{"rope_type":"llama3",
+ "factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,
+ "original_max_position_embeddings":8192})");
+  EXPECT_TRUE(llama.qkv_bias && llama.o_bias);
+  EXPECT_EQ(llama.context_length(), 32768);
+  const ModelConfig mistral =
+      read("mistral", "MistralForCausalLM", R"(,"head_dim":128,"sliding_window":4096)");
+  EXPECT_EQ(mistral.head_dim, 128);
+  EXPECT_EQ(mistral.attention(0).window, 4096);
+  EXPECT_EQ(read("mistral", "MistralForCausalLM", R"(,"sliding_window":null)").sliding_window, 0);
+  for (const ModelConfig& c : {qwen2, window, yarn, llama, mistral}) {
+    int64_t total = 0;
+    for (const Parameter& p : ParameterLayout(c).parameters) total += p.size();
+    EXPECT_EQ(total, c.NumParameters());
+  }
+}
+
+TEST(ModelConfig, SavingKeepsWhatIsNotKnownHere) {
+  ModelConfig c = ModelConfig::FromJson(
+      std::string(kQwen) + R"(,"transformers_version":"4.51.0","pad_token_id":null})",
+      "config.json");
+  EXPECT_NE(c.ToJson().find("\"transformers_version\": \"4.51.0\""), std::string::npos);
+  EXPECT_NE(c.ToJson().find("\"max_window_layers\": 28"), std::string::npos);
+  c.ReadGenerationConfig(R"({"eos_token_id":[151645,151643],"temperature":0.6,"top_p":null})", "g");
+  EXPECT_EQ(c.eos_token_ids, (std::vector<int32_t>{151645, 151643}));
+  EXPECT_NE(c.GenerationConfigJson().find("\"temperature\": 0.6"), std::string::npos);
+  EXPECT_NE(c.ToJson().find("\"eos_token_id\": 151645,"), std::string::npos);  // the file's own
+  EXPECT_NE(MessageOf([&] {
+              c.ReadGenerationConfig(R"({"eos_token_id":"x"})", "g.json");
+            }).find("g.json"),
+            std::string::npos);
+  EXPECT_NE(MessageOf([&] {
+              c.ReadGenerationConfig(R"({"eos_token_id":200000})", "g.json");
+            }).find("'eos_token_id'"),
+            std::string::npos);
+}
+
 TEST(ModelConfig, ErrorsNameTheField) {
   const std::pair<const char*, const char*> cases[] = {
-      {R"("model_type":"llama")", "'model_type' is \"llama\""},
+      {R"("model_type":"gemma2")", "'model_type' is \"gemma2\""},
+      {R"("model_type":"llama")", "'architectures' is [\"Qwen3ForCausalLM\"]"},
       {R"("model_type":3)", "config.json"},
       {R"("architectures":["Qwen3ForSequenceClassification"])", "'architectures'"},
-      {R"("rope_scaling":{"rope_type":"yarn","factor":4.0})", "'rope_scaling'"},
-      {R"("rope_parameters":{"rope_type":"yarn"})", "'rope_parameters'"},
-      {R"("use_sliding_window":true)", "'use_sliding_window'"},
+      {R"("rope_scaling":{"rope_type":"dynamic","factor":4.0})", "'rope_scaling'"},
+      {R"("rope_scaling":{"rope_type":"llama3","factor":4.0})", "no 'low_freq_factor'"},
+      {R"("rope_scaling":{"rope_type":"linear","factor":0.5})", "'rope_scaling'"},
+      {R"("rope_parameters":{"rope_type":"yarn"})", "'rope_parameters' has no 'factor'"},
+      {R"("rope_scaling":{"rope_type":"yarn","factor":1e5})", "'rope_scaling' is 4096000000"},
       {R"("layer_types":["full_attention","sliding_attention"])", "'layer_types'"},
-      {R"("attention_bias":true)", "'attention_bias'"},
+      {R"("use_sliding_window":true,"sliding_window":8,"layer_types":["sliding_attention"])",
+       "'layer_types'"},
+      {R"("use_sliding_window":true,"sliding_window":-1)", "'sliding_window'"},
+      {R"("partial_rotary_factor":0.5)", "'partial_rotary_factor'"},
       {R"("quantization_config":{"bits":4})", "'quantization_config'"},
       {R"("hidden_act":"gelu")", "'hidden_act'"},
       {R"("hidden_size":0)", "'hidden_size' is 0"},

@@ -8,7 +8,7 @@
 namespace rlvr {
 
 KvCache::KvCache(const ModelConfig& config, ComputeType type)
-    : shape_(config.attention()), type_(type), num_layers_(config.num_hidden_layers) {
+    : shape_(config.attention(0)), type_(type), num_layers_(config.num_hidden_layers) {
   const int64_t element = type == ComputeType::kFp32 ? 4 : 2;
   page_bytes_ = shape_.num_kv_heads * shape_.head_dim * kPageTokens * element;
   k_.resize(static_cast<size_t>(num_layers_));

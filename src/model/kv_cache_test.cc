@@ -76,7 +76,7 @@ TEST(KvCache, PagesComeBackWhenNobodyNeedsThem) {
 TEST(KvCache, GrowingKeepsWhatIsStored) {
   const ModelConfig config = TinyConfig(true);
   KvCache cache(config, ComputeType::kFp32);
-  const AttentionShape shape = config.attention();
+  const AttentionShape shape = config.attention(0);
   const int64_t KE = shape.num_kv_heads * shape.head_dim;
   std::vector<KvSlot> slots;
   const int32_t first = cache.AddSegment(-1);

@@ -1,6 +1,14 @@
 #include "model/model.h"
 
 namespace rlvr {
+namespace {
+
+RopeTable MakeRope(const ModelConfig& c) {
+  const RopeParameters rope = ScaledRope(c.head_dim, c.rope_theta, c.rope_scaling);
+  return {rope.frequencies, c.context_length(), rope.factor};
+}
+
+}  // namespace
 
 Model::Model(const ModelConfig& config, ComputeType compute)
     : config_(config),
@@ -8,7 +16,7 @@ Model::Model(const ModelConfig& config, ComputeType compute)
       compute_(compute),
       weights_(layout_.total),
       packed_(static_cast<size_t>(config.num_hidden_layers)),
-      rope_(config.head_dim, config.rope_theta, config.max_position_embeddings) {
+      rope_(MakeRope(config)) {
   weights_.Fill(0);
 }
 
@@ -17,17 +25,63 @@ View<const float> Model::Matrix(int64_t offset, int64_t rows, int64_t cols) cons
   return {weights_.data() + offset, rows, cols};
 }
 
+void Model::AddAdapters(const LoraSettings& settings) {
+  lora_ = std::make_unique<Lora>(config_, settings, compute_);
+}
+
+Model::Trainable Model::trainable() const {
+  if (lora_) return {&lora_->parameters(), lora_->total()};
+  return {&layout_.parameters, layout_.total};
+}
+
+void Model::MergeAdapters() {
+  RLVR_CHECK(lora_);
+  for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
+    for (const Projection p : kProjections) {
+      if (!lora_->Adapts(p)) continue;
+      const ProjectionWeight w = WeightOf(config_, layout_.layers[static_cast<size_t>(l)], p);
+      const View<float> own(weights_.data() + w.offset, w.rows, w.cols);
+      lora_->Merge(l, p, own, own);
+    }
+  }
+  lora_.reset();
+}
+
+const float* Model::Merged(const Parameter& parameter, AlignedBuffer<float>* buffer) const {
+  const float* own = weights_.data() + parameter.offset;
+  if (!lora_) return own;
+  for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
+    for (const Projection p : kProjections) {
+      const ProjectionWeight w = WeightOf(config_, layout_.layers[static_cast<size_t>(l)], p);
+      if (w.offset != parameter.offset || !lora_->Adapts(p)) continue;
+      buffer->Resize(w.rows * w.cols);
+      lora_->Merge(l, p, {own, w.rows, w.cols}, {buffer->data(), w.rows, w.cols});
+      return buffer->data();
+    }
+  }
+  return own;
+}
+
 void Model::WeightsChanged(bool for_training) {
-  const int64_t D = config_.hidden_size, E = config_.head_dim, F = config_.intermediate_size;
-  const int64_t HE = config_.num_attention_heads * E, KE = config_.num_key_value_heads * E;
+  if (lora_ && for_training) lora_->WeightsChanged();
+  const int64_t D = config_.hidden_size;
+  std::array<AlignedBuffer<float>, kProjections.size()> merged;
   for (size_t l = 0; l < packed_.size(); ++l) {
-    const LayerLayout& w = layout_.layers[l];
     PackedLayer& p = packed_[l];
-    const View<const float> qkv[] = {Matrix(w.q_proj, HE, D), Matrix(w.k_proj, KE, D),
-                                     Matrix(w.v_proj, KE, D)};
-    const View<const float> o[] = {Matrix(w.o_proj, D, HE)};
-    const View<const float> gate_up[] = {Matrix(w.gate_proj, F, D), Matrix(w.up_proj, F, D)};
-    const View<const float> down[] = {Matrix(w.down_proj, D, F)};
+    const auto matrix = [&](Projection which) -> View<const float> {
+      const ProjectionWeight w = WeightOf(config_, layout_.layers[l], which);
+      const View<const float> own = Matrix(w.offset, w.rows, w.cols);
+      if (!lora_ || !lora_->Adapts(which)) return own;
+      AlignedBuffer<float>& sum = merged[static_cast<size_t>(which)];
+      sum.Resize(own.size());
+      lora_->Merge(static_cast<int64_t>(l), which, own, {sum.data(), w.rows, w.cols});
+      return {sum.data(), w.rows, w.cols};
+    };
+    const View<const float> qkv[] = {matrix(Projection::kQ), matrix(Projection::kK),
+                                     matrix(Projection::kV)};
+    const View<const float> o[] = {matrix(Projection::kO)};
+    const View<const float> gate_up[] = {matrix(Projection::kGate), matrix(Projection::kUp)};
+    const View<const float> down[] = {matrix(Projection::kDown)};
     PackWeight(qkv, compute_, &p.qkv);
     PackWeight(o, compute_, &p.o);
     PackWeight(gate_up, compute_, &p.gate_up);

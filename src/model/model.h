@@ -10,6 +10,7 @@
 
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/lora.h"
 #include "model/parameters.h"
 #include "tensor/gemm.h"
 #include "tensor/rope.h"
@@ -27,6 +28,22 @@ class Model {
   float* weights() { return weights_.data(); }  // [layout().total], fp32 master
   const float* weights() const { return weights_.data(); }
   View<const float> Matrix(int64_t offset, int64_t rows, int64_t cols) const;
+
+  // From now on only the adapters are trained, W + s B A is what the kernels read.
+  void AddAdapters(const LoraSettings& settings);
+  // The sum becomes the weights, and there are no adapters any more.
+  void MergeAdapters();
+  Lora* lora() { return lora_.get(); }
+  const Lora* lora() const { return lora_.get(); }  // null: every weight is trained
+  // What an optimizer changes: every weight, or the adapters; gradients and moments are arrays [total].
+  struct Trainable {
+    const std::vector<Parameter>* parameters = nullptr;
+    int64_t total = 0;
+  };
+  Trainable trainable() const;
+  float* trainable_weights() { return lora_ ? lora_->weights() : weights(); }
+  // A weight's values with its adapter, if it has one; in `buffer` then.
+  const float* Merged(const Parameter& parameter, AlignedBuffer<float>* buffer) const;
 
   // Rounds and packs the weights for the kernels: after every change, before the next use.
   // for_training: also the transposed copies that Backward needs.
@@ -50,6 +67,7 @@ class Model {
   std::vector<PackedLayer> packed_;
   PackedWeight head_, head_t_;
   RopeTable rope_;
+  std::unique_ptr<Lora> lora_;
 };
 
 // T tokens to run, wherever they come from: decode steps, prompts, packed trees.
@@ -70,9 +88,9 @@ struct Activations {
   struct Layer {
     AlignedBuffer<float> input;           // [T, D] residual stream
     AlignedBuffer<float> input_rstd;      // [T]
-    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] before QK-norm
+    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] before QK-norm, with biases
     AlignedBuffer<float> q;               // [T, H E] after norm and RoPE
-    AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K]
+    AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K] of QK-norm
     AlignedBuffer<float> max_score, sum;  // [T, H]
     AlignedBuffer<float> attention;       // [T, H E]
     AlignedBuffer<float> middle;          // [T, D] residual stream after attention
@@ -99,7 +117,7 @@ void Forward(const Model& model, const TokenBatch& batch, KvCache& cache, Worksp
              Activations* saved, View<float> hidden);
 
 // dhidden [T, D]: gradient with respect to `hidden`; is overwritten. Adds to gradient
-// [layout().total]. The cache must still hold what Forward wrote.
+// [trainable().total]. The cache must still hold what Forward wrote.
 void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
               Workspace& workspace, Activations& saved, View<float> dhidden, float* gradient);
 

@@ -89,20 +89,29 @@ Row<Real> Normalize(const Row<Real>& x, const Real* weight, int64_t width, doubl
   return y;
 }
 
-// Rotates each head's pairs (i, i + E/2) by position * theta^(-2i/E).
+// Rotates each head's pairs (i, i + E/2) by position * frequencies[i]. The frequencies themselves are
+// held against transformers (golden_test.cc, rope_scaling_test.cc).
 template <class Real>
-void Rotate(Row<Real>& x, int64_t head_dim, int64_t position, double theta) {
+void Rotate(Row<Real>& x, int64_t head_dim, int64_t position, const RopeParameters& rope) {
   const int64_t half = head_dim / 2;
   for (size_t head = 0; head < x.size(); head += head_dim) {
     for (int64_t i = 0; i < half; ++i) {
-      const double angle =
-          static_cast<double>(position) *
-          std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+      const double angle = static_cast<double>(position) * rope.frequencies[i];
       const Real a = x[head + i], b = x[head + i + half];
-      x[head + i] = a * Real(std::cos(angle)) - b * Real(std::sin(angle));
-      x[head + i + half] = b * Real(std::cos(angle)) + a * Real(std::sin(angle));
+      const Real c = rope.factor * std::cos(angle), s = rope.factor * std::sin(angle);
+      x[head + i] = a * c - b * s;
+      x[head + i + half] = b * c + a * s;
     }
   }
+}
+
+// W x + b, b at `bias` where it is not -1.
+template <class Real>
+Row<Real> Project(const std::vector<Real>& w, int64_t weight, int64_t bias, int64_t rows,
+                  const Row<Real>& x) {
+  Row<Real> y = Apply(&w[weight], rows, x);
+  for (int64_t n = 0; bias >= 0 && n < rows; ++n) y[n] = y[n] + w[bias + n];
+  return y;
 }
 
 // Hidden states [T][D] after the final norm; w [layout.total].
@@ -117,34 +126,42 @@ std::vector<Row<Real>> Hidden(const ModelConfig& c, const ParameterLayout& layou
     const Real* row = w.data() + layout.embed + token * D;
     x.emplace_back(row, row + D);
   }
-  for (const LayerLayout& l : layout.layers) {
+  const RopeParameters rope = ScaledRope(E, c.rope_theta, c.rope_scaling);
+  for (size_t layer = 0; layer < layout.layers.size(); ++layer) {
+    const LayerLayout& l = layout.layers[layer];
+    const size_t window = c.attention(static_cast<int64_t>(layer)).window;
     std::vector<Row<Real>> keys, values;
     for (size_t t = 0; t < tokens.size(); ++t) {
       const auto position = static_cast<int64_t>(t);
       const Row<Real> normed = Normalize(x[t], &w[l.input_norm], D, c.rms_norm_eps);
-      Row<Real> q = Normalize(Apply(&w[l.q_proj], H * E, normed), &w[l.q_norm], E, c.rms_norm_eps);
-      Row<Real> k = Normalize(Apply(&w[l.k_proj], K * E, normed), &w[l.k_norm], E, c.rms_norm_eps);
-      Rotate(q, E, position, c.rope_theta);
-      Rotate(k, E, position, c.rope_theta);
+      Row<Real> q = Project(w, l.q_proj, l.q_bias, H * E, normed);
+      Row<Real> k = Project(w, l.k_proj, l.k_bias, K * E, normed);
+      if (c.qk_norm) {
+        q = Normalize(q, &w[l.q_norm], E, c.rms_norm_eps);
+        k = Normalize(k, &w[l.k_norm], E, c.rms_norm_eps);
+      }
+      Rotate(q, E, position, rope);
+      Rotate(k, E, position, rope);
       keys.push_back(k);
-      values.push_back(Apply(&w[l.v_proj], K * E, normed));
+      values.push_back(Project(w, l.v_proj, l.v_bias, K * E, normed));
+      const size_t first = window > 0 && t >= window ? t + 1 - window : 0;
       Row<Real> mixed(H * E, Real(0.0));
       for (int64_t h = 0; h < H; ++h) {
         const int64_t kv = h / (H / K) * E;
         Row<Real> weight;
         Real total = 0.0;
-        for (size_t j = 0; j <= t; ++j) {
+        for (size_t j = first; j <= t; ++j) {
           Real score = 0.0;
           for (int64_t e = 0; e < E; ++e) score = score + q[h * E + e] * keys[j][kv + e];
           weight.push_back(exp(score / Real(std::sqrt(static_cast<double>(E)))));
           total = total + weight.back();
         }
         for (int64_t e = 0; e < E; ++e) {
-          for (size_t j = 0; j <= t; ++j)
-            mixed[h * E + e] = mixed[h * E + e] + weight[j] / total * values[j][kv + e];
+          for (size_t j = first; j <= t; ++j)
+            mixed[h * E + e] = mixed[h * E + e] + weight[j - first] / total * values[j][kv + e];
         }
       }
-      const Row<Real> attention = Apply(&w[l.o_proj], D, mixed);
+      const Row<Real> attention = Project(w, l.o_proj, l.o_bias, D, mixed);
       for (int64_t i = 0; i < D; ++i) x[t][i] = x[t][i] + attention[i];
     }
     for (Row<Real>& row : x) {

@@ -28,9 +28,17 @@ ParameterLayout::ParameterLayout(const ModelConfig& c) {
     layer.q_proj = add(p + "self_attn.q_proj.weight", {HE, D});
     layer.k_proj = add(p + "self_attn.k_proj.weight", {KE, D});
     layer.v_proj = add(p + "self_attn.v_proj.weight", {KE, D});
-    layer.q_norm = add(p + "self_attn.q_norm.weight", {E});
-    layer.k_norm = add(p + "self_attn.k_norm.weight", {E});
+    if (c.qkv_bias) {
+      layer.q_bias = add(p + "self_attn.q_proj.bias", {HE});
+      layer.k_bias = add(p + "self_attn.k_proj.bias", {KE});
+      layer.v_bias = add(p + "self_attn.v_proj.bias", {KE});
+    }
+    if (c.qk_norm) {
+      layer.q_norm = add(p + "self_attn.q_norm.weight", {E});
+      layer.k_norm = add(p + "self_attn.k_norm.weight", {E});
+    }
     layer.o_proj = add(p + "self_attn.o_proj.weight", {D, HE});
+    if (c.o_bias) layer.o_bias = add(p + "self_attn.o_proj.bias", {D});
     layer.post_norm = add(p + "post_attention_layernorm.weight", {D});
     layer.gate_proj = add(p + "mlp.gate_proj.weight", {F, D});
     layer.up_proj = add(p + "mlp.up_proj.weight", {F, D});
@@ -55,7 +63,7 @@ void InitializeParameters(const ModelConfig& config, const ParameterLayout& layo
     const bool writes_residual =
         p.name.ends_with("o_proj.weight") || p.name.ends_with("down_proj.weight");
     const double scale = config.initializer_range * (writes_residual ? residual : 1.0);
-    if (p.name.starts_with("score.")) continue;  // data is 0
+    if (p.name.starts_with("score.") || p.name.ends_with(".bias")) continue;  // data is 0
     for (int64_t j = 0; j < p.size(); ++j) {
       data[p.offset + j] = p.decay ? static_cast<float>(scale * random.Normal()) : 1.0f;
     }

@@ -20,10 +20,11 @@ struct Parameter {
   int64_t size() const;
 };
 
-// Offsets of every parameter of a layer, for direct use by the model.
+// Offsets of every parameter of a layer, for direct use by the model; -1: this family has none.
 struct LayerLayout {
-  int64_t input_norm, q_proj, k_proj, v_proj, q_norm, k_norm, o_proj, post_norm, gate_proj, up_proj,
-      down_proj;
+  int64_t input_norm, q_proj, k_proj, v_proj, o_proj, post_norm, gate_proj, up_proj, down_proj;
+  int64_t q_norm = -1, k_norm = -1;
+  int64_t q_bias = -1, k_bias = -1, v_bias = -1, o_bias = -1;
 };
 
 struct ParameterLayout {

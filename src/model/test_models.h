@@ -1,6 +1,8 @@
 // Small random models and trees, and one pass over them, for the tests of this folder.
 #ifndef RLVR_MODEL_TEST_MODELS_H_
 #define RLVR_MODEL_TEST_MODELS_H_
+#include <gtest/gtest.h>
+
 #include <array>
 #include <span>
 #include <string>
@@ -41,6 +43,49 @@ inline ModelConfig SmallConfig(bool tied) {
   return c;
 }
 
+// What the families differ in, on a model of the given sizes; every option of ModelConfig is in one.
+inline const std::vector<std::string>& FamilyNames() {
+  static const std::vector<std::string> names = {"qwen3",
+                                                 "qwen3_untied",
+                                                 "qwen2",
+                                                 "llama3",
+                                                 "mistral",
+                                                 "llama_linear_bias",
+                                                 "qwen2_yarn_window"};
+  return names;
+}
+inline ModelConfig OfFamily(const std::string& name, ModelConfig c) {
+  c.tie_word_embeddings = name != "qwen3_untied" && name != "mistral";
+  if (name.starts_with("qwen3")) return c;
+  c.qk_norm = false;
+  c.model_type = name.substr(0, name.find('_'));
+  const int64_t original = c.max_position_embeddings / 4;
+  if (name == "llama3") {
+    c.model_type = "llama";
+    c.rope_scaling = {.rope_type = "llama3",
+                      .factor = 4,
+                      .original_max_position_embeddings = original,
+                      .low_freq_factor = 1,
+                      .high_freq_factor = 4};
+  }
+  if (name == "llama_linear_bias") {
+    c.rope_scaling = {.rope_type = "linear", .factor = 2.5};
+    c.qkv_bias = c.o_bias = true;
+  }
+  if (name == "mistral") c.sliding_window = 5;
+  if (c.model_type == "qwen2") c.qkv_bias = true;
+  if (name == "qwen2_yarn_window") {
+    c.rope_scaling = {
+        .rope_type = "yarn", .factor = 4, .original_max_position_embeddings = original};
+    c.sliding_window = 4;
+    c.sliding_layers = {false, true};
+  }
+  return c;
+}
+inline std::string NameOfFamily(const testing::TestParamInfo<std::string>& info) {
+  return info.param;
+}
+
 // Every weight matters: norms differ from 1 and products are of order 1.
 inline Model RandomModel(const ModelConfig& config, ComputeType compute, uint64_t seed,
                          double scale) {
@@ -51,6 +96,22 @@ inline Model RandomModel(const ModelConfig& config, ComputeType compute, uint64_
     for (int64_t j = 0; j < p.size(); ++j)
       model.weights()[p.offset + j] =
           static_cast<float>(p.decay ? scale * random.Normal() : 1 + 0.3 * random.Normal());
+  }
+  model.WeightsChanged(true);
+  return model;
+}
+
+// The same with adapters on some matrices, all of which matter.
+inline Model RandomLoraModel(const ModelConfig& config, ComputeType compute, uint64_t seed,
+                             double scale) {
+  Model model = RandomModel(config, compute, seed, scale);
+  model.AddAdapters({.rank = 3,
+                     .alpha = 6,
+                     .target_modules = {"q_proj", "v_proj", "o_proj", "up_proj", "down_proj"}});
+  Random random{RandomKey(seed)[1000]};
+  for (const Parameter& p : model.lora()->parameters()) {
+    for (int64_t i = 0; i < p.size(); ++i)
+      model.lora()->weights()[p.offset + i] = static_cast<float>(0.2 * random.Normal());
   }
   model.WeightsChanged(true);
   return model;
@@ -136,7 +197,7 @@ inline TrainingPass Train(const Model& model, std::span<const Tree* const> trees
 inline std::vector<float> GradientOf(const Model& model, const std::vector<const Tree*>& trees,
                                      const std::vector<size_t>& bounds, float temperature,
                                      bool recompute) {
-  std::vector<float> gradient(model.layout().total, 0.0f);
+  std::vector<float> gradient(model.trainable().total, 0.0f);
   std::vector<float> tied(model.config().vocab_size * model.config().hidden_size, 0.0f);
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
     Train(model, std::span(trees).subspan(bounds[i], bounds[i + 1] - bounds[i]), temperature,

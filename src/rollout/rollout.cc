@@ -44,10 +44,10 @@ void CheckPrompts(const Model& model, std::span<const RolloutRequest> requests) 
     if (prompt == 0)
       throw Error("prompt " + std::to_string(r.tree.prompt_index), "is empty",
                   "remove it from the data");
-    if (prompt + 1 > model.config().max_position_embeddings) {
+    if (prompt + 1 > model.config().context_length()) {
       throw Error("prompt " + std::to_string(r.tree.prompt_index),
                   "has " + std::to_string(prompt) + " tokens, the model's context is " +
-                      std::to_string(model.config().max_position_embeddings),
+                      std::to_string(model.config().context_length()),
                   "shorten it or filter the data");
     }
   }

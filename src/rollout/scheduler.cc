@@ -55,7 +55,7 @@ class Scheduler {
       before_[i] = TreeOf(e).PathLength(e.parent);
       left_[i] = e.num_samples;
       RLVR_CHECK(e.num_samples >= 1 && e.max_tokens >= 1 &&
-                 before_[i] < model.config().max_position_embeddings)
+                 before_[i] < model.config().context_length())
           << e.num_samples << " " << e.max_tokens << " " << before_[i];
     }
   }
@@ -289,7 +289,7 @@ class Scheduler {
 
   // Of the path: the model's context, or what a conversation may have.
   int64_t MostTokens(const Active& a) const {
-    const int64_t context = model_.config().max_position_embeddings;
+    const int64_t context = model_.config().context_length();
     const RolloutRequest& r = RequestOf(a);
     const int64_t most = options_.conversation.max_tokens;
     if (!r.conversation || most == 0) return context;

@@ -28,7 +28,7 @@ constexpr int64_t kMaxQueries = 8;  // (row, head) pairs of a tile
 struct QueryTile {
   int64_t count = 0;
   const float* q[kMaxQueries];
-  int64_t limit[kMaxQueries];  // sees keys [0, limit)
+  int64_t first[kMaxQueries], limit[kMaxQueries];  // sees keys [first, limit), both rise
   float* o[kMaxQueries];
   float m[kMaxQueries], l[kMaxQueries];
 };
@@ -36,7 +36,7 @@ struct QueryTile {
 struct BackwardTile {
   int64_t count = 0;
   const float *q[kMaxQueries], *g[kMaxQueries], *o[kMaxQueries];
-  int64_t limit[kMaxQueries];
+  int64_t first[kMaxQueries], limit[kMaxQueries];
   float m[kMaxQueries], l[kMaxQueries];
   float* dq[kMaxQueries];
 };
@@ -171,19 +171,21 @@ HWY_INLINE void MixAll(const float* const* w, const T* v, int64_t n, int64_t E, 
   }
 }
 
-// Softmax weights in place: scores s[0, limit) -> w; the rest of the last 16 becomes 0. Returns m
-// and l.
-HWY_INLINE void Weights(float* s, int64_t limit, float* m_out, float* l_out) {
+// Softmax weights in place: scores s[first, limit) -> w; what else of [begin, limit) and of the last
+// 16 there is becomes 0. begin is a multiple of 16. Returns m and l.
+HWY_INLINE void Weights(float* s, int64_t begin, int64_t first, int64_t limit, float* m_out,
+                        float* l_out) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   const int64_t padded = (limit + kChains - 1) / kChains * kChains;
+  for (int64_t j = begin; j < first; ++j) s[j] = -std::numeric_limits<float>::infinity();
   for (int64_t j = limit; j < padded; ++j) s[j] = -std::numeric_limits<float>::infinity();
-  V vm = hn::LoadU(kD, s);
-  for (int64_t j = lanes; j < padded; j += lanes) vm = hn::Max(vm, hn::LoadU(kD, s + j));
+  V vm = hn::LoadU(kD, s + begin);
+  for (int64_t j = begin + lanes; j < padded; j += lanes) vm = hn::Max(vm, hn::LoadU(kD, s + j));
   const float m = hn::GetLane(hn::MaxOfLanes(kD, vm));
   HWY_ALIGN float chains[kChains];
   for (int64_t c = 0; c < kChains; c += lanes) {
     V sum = hn::Zero(kD);
-    for (int64_t j = c; j < padded; j += kChains) {
+    for (int64_t j = begin + c; j < padded; j += kChains) {
       const V w = ExpV(kD, hn::Sub(hn::LoadU(kD, s + j), hn::Set(kD, m)));
       hn::StoreU(w, kD, s + j);
       sum = hn::Add(sum, w);
@@ -199,32 +201,39 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
                  int64_t num_kv_heads, int64_t kv_head, int64_t E, float scale) {
   // Scores of all queries by absolute position; the slack takes what a partial page writes past its
   // end.
-  const int64_t longest = tile.limit[tile.count - 1];
+  const int64_t earliest = tile.first[0], longest = tile.limit[tile.count - 1];
+  int64_t block_begin = 0;
+  while (blocks[block_begin].position + blocks[block_begin].count <= earliest) ++block_begin;
   const int64_t stride = (longest + kPageTokens + kChains - 1) / kChains * kChains + kPageTokens;
   thread_local std::vector<float> scores;
   if (static_cast<int64_t>(scores.size()) < kMaxQueries * stride)
     scores.resize(kMaxQueries * stride);
   float* out[kMaxQueries];
-  for (int64_t b = 0; b < num_blocks && blocks[b].position < longest; ++b) {
+  for (int64_t b = block_begin; b < num_blocks && blocks[b].position < longest; ++b) {
     for (int64_t i = 0; i < tile.count; ++i)
       out[i] = scores.data() + i * stride + blocks[b].position;
     Dots(tile.count, tile.q, k + (blocks[b].page * num_kv_heads + kv_head) * E * kPageTokens,
          kPageTokens, E, scale, out);
   }
   for (int64_t i = 0; i < tile.count; ++i) {
-    Weights(scores.data() + i * stride, tile.limit[i], &tile.m[i], &tile.l[i]);
+    Weights(scores.data() + i * stride, earliest / kChains * kChains, tile.first[i], tile.limit[i],
+            &tile.m[i], &tile.l[i]);
     std::fill(tile.o[i], tile.o[i] + E, 0.0f);
   }
   const float* w[kMaxQueries];
-  for (int64_t b = 0; b < num_blocks && blocks[b].position < longest; ++b) {
-    const T* page = v + (blocks[b].page * num_kv_heads + kv_head) * kPageTokens * E;
-    for (int64_t i = 0; i < tile.count; ++i) w[i] = scores.data() + i * stride + blocks[b].position;
+  for (int64_t b = block_begin; b < num_blocks && blocks[b].position < longest; ++b) {
+    // From the tile's earliest key on: a weight of 0 before a query's own first key changes no bit.
+    const int64_t skip = std::max<int64_t>(earliest - blocks[b].position, 0);
+    const T* page = v + (blocks[b].page * num_kv_heads + kv_head) * kPageTokens * E + skip * E;
+    for (int64_t i = 0; i < tile.count; ++i)
+      w[i] = scores.data() + i * stride + blocks[b].position + skip;
     int64_t i = 0;
     while (i < tile.count) {
       // Together as far as all of the pair or four see; then each its own last keys.
       const int64_t group = tile.count - i >= 4 ? 4 : tile.count - i >= 2 ? 2 : 1;
       const auto seen = [&](int64_t c) {
-        return std::clamp<int64_t>(tile.limit[i + c] - blocks[b].position, 0, blocks[b].count);
+        return std::clamp<int64_t>(tile.limit[i + c] - blocks[b].position, skip, blocks[b].count) -
+               skip;
       };
       const int64_t common = seen(0);  // limits rise within a tile
       if (group == 4) MixAll<4>(w + i, page, common, E, tile.o + i);
@@ -288,14 +297,16 @@ void BackwardTileRun(const BackwardTile& tile, const KvBlock* blocks, int64_t nu
   HWY_ALIGN float ds[kMaxQueries][kPageTokens];
   float *p_rows[kMaxQueries], *ds_rows[kMaxQueries];
   for (int64_t i = 0; i < tile.count; ++i) p_rows[i] = p[i], ds_rows[i] = ds[i];
-  const int64_t longest = tile.limit[tile.count - 1];
+  const int64_t earliest = tile.first[0], longest = tile.limit[tile.count - 1];
   for (int64_t b = 0; b < num_blocks && blocks[b].position < longest; ++b) {
+    if (blocks[b].position + blocks[b].count <= earliest) continue;
     const int64_t local = blocks[b].row - keys.first_row;
     Dots(tile.count, tile.q, keys.kt + local, keys.stride, E, scale, p_rows);
     Dots(tile.count, tile.g, keys.vt + local, keys.stride, E, 1.0f, ds_rows);
-    int64_t seen[kMaxQueries];
+    int64_t from[kMaxQueries], seen[kMaxQueries];  // of this block
     for (int64_t i = 0; i < tile.count; ++i) {
       seen[i] = std::clamp<int64_t>(tile.limit[i] - blocks[b].position, 0, blocks[b].count);
+      from[i] = std::clamp<int64_t>(tile.first[i] - blocks[b].position, 0, seen[i]);
       const V vm = hn::Set(kD, tile.m[i]), vi = hn::Set(kD, inverse[i]);
       const V vdelta = hn::Set(kD, delta[i]), vscale = hn::Set(kD, scale);
       for (int64_t j = 0; j < kPageTokens; j += lanes) {
@@ -304,16 +315,18 @@ void BackwardTileRun(const BackwardTile& tile, const KvBlock* blocks, int64_t nu
         hn::Store(hn::Mul(hn::Mul(w, hn::Sub(hn::Load(kD, ds[i] + j), vdelta)), vscale), kD,
                   ds[i] + j);
       }
-      const float* ds_row[1] = {ds[i]};
+      const float* ds_row[1] = {ds[i] + from[i]};
       float* dq_row[1] = {tile.dq[i]};
-      MixAll<1>(ds_row, keys.k + local * E, seen[i], E, dq_row);
+      MixAll<1>(ds_row, keys.k + (local + from[i]) * E, seen[i] - from[i], E, dq_row);
     }
     float a[kMaxQueries];
-    for (int64_t j = 0; j < seen[tile.count - 1]; ++j) {
-      // Queries whose limit is before this key are the tile's first ones.
-      int64_t first = 0;
+    for (int64_t j = from[0]; j < seen[tile.count - 1]; ++j) {
+      // Queries whose limit is before this key are the tile's first ones, those whose window begins
+      // after it the last ones.
+      int64_t first = 0, end = tile.count;
       while (seen[first] <= j) ++first;
-      const int64_t count = tile.count - first;
+      while (end > first && from[end - 1] > j) --end;
+      const int64_t count = end - first;
       for (int64_t i = 0; i < count; ++i) a[i] = ds[first + i][j];
       AccumulateRow(count, a, tile.q + first, E, keys.dk + (local + j) * keys.d_stride);
       for (int64_t i = 0; i < count; ++i) a[i] = p[first + i][j];
@@ -394,6 +407,7 @@ void Attention(View<const float> q, const BlockTable& table, const KvLayer& laye
             const int64_t column = (kv * per_kv + h) * E;
             tile.q[tile.count] = q.row(task.run->row + r) + column;
             tile.o[tile.count] = o.row(task.run->row + r) + column;
+            tile.first[tile.count] = shape.FirstKey(task.run->position + r);
             tile.limit[tile.count++] = task.run->position + r + 1;
           }
         }
@@ -502,6 +516,7 @@ void AttentionBackward(View<const float> d_o, View<const float> q, View<const fl
               tile.g[c] = d_o.row(row) + h * E;
               tile.o[c] = o.row(row) + h * E;
               tile.dq[c] = dq.row(row) + h * E;
+              tile.first[c] = shape.FirstKey(run.position + i);
               tile.limit[c] = run.position + i + 1;
               tile.m[c] = max_score(row, h);
               tile.l[c] = sum(row, h);

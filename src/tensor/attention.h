@@ -2,12 +2,13 @@
 // sees the pages of its path, root first, up to its own position. Masks and trees are nothing but
 // page lists.
 //
-// For one query row at position p and one head, over key positions j = 0..p of its path:
+// For one query row at position p and one head, over key positions j = f..p of its path, where f is
+// 0, or max(0, p + 1 - window) with a sliding window:
 //   s_j  = scale * (chain of fma over e = 0..E-1 of q[e] k_j[e], from 0)
 //   m    = max_j s_j;  w_j = ExpF(s_j - m)
 //   l    = 16 interleaved sums of w_j by (j mod 16) in order, then TreeSum (s[i] += s[i+8], then 4,
 //          2, 1)
-//   o[e] = (chain of fma over j = 0..p of w_j v_j[e], from 0) * (1 / l)
+//   o[e] = (chain of fma over j = f..p of w_j v_j[e], from 0) * (1 / l)
 // So a row's bits depend on its own path alone: not on segments' borders, pages, batch or threads.
 #ifndef RLVR_TENSOR_ATTENTION_H_
 #define RLVR_TENSOR_ATTENTION_H_
@@ -25,6 +26,12 @@ inline constexpr int64_t kPageTokens = 32;
 struct AttentionShape {
   int64_t num_heads = 0, num_kv_heads = 0, head_dim = 0;  // H, K, E; H % K == 0
   float scale = 0;                                        // 1 / sqrt(E)
+  int64_t window = 0;  // keys a query sees, its own the last one; 0: all
+
+  // The keys that a query at `position` sees are [FirstKey(position), position].
+  int64_t FirstKey(int64_t position) const {
+    return window > 0 && position >= window ? position + 1 - window : 0;
+  }
 };
 
 // One layer's page pool. Page i holds, for each KV head, K transposed [E][kPageTokens] and V

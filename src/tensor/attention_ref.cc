@@ -31,14 +31,16 @@ struct Reader {
 
 // The keys that the query at `position` of a run sees, in order.
 struct Key {
-  int64_t page, offset, row;
+  int64_t page, offset, row, position;
 };
-std::vector<Key> VisibleKeys(const BlockTable& table, const AttentionRun& run, int64_t position) {
+std::vector<Key> VisibleKeys(const BlockTable& table, const AttentionRun& run,
+                             const AttentionShape& shape, int64_t position) {
   std::vector<Key> keys;
   for (int64_t b = run.block_begin; b < run.block_end; ++b) {
     const KvBlock& block = table.blocks[b];
     for (int64_t j = 0; j < block.count && block.position + j <= position; ++j) {
-      keys.push_back({block.page, j, block.row + j});
+      if (block.position + j < shape.FirstKey(position)) continue;
+      keys.push_back({block.page, j, block.row + j, block.position + j});
     }
   }
   return keys;
@@ -58,7 +60,7 @@ void Attention(View<const float> q, const BlockTable& table, const KvLayer& laye
   const int64_t E = shape.head_dim, per_kv = shape.num_heads / shape.num_kv_heads;
   for (const AttentionRun& run : table.runs) {
     for (int64_t r = 0; r < run.num_rows; ++r) {
-      const auto keys = VisibleKeys(table, run, run.position + r);
+      const auto keys = VisibleKeys(table, run, shape, run.position + r);
       for (int64_t h = 0; h < shape.num_heads; ++h) {
         const Reader reader{layer, shape, h / per_kv};
         const float* qr = q.row(run.row + r) + h * E;
@@ -71,7 +73,7 @@ void Attention(View<const float> q, const BlockTable& table, const KvLayer& laye
         float chains[kChains] = {};
         for (size_t j = 0; j < w.size(); ++j) {
           w[j] = ExpF(w[j] - m);
-          chains[j % kChains] += w[j];
+          chains[keys[j].position % kChains] += w[j];
         }
         const float l = TreeSum(chains);
         for (int64_t e = 0; e < E; ++e) {
@@ -100,7 +102,7 @@ void AttentionBackward(View<const float> d_o, View<const float> q, View<const fl
   for (const AttentionRun& run : table.runs) {
     for (int64_t r = 0; r < run.num_rows; ++r) {
       const int64_t row = run.row + r;
-      const auto keys = VisibleKeys(table, run, run.position + r);
+      const auto keys = VisibleKeys(table, run, shape, run.position + r);
       for (int64_t h = 0; h < shape.num_heads; ++h) {
         const int64_t kv = h / per_kv;
         const Reader reader{layer, shape, kv};

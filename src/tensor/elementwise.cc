@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "tensor/elementwise.h"
 #include "tensor/exp-inl.h"
+#include "tensor/gemm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rlvr {
@@ -123,6 +124,30 @@ void AddInPlace(View<const float> x, View<float> y) {
   RLVR_CHECK(x.rows == y.rows && x.cols == y.cols);
   ParallelFor(x.rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) RLVR_DISPATCH(AddRow)(x.row(t), x.cols, y.row(t));
+  });
+}
+
+void AddBias(View<const float> bias, View<float> y) {
+  RLVR_CHECK(bias.rows == 1 && bias.cols == y.cols);
+  ParallelFor(y.rows, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) RLVR_DISPATCH(AddRow)(bias.row(0), bias.cols, y.row(t));
+  });
+}
+
+void BiasGradient(View<const float> dy, std::span<const int64_t> unit_begin, View<float> dbias) {
+  RLVR_CHECK(dbias.rows == 1 && dbias.cols == dy.cols && !unit_begin.empty() &&
+             unit_begin.back() == dy.rows);
+  ParallelFor(dy.cols, 256, [&](int64_t begin, int64_t end) {
+    std::vector<float> sum(static_cast<size_t>(end - begin));
+    for (size_t u = 0; u + 1 < unit_begin.size(); ++u) {
+      for (int64_t t = unit_begin[u]; t < unit_begin[u + 1]; t += kGemmChunk) {
+        std::fill(sum.begin(), sum.end(), 0.0f);
+        for (int64_t r = t; r < std::min(t + kGemmChunk, unit_begin[u + 1]); ++r) {
+          for (int64_t i = begin; i < end; ++i) sum[i - begin] += dy(r, i);
+        }
+        for (int64_t i = begin; i < end; ++i) dbias(0, i) += sum[i - begin];
+      }
+    }
   });
 }
 

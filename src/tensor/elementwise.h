@@ -29,7 +29,12 @@ void EmbeddingBackward(View<const float> dy, std::span<const int32_t> tokens,
                        std::span<const int64_t> unit_begin, View<float> dtable);
 
 void AddInPlace(View<const float> x, View<float> y);  // y += x
-void Copy(View<const float> x, View<float> y);        // y = x
+// y [T, N] += bias [1, N] in every row.
+void AddBias(View<const float> bias, View<float> y);
+// dbias [1, N] += the sum of dy's rows: within a unit, sums of kGemmChunk rows (from 0) are added in
+// order, as in WeightGradient.
+void BiasGradient(View<const float> dy, std::span<const int64_t> unit_begin, View<float> dbias);
+void Copy(View<const float> x, View<float> y);  // y = x
 // Sum of squares in double, in a fixed order (blocks of 4096 elements, 16 interleaved sums): for
 // the gradient norm. Parallel over blocks.
 double SumOfSquares(View<const float> x);

@@ -140,7 +140,7 @@ TEST(RmsNorm, GradientMatchesFiniteDifferences) {
 
 TEST(Rope, SameBitsAndInverse) {
   const int64_t T = 7, H = 2, E = 12;
-  const RopeTable table(E, 10000.0, 64);
+  const RopeTable table(RopeFrequencies(E, 10000.0), 64);
   const std::vector<int32_t> positions = {0, 1, 2, 30, 31, 5, 63};
   const Floats x = RandomFloats(T * H * E, 1);
   ExpectSameEverywhere([&] {
@@ -161,6 +161,38 @@ TEST(Rope, SameBitsAndInverse) {
   Rope(table, positions, H, Out(y, T, H * E));
   RopeBackward(table, positions, H, Out(y, T, H * E));
   for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], x[i], 1e-6);
+}
+
+// The gradient of position * frequency is a rotation too where the table has a factor: y = c R x.
+TEST(Rope, FactorScalesCosAndSin) {
+  const RopeTable plain(RopeFrequencies(4, 100.0), 8), scaled(RopeFrequencies(4, 100.0), 8, 1.25);
+  for (int64_t i = 0; i < 2; ++i) {
+    EXPECT_FLOAT_EQ(scaled.cos(7)[i], 1.25f * plain.cos(7)[i]);
+    EXPECT_FLOAT_EQ(scaled.sin(7)[i], 1.25f * plain.sin(7)[i]);
+  }
+  EXPECT_EQ(RopeFrequencies(4, 100.0), (std::vector<double>{1.0, 0.1}));
+}
+
+TEST(Bias, AddedToRowsAndSummedByUnits) {
+  Floats y = {1, 2, 3, 4, 5, 6}, db = {10, 20, 30};
+  AddBias(In({0.5f, -1, 2}, 1, 3), Out(y, 2, 3));
+  EXPECT_EQ(y, (Floats{1.5f, 1, 5, 4.5f, 4, 8}));
+  BiasGradient(In({1, 2, 3, 4, 5, 6}, 2, 3), std::vector<int64_t>{0, 1, 2}, Out(db, 1, 3));
+  EXPECT_EQ(db, (Floats{15, 27, 39}));
+  // Units added one after the other are one call with all of them, in bits; so is any thread count.
+  const int64_t T = 1100, N = 300;
+  const Floats dy = RandomFloats(T * N, 5);
+  const std::vector<int64_t> units = {0, 600, 601, T};
+  ExpectSameEverywhere([&] {
+    Floats sum(N, 0.25f);
+    BiasGradient(In(dy, T, N), units, Out(sum, 1, N));
+    return sum;
+  });
+  Floats whole(N, 0.25f), parts(N, 0.25f);
+  BiasGradient(In(dy, T, N), units, Out(whole, 1, N));
+  BiasGradient(In(dy, T, N).Rows(0, 601), std::vector<int64_t>{0, 600, 601}, Out(parts, 1, N));
+  BiasGradient(In(dy, T, N).Rows(601, T), std::vector<int64_t>{0, T - 601}, Out(parts, 1, N));
+  EXPECT_EQ(whole, parts);
 }
 
 TEST(SwiGlu, SameBitsAndGradient) {
@@ -310,8 +342,9 @@ struct Problem {
   AttentionShape shape{.num_heads = 4, .num_kv_heads = 2, .head_dim = 20, .scale = 0.22f};
   Packed packed;
   Floats q, k, v, g;
-  explicit Problem(const std::vector<std::pair<int, int64_t>>& segments)
+  explicit Problem(const std::vector<std::pair<int, int64_t>>& segments, int64_t window = 0)
       : packed(PackSegments(segments)) {
+    shape.window = window;
     q = RandomFloats(packed.T * 80, 1);
     k = RandomFloats(packed.T * 40, 2);
     v = RandomFloats(packed.T * 40, 3);
@@ -332,28 +365,45 @@ struct Problem {
   }
 };
 
+// Segments' borders, pages and windows fall together in no way.
+constexpr int64_t kWindows[] = {0, 1, 7, 45};
 const std::vector<std::pair<int, int64_t>> kTree = {{-1, 37}, {0, 50}, {0, 1}, {0, 33}, {1, 20}};
 
 TEST(Attention, SameBitsEverywhere) {
-  for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
-    const Problem problem(kTree);
-    ExpectSameEverywhere([&] {
-      Floats all;
-      for (const Floats& f : problem.Run(type)) all.insert(all.end(), f.begin(), f.end());
-      return all;
-    });
+  for (const int64_t window : kWindows) {
+    for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
+      const Problem problem(kTree, window);
+      ExpectSameEverywhere([&] {
+        Floats all;
+        for (const Floats& f : problem.Run(type)) all.insert(all.end(), f.begin(), f.end());
+        return all;
+      });
+    }
   }
 }
 
-TEST(Attention, TreeEqualsEachPathAlone) {
+// With a window of 1 a query sees itself alone: o is its own v, whatever q is.
+TEST(Attention, WindowOfOneIsTheOwnValue) {
+  const Problem p(kTree, 1);
+  const Floats o = p.Run(ComputeType::kFp32)[0];
+  for (int64_t t = 0; t < p.packed.T; ++t) {
+    for (int64_t i = 0; i < 80; ++i)
+      ASSERT_EQ(o[t * 80 + i], p.v[t * 40 + i / 40 * 20 + i % 20]) << t << " " << i;
+  }
+}
+
+class AttentionWindow : public testing::TestWithParam<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Windows, AttentionWindow, testing::ValuesIn(kWindows));
+
+TEST_P(AttentionWindow, TreeEqualsEachPathAlone) {
   for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
-    const Problem tree(kTree);
+    const Problem tree(kTree, GetParam());
     const Floats whole = tree.Run(type)[0];
     // The path 0 -> 1 -> 4 as one chain of one segment: rows 0..36, 37..86, 121..140 of the tree.
     std::vector<int64_t> rows;
     for (int64_t i = 0; i < 87; ++i) rows.push_back(i);
     for (int64_t i = 121; i < 141; ++i) rows.push_back(i);
-    Problem chain({{-1, static_cast<int64_t>(rows.size())}});
+    Problem chain({{-1, static_cast<int64_t>(rows.size())}}, GetParam());
     for (size_t i = 0; i < rows.size(); ++i) {
       std::copy_n(&tree.q[rows[i] * 80], 80, &chain.q[i * 80]);
       std::copy_n(&tree.k[rows[i] * 40], 40, &chain.k[i * 40]);
@@ -375,8 +425,10 @@ double AttentionLoss(const Problem& p, const std::vector<double>& q, const std::
       std::vector<int64_t> rows;
       for (int64_t b = run.block_begin; b < run.block_end; ++b) {
         const KvBlock& block = p.packed.table.blocks[b];
-        for (int64_t j = 0; j < block.count && block.position + j <= run.position + r; ++j)
-          rows.push_back(block.row + j);
+        for (int64_t j = 0; j < block.count && block.position + j <= run.position + r; ++j) {
+          const int64_t back = run.position + r - block.position - j;
+          if (p.shape.window == 0 || back < p.shape.window) rows.push_back(block.row + j);
+        }
       }
       for (int64_t h = 0; h < 4; ++h) {
         std::vector<double> w;
@@ -400,8 +452,11 @@ double AttentionLoss(const Problem& p, const std::vector<double>& q, const std::
   return loss;
 }
 
-TEST(Attention, GradientMatchesFiniteDifferences) {
-  const Problem p({{-1, 3}, {0, 2}, {0, 3}, {2, 1}});
+class AttentionGradient : public testing::TestWithParam<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Windows, AttentionGradient, testing::Values(0, 1, 3));
+
+TEST_P(AttentionGradient, MatchesFiniteDifferences) {
+  const Problem p({{-1, 3}, {0, 2}, {0, 3}, {2, 1}}, GetParam());
   const auto got = p.Run(ComputeType::kFp32);
   std::vector<double> q(p.q.begin(), p.q.end()), k(p.k.begin(), p.k.end()),
       v(p.v.begin(), p.v.end());

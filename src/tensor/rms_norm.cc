@@ -171,7 +171,7 @@ void RmsNormHeadsBackward(View<const float> dy, View<const float> x, View<const 
   RLVR_CHECK(x.cols == num_heads * E && dy.cols == x.cols && dx.cols == x.cols &&
              rstd.size() == x.rows * num_heads);
   // The weight first: dx may overwrite dy.
-  if (Scalar()) {
+  if (Scalar() && !dweight.empty()) {
     for (size_t u = 0; u + 1 < unit_begin.size(); ++u) {
       for (int64_t i = 0; i < E; ++i) {
         float sum = 0;
@@ -183,7 +183,7 @@ void RmsNormHeadsBackward(View<const float> dy, View<const float> x, View<const 
         dweight.data[i] += sum;
       }
     }
-  } else {
+  } else if (!dweight.empty()) {
     WeightGradientOfNorm(dy, x, num_heads, rstd, unit_begin, dweight);
   }
   ParallelFor(x.rows, kRowGrain, [&](int64_t begin, int64_t end) {

@@ -46,19 +46,29 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace rlvr {
 
-RopeTable::RopeTable(int64_t head_dim, double theta, int64_t max_positions)
-    : head_dim_(head_dim), cos_(max_positions * head_dim / 2), sin_(max_positions * head_dim / 2) {
-  RLVR_CHECK(head_dim > 0 && head_dim % 2 == 0 && max_positions > 0)
-      << head_dim << " " << max_positions;
-  const int64_t half = head_dim / 2;
-  for (int64_t i = 0; i < half; ++i) {
-    const double frequency =
-        std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    for (int64_t p = 0; p < max_positions; ++p) {
-      cos_[p * half + i] = static_cast<float>(std::cos(static_cast<double>(p) * frequency));
-      sin_[p * half + i] = static_cast<float>(std::sin(static_cast<double>(p) * frequency));
+std::vector<double> RopeFrequencies(int64_t head_dim, double theta) {
+  RLVR_CHECK(head_dim > 0 && head_dim % 2 == 0) << head_dim;
+  std::vector<double> frequencies(static_cast<size_t>(head_dim / 2));
+  for (size_t i = 0; i < frequencies.size(); ++i)
+    frequencies[i] = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+  return frequencies;
+}
+
+RopeTable::RopeTable(std::span<const double> frequencies, int64_t max_positions, double factor)
+    : head_dim_(2 * static_cast<int64_t>(frequencies.size())),
+      cos_(max_positions * head_dim_ / 2),
+      sin_(max_positions * head_dim_ / 2) {
+  RLVR_CHECK(!frequencies.empty() && max_positions > 0) << max_positions;
+  const int64_t half = head_dim_ / 2;
+  ParallelFor(max_positions, 256, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      for (int64_t i = 0; i < half; ++i) {
+        const double angle = static_cast<double>(p) * frequencies[i];
+        cos_[p * half + i] = static_cast<float>(factor * std::cos(angle));
+        sin_[p * half + i] = static_cast<float>(factor * std::sin(angle));
+      }
     }
-  }
+  });
 }
 
 namespace {

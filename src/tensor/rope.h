@@ -3,15 +3,20 @@
 #define RLVR_TENSOR_ROPE_H_
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "tensor/view.h"
 
 namespace rlvr {
 
-// cos and sin [positions, E/2], made in double and rounded once; angle = position * theta^(-2i/E).
+// theta^(-2i/E) for i < E/2, radians per position.
+std::vector<double> RopeFrequencies(int64_t head_dim, double theta);
+
+// cos and sin [positions, E/2] of position * frequencies[i], times `factor`; made in double and
+// rounded once.
 class RopeTable {
  public:
-  RopeTable(int64_t head_dim, double theta, int64_t max_positions);
+  RopeTable(std::span<const double> frequencies, int64_t max_positions, double factor = 1);
   int64_t head_dim() const { return head_dim_; }
   int64_t max_positions() const { return cos_.size() / (head_dim_ / 2); }
   const float* cos(int64_t position) const { return cos_.data() + position * (head_dim_ / 2); }

@@ -1,11 +1,9 @@
 #include "text/byte_level.h"
 
-#include <utf8proc.h>
-
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <unordered_map>
+
+#include "text/tokenizer/unicode.h"
 
 namespace rlvr {
 
@@ -13,6 +11,8 @@ const char* const kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 const char* const kQwen2Pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char* const kLlama3Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 namespace {
 
@@ -36,47 +36,27 @@ const std::array<int32_t, 256>& PointOfByte() {
 
 std::string VisibleOfBytes(std::string_view bytes) {
   std::string out;
-  for (const char c : bytes) {
-    utf8proc_uint8_t buffer[4];
-    const auto n = utf8proc_encode_char(PointOfByte()[static_cast<unsigned char>(c)], buffer);
-    out.append(reinterpret_cast<char*>(buffer), static_cast<size_t>(n));
-  }
+  for (const char c : bytes) unicode::Append(PointOfByte()[static_cast<unsigned char>(c)], &out);
   return out;
 }
 
-std::string BytesOfVisible(std::string_view visible) {
+std::optional<std::string> ByteLevelBytes(std::string_view visible) {
+  constexpr size_t kPoints = 512;
   static const auto byte_of = [] {
-    std::unordered_map<int32_t, char> map;
-    for (int b = 0; b < 256; ++b) map[PointOfByte()[static_cast<size_t>(b)]] = static_cast<char>(b);
+    std::array<int, kPoints> map;
+    map.fill(-1);
+    for (int b = 0; b < 256; ++b)
+      map[static_cast<size_t>(PointOfByte()[static_cast<size_t>(b)])] = b;
     return map;
   }();
   std::string out;
-  for (size_t i = 0; i < visible.size();) {
-    utf8proc_int32_t point = 0;
-    const auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(visible.data() + i),
-                                    static_cast<utf8proc_ssize_t>(visible.size() - i), &point);
-    if (n <= 0) {
-      out += visible[i++];
-      continue;
-    }
-    const auto it = byte_of.find(point);
-    if (it != byte_of.end())
-      out += it->second;
-    else
-      out.append(visible.substr(i, static_cast<size_t>(n)));
-    i += static_cast<size_t>(n);
+  for (size_t at = 0; at < visible.size();) {
+    const unicode::Char c = unicode::At(visible, at);
+    const auto point = static_cast<size_t>(c.point);
+    if (c.point < 0 || point >= kPoints || byte_of[point] < 0) return std::nullopt;
+    out += static_cast<char>(byte_of[point]);
+    at += c.size;
   }
-  return out;
-}
-
-std::string NormalizeNfc(std::string_view text) {
-  utf8proc_uint8_t* result = nullptr;
-  const auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                              static_cast<utf8proc_ssize_t>(text.size()), &result,
-                              static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  if (n < 0) return std::string(text);
-  std::string out(reinterpret_cast<char*>(result), static_cast<size_t>(n));
-  std::free(result);
   return out;
 }
 

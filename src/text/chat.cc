@@ -1,5 +1,7 @@
 #include "text/chat.h"
 
+#include <algorithm>
+
 namespace rlvr {
 namespace {
 
@@ -45,6 +47,8 @@ std::string ChatMlTemplate() {
 bool ReadsChatMl(const Tokenizer& tokenizer) { return tokenizer.TokenId("<|im_start|>") >= 0; }
 
 std::vector<int32_t> EncodeOpening(const Tokenizer& tokenizer, std::span<const Message> messages) {
+  if (const ChatTemplate* chat = tokenizer.chat_template())
+    return chat->Encode(tokenizer, messages, {.add_generation_prompt = true});
   if (!ReadsChatMl(tokenizer)) return tokenizer.Encode(Lines(messages), false);
   std::vector<int32_t> tokens;
   AppendChatMl(tokenizer, messages, &tokens);
@@ -53,11 +57,21 @@ std::vector<int32_t> EncodeOpening(const Tokenizer& tokenizer, std::span<const M
 
 std::vector<int32_t> EncodeReply(const Tokenizer& tokenizer, int32_t last_token,
                                  std::span<const Message> messages) {
+  if (const ChatTemplate* chat = tokenizer.chat_template())
+    return chat->EncodeAfterTurn(tokenizer, last_token, messages);
   if (!ReadsChatMl(tokenizer)) return tokenizer.Encode("\n" + Lines(messages), false);
   const bool ended = last_token == tokenizer.TokenId("<|im_end|>");
   std::vector<int32_t> tokens = tokenizer.Encode(ended ? "\n" : "<|im_end|>\n");
   AppendChatMl(tokenizer, messages, &tokens);
   return tokens;
+}
+
+int32_t TurnEndToken(const Tokenizer& tokenizer, std::span<const int32_t> eos) {
+  if (eos.empty()) return -1;
+  const ChatTemplate* chat = tokenizer.chat_template();
+  if (chat == nullptr) return eos.front();
+  const int32_t end = chat->TurnEnd(tokenizer);
+  return std::find(eos.begin(), eos.end(), end) != eos.end() ? end : eos.front();
 }
 
 }  // namespace rlvr

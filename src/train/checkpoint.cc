@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "model/hf_folder.h"
+#include "model/peft_folder.h"
 #include "model/safetensors.h"
 #include "train/run_folder.h"
 
@@ -52,7 +53,7 @@ void WriteMoments(const std::string& path, const Model& model, const Optimizer& 
   std::vector<TensorToWrite> tensors;
   for (const auto& [prefix, moments] :
        {std::pair("m.", &optimizer.m), std::pair("v.", &optimizer.v)}) {
-    for (const Parameter& p : model.layout().parameters) {
+    for (const Parameter& p : *model.trainable().parameters) {
       tensors.push_back(
           {prefix + p.name, DType::kF32, p.shape, Bytes(moments->data() + p.offset, p.size())});
     }
@@ -64,7 +65,11 @@ void WriteContents(const std::string& folder, const Progression& progression, co
                    const Optimizer& optimizer, const std::string& tokenizer_folder,
                    const std::vector<SecondModel>& others) {
   MakeDirectories(folder + "/hf");
-  SaveModel(folder + "/hf", model, DType::kF32);
+  if (model.lora()) {
+    SaveAdapter(folder + "/hf", model, fs::absolute(tokenizer_folder).string(), DType::kF32);
+  } else {
+    SaveModel(folder + "/hf", model, DType::kF32);
+  }
   CopyTokenizer(tokenizer_folder, folder + "/hf");
   WriteMoments(folder + "/trainer.safetensors", model, optimizer);
   nlohmann::json trainer = {{"step", progression.step},
@@ -188,14 +193,18 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
   }
   const auto load = [&](const std::string& weights, const std::string& moments_path, Model* to,
                         Optimizer* moments_to) {
-    LoadWeights(weights, to);
+    if (to->lora()) {
+      LoadAdapter(weights, to);
+    } else {
+      LoadWeights(weights, to);
+    }
     to->WeightsChanged(/*for_training=*/moments_to != nullptr);
     if (moments_to == nullptr) return;
     if (!fs::exists(moments_path)) Damaged(run_folder, step, moments_path, "is missing");
     const SafetensorsFile moments(moments_path);
     FillZero(&moments_to->m);
     FillZero(&moments_to->v);
-    for (const Parameter& p : to->layout().parameters) {
+    for (const Parameter& p : *to->trainable().parameters) {
       for (const auto& [prefix, out] :
            {std::pair("m.", &moments_to->m), std::pair("v.", &moments_to->v)}) {
         const auto it = moments.tensors().find(prefix + p.name);
@@ -230,7 +239,11 @@ Progression LoadCheckpoint(const std::string& run_folder, int64_t step, Model* m
 void ExportModel(const std::string& folder, const Model& model,
                  const std::string& tokenizer_folder) {
   MakeDirectories(folder);
-  SaveModel(folder, model, DType::kBf16);
+  if (model.lora() && !model.lora()->settings().merge) {
+    SaveAdapter(folder, model, fs::absolute(tokenizer_folder).string(), DType::kF32);
+  } else {
+    SaveModel(folder, model, DType::kBf16);
+  }
   CopyTokenizer(tokenizer_folder, folder);
 }
 

@@ -1,5 +1,5 @@
 // Checkpoints: RUN/checkpoints/step_000050/ with hf/ (a Hugging Face folder in fp32, so that
-// resuming is exact), trainer.safetensors (moments), trainer.json (the rest), checksums.json. A
+// resuming is exact; of a model with adapters PEFT's folder of them), trainer.safetensors (moments), trainer.json (the rest), checksums.json. A
 // checkpoint is written beside its final name, synced and renamed; `latest` names it only then. So
 // whatever kills the process, `latest` names a whole checkpoint, and a full disk costs no older
 // one.
@@ -49,7 +49,7 @@ int64_t LatestCheckpoint(const std::string& run_folder);
 std::string CheckpointFolder(const std::string& run_folder, int64_t step);
 
 // config.json, generation_config.json, model.safetensors (bf16) and the tokenizer's files: what
-// transformers and `rlvr` open.
+// transformers and `rlvr` open. Adapters are merged, or where lora.merge is false written alone.
 void ExportModel(const std::string& folder, const Model& model,
                  const std::string& tokenizer_folder);
 

@@ -31,7 +31,7 @@ class CheckpointTest : public testing::Test {
   }
   std::string ErrorOfLoad(int64_t step) {
     auto model = TinyModel(config_, ComputeType::kFp32, 99);
-    Optimizer optimizer(model->layout());
+    Optimizer optimizer(*model);
     try {
       LoadCheckpoint(run(), step, model.get(), &optimizer);
     } catch (const Error& e) {
@@ -44,14 +44,14 @@ class CheckpointTest : public testing::Test {
   const RunState state_{{{"controller/regularizer.kl.beta", {1 / 3.0}}, {"replay", {}}}};
   ModelConfig config_ = TinyConfig(20);
   std::unique_ptr<Model> model_ = TinyModel(config_, ComputeType::kFp32, 1);
-  Optimizer optimizer_{model_->layout()};
+  Optimizer optimizer_{*model_};
 };
 
 TEST_F(CheckpointTest, LoadsTheSameBits) {
   Save(4);
   EXPECT_EQ(LatestCheckpoint(run()), 4);
   auto model = TinyModel(config_, ComputeType::kFp32, 99);
-  Optimizer optimizer(model->layout());
+  Optimizer optimizer(*model);
   const Progression at = LoadCheckpoint(run(), 4, model.get(), &optimizer);
   EXPECT_EQ(at.step, 4);
   EXPECT_EQ(at.position, 12);

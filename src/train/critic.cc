@@ -58,7 +58,7 @@ Critic::Critic(const std::string& folder, ComputeType compute, const CriticSetti
       model_(LoadCritic(folder_, compute)),
       passes_(model_.get(), recompute),
       gradient_(*model_),
-      optimizer_(model_->layout()) {}
+      optimizer_(*model_) {}
 
 std::vector<double> Critic::Values(std::span<const Tree* const> trees) {
   std::vector<SegmentField<float>> fields;

@@ -32,9 +32,9 @@ void ResetMoments(Optimizer* optimizer) {
   optimizer->moments_from = optimizer->step;
 }
 
-Gradient::Gradient(const Model& model) : model_(model), body_(model.layout().total) {
+Gradient::Gradient(const Model& model) : model_(model), body_(model.trainable().total) {
   const ModelConfig& config = model.config();
-  if (config.tie_word_embeddings && !config.value_head)
+  if (config.tie_word_embeddings && !config.value_head && !model.lora())
     tied_.Resize(config.vocab_size * config.hidden_size);
 }
 
@@ -64,9 +64,10 @@ double LearningRate(const OptimizerSettings& s, int64_t step, int64_t total_step
 AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
                               const AlignedBuffer<float>& gradient, Model* model,
                               Optimizer* optimizer) {
-  RLVR_CHECK(gradient.size() == model->layout().total) << gradient.size();
-  const AppliedGradient applied = ApplyGradient(
-      s, total_steps, gradient, model->layout().parameters, model->weights(), optimizer);
+  const Model::Trainable trainable = model->trainable();
+  RLVR_CHECK(gradient.size() == trainable.total) << gradient.size();
+  const AppliedGradient applied = ApplyGradient(s, total_steps, gradient, *trainable.parameters,
+                                                model->trainable_weights(), optimizer);
   model->WeightsChanged(/*for_training=*/true);
   return applied;
 }

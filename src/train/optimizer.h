@@ -9,11 +9,11 @@
 
 namespace rlvr {
 
-// AdamW's moments, arrays of the model's layout, and the number of steps taken.
+// AdamW's moments, arrays of what is trained of the model, and the number of steps taken.
 struct Optimizer {
-  explicit Optimizer(const ParameterLayout& layout) : Optimizer(layout.total) {}
+  explicit Optimizer(const Model& model) : Optimizer(model.trainable().total) {}
   explicit Optimizer(int64_t total);
-  AlignedBuffer<float> m, v;  // [layout.total]
+  AlignedBuffer<float> m, v;  // [trainable().total]
   int64_t step = 0;
   int64_t moments_from =
       0;  // the step at which they were last zeroed: bias correction counts from it
@@ -28,11 +28,11 @@ class Gradient {
   void Clear();
   float* body() { return body_.data(); }
   float* tied() { return tied_.size() > 0 ? tied_.data() : nullptr; }
-  const AlignedBuffer<float>& Finish();  // [layout.total], all parts together
+  const AlignedBuffer<float>& Finish();  // [trainable().total], all parts together
 
  private:
   const Model& model_;
-  AlignedBuffer<float> body_, tied_;  // [layout.total]; [V, D] or empty
+  AlignedBuffer<float> body_, tied_;  // [trainable().total]; [V, D] or empty
 };
 
 // Of optimizer step `step` (1 is the first) out of `total_steps`.
@@ -41,7 +41,7 @@ double LearningRate(const OptimizerSettings& settings, int64_t step, int64_t tot
 struct AppliedGradient {
   double norm = 0, lr = 0;  // norm: before clipping
 };
-// One AdamW step on the gradient [layout.total] of a loss (to be minimised). A gradient that is not
+// One AdamW step on the gradient [trainable().total] of a loss (to be minimised). A gradient that is not
 // finite throws Error before any weight has changed.
 AppliedGradient ApplyGradient(const OptimizerSettings& settings, int64_t total_steps,
                               const AlignedBuffer<float>& gradient, Model* model,

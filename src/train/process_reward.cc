@@ -27,7 +27,7 @@ ProcessReward::ProcessReward(const std::string& folder, ComputeType compute,
       model_(LoadPolicy(folder_, compute, /*for_training=*/true).model),
       passes_(model_.get(), recompute),
       gradient_(*model_),
-      optimizer_(model_->layout()) {}
+      optimizer_(*model_) {}
 
 std::vector<double> ProcessReward::Reward(const std::vector<double>& logp, const Rows& rows,
                                           int64_t begin) const {

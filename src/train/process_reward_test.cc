@@ -158,7 +158,7 @@ TEST_F(ProcessRewardTest, ReferenceFollowsThePolicy) {
   const int64_t i = policy->layout().final_norm, n = policy->layout().total;
   const float before = policy->weights()[i];
   policy->weights()[i] = before + 1;
-  Optimizer optimizer(policy->layout());
+  Optimizer optimizer(*policy);
   optimizer.step = 7;
   optimizer.m[3] = 1;
 
@@ -194,7 +194,7 @@ TEST_F(ProcessRewardTest, ResetMomentsStepAsFresh) {
   AlignedBuffer<float> gradient(used->layout().total);
   for (int64_t i = 0; i < gradient.size(); ++i) gradient[i] = i % 2 == 0 ? 1e-3f : -2e-3f;
   const OptimizerSettings settings{.lr = 0.01, .weight_decay = 0};
-  Optimizer old(used->layout()), anew(fresh->layout());
+  Optimizer old(*used), anew(*fresh);
   for (int k = 0; k < 5; ++k) ApplyGradient(settings, 100, gradient, used.get(), &old);
   std::copy_n(fresh->weights(), gradient.size(), used->weights());
   ResetMoments(&old);

@@ -131,6 +131,7 @@ struct Recipe {
   std::string name;          // of the run's folder; the recipe file's stem by default
   std::string model;         // a Hugging Face folder, or the name of one in models/ ("base_tiny")
   ModelConfig architecture;  // pretrain: the model to make (keys as in config.json)
+  LoraSettings lora;
   std::string compute = "bf16";
   std::string output = "runs";  // folder that holds the run's
   uint64_t seed = 0;

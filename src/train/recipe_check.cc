@@ -380,10 +380,10 @@ std::vector<float> Checker::WeightGradient(const Order& order, const Rows& rows,
   Updater updater(model.get(), &objective_, {}, 1, batch_.settings.temperature, micro, recompute);
   TreePasses reference(batch_.reference.get(), false);
   updater.SetReference(&reference);
-  Optimizer optimizer(model->layout());
+  Optimizer optimizer(*model);
   updater.MiniBatch(batch_.InOrder(order), rows, false, key_, &optimizer);
   const float* g = updater.gradient().body();
-  return {g, g + model->layout().total};
+  return {g, g + model->trainable().total};
 }
 
 CheckedProperty Checker::Accumulation() const {

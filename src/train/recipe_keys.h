@@ -110,6 +110,13 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("initializer_range", a.initializer_range, 0.0, 10.0);
     p("tie_word_embeddings", a.tie_word_embeddings);
   });
+  f.Map("lora", [&](auto& p) {
+    p("rank", r.lora.rank, int64_t{0}, int64_t{1} << 16);
+    p("alpha", r.lora.alpha, 0.0, 1e6);
+    p("target_modules", r.lora.target_modules);
+    p("rslora", r.lora.rslora);
+    p("merge", r.lora.merge);
+  });
   f.Map("data", [&](auto& p) {
     p("train", r.data.train);
     p("validation", r.data.validation);

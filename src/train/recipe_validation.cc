@@ -44,6 +44,20 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
                       : "set model to one that the endpoint serves");
     }
   }
+  if (r.lora.on()) {
+    const std::string place = PlaceOf(root, "lora");
+    if (r.kind == "pretrain")
+      throw Error(place, "does not go with kind pretrain", "a new model is trained as a whole");
+    if (root.Find("stages") != nullptr && !root.Find("stages")->items.empty())
+      throw Error(place, "does not go with stages",
+                  "train the stages as runs, each from the model/ of the one before");
+    if (r.lora.target_modules.empty())
+      throw Error(place, "target_modules is empty",
+                  "name some of q_proj, k_proj, v_proj, o_proj, "
+                  "gate_proj, up_proj, down_proj");
+    if (r.lora.alpha <= 0) throw Error(place, "alpha is 0", "adapters would have no effect");
+    CheckTargetModules(r.lora.target_modules, place);
+  }
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),
                 fmt::format("the soft punishment needs 1 to rollout.max_tokens = {}", max_tokens));

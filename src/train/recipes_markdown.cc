@@ -65,6 +65,7 @@ struct Section {
 const Section kSections[] = {
     {"", "The run."},
     {"architecture", "Of a model to make; only `kind: pretrain`. Names as in `config.json`."},
+    {"lora", "Adapters instead of all the weights, arXiv:2106.09685."},
     {"data",
      "Prompts: a JSONL file (columns `prompt`, `data_source`, `reward_model.ground_truth`, "
      "`extra_info`, `target`), or a generator with options, "
@@ -124,6 +125,12 @@ const std::map<std::string, std::string>& Meanings() {
       {"architecture.max_position_embeddings", "longest sequence"},
       {"architecture.rope_theta", "base of the rotary frequencies"},
       {"architecture.rms_norm_eps", ""},
+      {"lora.rank",
+       "of the adapters that are trained; 0: every weight is ([models.md](models.md))"},
+      {"lora.alpha", "adapters count alpha / rank"},
+      {"lora.target_modules", "matrices of every layer that have adapters"},
+      {"lora.rslora", "alpha / sqrt(rank) instead, arXiv:2312.03732"},
+      {"lora.merge", "the run's `model/` is the sum; else an adapter in PEFT's format"},
       {"architecture.initializer_range", "std of the initial weights"},
       {"architecture.tie_word_embeddings", "one matrix for embedding and head"},
       {"reward.illocution.name",

@@ -1,3 +1,4 @@
+#include "train/trained_policy.h"
 #include "train/supervised.h"
 
 #include <fmt/format.h>
@@ -62,10 +63,8 @@ class SupervisedTrainer {
     if (recipe.kind == "pretrain" && !fs::exists(start + "/tokenizer.json")) {
       MakeStartModel(recipe, examples_, start);
     }
-    policy_ = LoadPolicy(recipe.kind == "pretrain" ? start : recipe.model,
-                         ParseComputeType(recipe.compute),
-                         /*for_training=*/true);
-    optimizer_ = std::make_unique<Optimizer>(policy_.model->layout());
+    policy_ = LoadTrained(recipe, recipe.kind == "pretrain" ? start : recipe.model);
+    optimizer_ = std::make_unique<Optimizer>(*policy_.model);
     passes_ = std::make_unique<TreePasses>(policy_.model.get(), recipe.update.recompute);
     gradient_ = std::make_unique<Gradient>(*policy_.model);
   }
@@ -96,7 +95,7 @@ class SupervisedTrainer {
 };
 
 Tree SupervisedTrainer::MakeTree(const Example& example) const {
-  const int64_t context = policy_.model->config().max_position_embeddings;
+  const int64_t context = policy_.model->config().context_length();
   Tree tree = MakeExampleTree(*policy_.tokenizer, policy_.model->config().eos_token_ids, example,
                               recipe_.supervised.loss_on_prompt);
   const int64_t n = tree.NumTokens();

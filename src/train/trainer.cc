@@ -1,3 +1,4 @@
+#include "train/trained_policy.h"
 #include "train/trainer.h"
 
 #include <fmt/format.h>
@@ -67,9 +68,9 @@ class Trainer {
 Trainer::Trainer(const Recipe& recipe, std::string run_folder)
     : recipe_(recipe),
       run_folder_(std::move(run_folder)),
-      policy_(LoadPolicy(recipe.model, ParseComputeType(recipe.compute), /*for_training=*/true)),
+      policy_(LoadTrained(recipe, recipe.model)),
       at_{.step = recipe.first_step},
-      optimizer_(policy_.model->layout()),
+      optimizer_(*policy_.model),
       methods_(MakeMethods(recipe_, at_.step + 1, at_.state)) {
   const auto& update = recipe_.update;
   const Needs needs = methods_.needs();

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "eval/policy.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
@@ -148,6 +149,67 @@ TEST_F(TrainerTest, SameBytesForAnyThreadsAndResumed) {
 }
 
 // Stages that keep state or draw random numbers: the same bytes resumed and however split.
+// Adapters alone are trained, kept and resumed; the run's model is the sum, or PEFT's folder.
+TEST_F(TrainerTest, LoraSameBytesAndResumed) {
+  const std::vector<std::string> lora = {"lora.rank=2", "lora.alpha=4", "update.lr=0.02",
+                                         "lora.target_modules=[q_proj, o_proj, gate_proj]"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), lora.begin(), lora.end());
+    return more;
+  };
+  Train(Make("lora", with({"threads=1"})));
+  Train(Make("lora_two", with({"threads=2", "update.micro_batch_tokens=100000"})));
+  CopyAsKilled(Run("lora"), Run("lora_killed"), 2);
+  Resume(Run("lora_killed"));
+  const std::string last = CheckpointFolder(Run("lora"), 4) + "/hf";
+  for (const char* other : {"lora_two", "lora_killed"}) {
+    EXPECT_EQ(StableMetrics(Run("lora")), StableMetrics(Run(other)));
+    EXPECT_EQ(ReadFile(last + "/adapter_model.safetensors"),
+              ReadFile(CheckpointFolder(Run(other), 4) + "/hf/adapter_model.safetensors"));
+    EXPECT_EQ(ReadFile(Run("lora") + "/model/model.safetensors"),
+              ReadFile(Run(other) + "/model/model.safetensors"));
+  }
+  EXPECT_FALSE(fs::exists(last + "/model.safetensors"));
+  for (const int64_t step : {1, 4}) {
+    EXPECT_GT(ReadMetrics(Run("lora"), step).at("actor/grad_norm"), 1e-3);
+    EXPECT_EQ(ReadMetrics(Run("lora"), step).at("training/rollout_probs_diff_max"), 0);
+  }
+  // Of the run's model the three matrices moved, and nothing else. Its folder is in bf16; the
+  // checkpoint's adapter folder is a model of its own, the base found by the file.
+  const Policy base = LoadPolicy(folder_.path() + "/model", ComputeType::kFp32, false),
+               trained = LoadPolicy(last, ComputeType::kFp32, false),
+               exported = LoadPolicy(Run("lora") + "/model", ComputeType::kFp32, false);
+  for (const Parameter& p : base.model->layout().parameters) {
+    const bool adapted = p.name.find("q_proj") != std::string::npos ||
+                         p.name.find("o_proj") != std::string::npos ||
+                         p.name.find("gate_proj") != std::string::npos;
+    double moved = 0;
+    for (int64_t i = p.offset; i < p.offset + p.size(); ++i) {
+      moved =
+          std::max<double>(moved, std::abs(trained.model->weights()[i] - base.model->weights()[i]));
+      ASSERT_EQ(exported.model->weights()[i], ToFloat(ToBf16(trained.model->weights()[i])));
+    }
+    EXPECT_EQ(moved > 1e-4, adapted) << p.name << " " << moved;
+  }
+  Train(Make("lora_apart", with({"lora.merge=false", "trainer.steps=1"})));
+  EXPECT_TRUE(fs::exists(Run("lora_apart") + "/model/adapter_config.json"));
+  EXPECT_FALSE(fs::exists(Run("lora_apart") + "/model/model.safetensors"));
+
+  const auto message = [&](const std::vector<std::string>& more, const std::string& file = "rl") {
+    try {
+      Make("refused", with(more), file);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message({"lora.target_modules=[q_prj]"}).find("no module 'q_prj'"), std::string::npos);
+  EXPECT_NE(message({"lora.target_modules=[]"}).find("target_modules is empty"), std::string::npos);
+  EXPECT_NE(message({"stages=[{steps: 1}, {steps: 2}]"}).find("does not go with stages"),
+            std::string::npos);
+  EXPECT_NE(message({}, "pretrain").find("does not go with kind pretrain"), std::string::npos);
+}
+
 TEST_F(TrainerTest, StatefulStagesResume) {
   const std::vector<std::string> stages = {
       "reward_shaping={name: random_reward}", "advantage=[{name: group_centered}]",

@@ -121,7 +121,7 @@ class UpdateTest : public testing::Test {
     auto model = TinyModel(config_, ComputeType::kFp32, seed);
     const TestObjective objective(separable, !rows_.logp_ref.empty());
     Updater updater(model.get(), &objective, settings_, 10, 1.0f, micro_batch_tokens, recompute);
-    Optimizer optimizer(model->layout());
+    Optimizer optimizer(*model);
     Outcome o;
     o.result = updater.MiniBatch(Pointers(), rows_, on_policy, RandomKey(0), &optimizer);
     const int64_t n = model->layout().total;
@@ -202,7 +202,7 @@ TEST_F(UpdateTest, AMaskedMiniBatchChangesNothing) {
   const std::vector<float> before(model->weights(), model->weights() + n);
   const TestObjective objective(true, false);
   Updater updater(model.get(), &objective, settings_, 10, 1.0f, 60, false);
-  Optimizer optimizer(model->layout());
+  Optimizer optimizer(*model);
   EXPECT_FALSE(updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer).applied);
   EXPECT_EQ(optimizer.step, 0);
   EXPECT_TRUE(std::equal(before.begin(), before.end(), model->weights()));
@@ -238,7 +238,7 @@ TEST_F(UpdateTest, FiniteDifferences) {
   constexpr Statistic kLogp[] = {Statistic::kLogp};
   const auto trees = Pointers();
   rows_.logp_ref = LeafRows(trees, ScoreTrees(&reference_passes, trees, kLogp, 1.0f, 60)[0]);
-  Optimizer optimizer(model->layout());
+  Optimizer optimizer(*model);
   const UpdateResult at = updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer);
   const double norm = at.gradient.norm;
   const int64_t n = model->layout().total;
@@ -299,7 +299,7 @@ TEST_F(UpdateTest, SharedTokensGetTheSumOfTheirTrajectories) {
 
 TEST_F(UpdateTest, ANonFiniteGradientChangesNothing) {
   auto model = TinyModel(config_, ComputeType::kFp32, 1);
-  Optimizer optimizer(model->layout());
+  Optimizer optimizer(*model);
   AlignedBuffer<float> gradient(model->layout().total);
   FillZero(&gradient);
   gradient[5] = INFINITY;
@@ -311,7 +311,7 @@ TEST_F(UpdateTest, ANonFiniteGradientChangesNothing) {
 
 TEST_F(UpdateTest, ClipsTheGlobalNorm) {
   auto model = TinyModel(config_, ComputeType::kFp32, 1);
-  Optimizer optimizer(model->layout());
+  Optimizer optimizer(*model);
   AlignedBuffer<float> gradient(model->layout().total);
   FillZero(&gradient);
   const int64_t a = model->layout().embed, b = model->layout().final_norm;
