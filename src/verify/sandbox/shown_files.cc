@@ -53,6 +53,9 @@ std::vector<LaunchEntry> SandboxFileSystem(const std::vector<std::string>& read_
     entries.push_back({LaunchEntry::Kind::kDevice, path, kOutside + path, true});
   }
   entries.push_back({LaunchEntry::Kind::kLink, "/dev/fd", "/proc/self/fd"});
+  entries.push_back({LaunchEntry::Kind::kLink, "/dev/stdin", "/proc/self/fd/0"});
+  entries.push_back({LaunchEntry::Kind::kLink, "/dev/stdout", "/proc/self/fd/1"});
+  entries.push_back({LaunchEntry::Kind::kLink, "/dev/stderr", "/proc/self/fd/2"});
   for (const std::string& path : read_only) {
     if (!path.starts_with('/') || path == "/" || path.starts_with("/proc") || !fs::exists(path)) {
       throw Error("sandbox.read_only: " + path, "there is no such file or folder",
