@@ -17,6 +17,8 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 find_library(RLVR_FLINT flint REQUIRED)  # Debian's FLINT and Arb have no pkg-config files
 find_library(RLVR_ARB NAMES flint-arb arb REQUIRED)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+find_library(CLD2 cld2 REQUIRED)
 
 if(RLVR_BUILD_TESTS)
   find_package(GTest REQUIRED)
@@ -30,7 +32,8 @@ set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-c
 set(rlvr_tensor_libs PkgConfig::HWY)
 set(rlvr_text_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 set(rlvr_data_libs PkgConfig::SNAPPY PkgConfig::ZSTD PkgConfig::ZLIB)
-set(rlvr_verify_libs PkgConfig::PCRE2 ${RLVR_ARB} ${RLVR_FLINT} gmp)
+set(rlvr_verify_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::SECCOMP ${CLD2} ${RLVR_ARB} ${RLVR_FLINT} gmp
+    ${CMAKE_DL_LIBS})
 set(rlvr_env_libs PkgConfig::CURL)
 set(rlvr_train_libs protobuf::libprotobuf PkgConfig::ISAL)
 set(rlvr_cli_libs CLI11::CLI11)

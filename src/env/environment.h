@@ -13,6 +13,7 @@
 #include "data/data.h"
 #include "rollout/conversation.h"
 #include "verify/turn_strategy.h"
+#include "verify/verifier_settings.h"
 
 namespace rlvr {
 
@@ -72,6 +73,7 @@ struct EnvironmentServices {
   std::function<std::string(const ModelQuestion&)> generate;
   std::shared_ptr<AskedModels> models;
   TurnReader reader;
+  VerifierSettings verifiers;     // of those that have settings
   std::string verifier = "auto";  // reward.name; auto: the one of the prompt's data_source
   double correct = 1, wrong = 0;  // scores, reward.correct and reward.wrong
 };

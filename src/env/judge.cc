@@ -29,7 +29,7 @@ const Verifier& AttemptJudge::VerifierFor(const std::string& data_source) {
       services_.verifier == "auto" ? VerifierForDataSource(data_source) : services_.verifier;
   const std::lock_guard lock(mutex_);
   std::unique_ptr<Verifier>& verifier = verifiers_[name];
-  if (verifier == nullptr) verifier = MakeVerifier(name);
+  if (verifier == nullptr) verifier = MakeVerifier(name, services_.verifiers);
   return *verifier;
 }
 

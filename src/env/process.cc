@@ -1,13 +1,6 @@
 #include "env/process.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <cstring>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -18,80 +11,7 @@
 namespace rlvr {
 namespace {
 
-constexpr int64_t kMostLogged = 64 << 20;  // bytes of a run
-constexpr size_t kMostMessages = 64;       // of one reply
-
-// Where the children's stderr goes; lines of several workers are not mixed.
-class LogFile {
- public:
-  explicit LogFile(const std::string& path) {
-    if (path.empty()) return;
-    fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (fd_ < 0)
-      throw Error("environment.log: " + path, std::strerror(errno),
-                  "name a file that can be written");
-  }
-  ~LogFile() {
-    if (fd_ != STDERR_FILENO) close(fd_);
-  }
-  LogFile(const LogFile&) = delete;
-  LogFile& operator=(const LogFile&) = delete;
-  void Write(size_t worker, std::string_view line) {
-    const std::lock_guard lock(mutex_);
-    if (written_ > kMostLogged) return;
-    std::string text = "environment " + std::to_string(worker) + ": " + std::string(line) + "\n";
-    written_ += static_cast<int64_t>(text.size());
-    if (written_ > kMostLogged) text += "environment: that is enough, the rest is not logged\n";
-    [[maybe_unused]] const ssize_t n = write(fd_, text.data(), text.size());
-  }
-
- private:
-  std::mutex mutex_;
-  int fd_ = STDERR_FILENO;
-  int64_t written_ = 0;
-};
-
-class WorkerPool {
- public:
-  explicit WorkerPool(const ProcessSettings& settings) : log_(settings.log) {
-    for (int i = 0; i < settings.workers; ++i) {
-      workers_.push_back(std::make_unique<Worker>(
-          WorkerSettings{settings.command, settings.timeout, settings.start_timeout,
-                         settings.restarts, settings.max_line},
-          [this, i](std::string_view line) { log_.Write(static_cast<size_t>(i), line); }));
-    }
-  }
-  int64_t NewId() { return next_id_++; }
-  // The one with the fewest conversations.
-  Worker& Choose() {
-    Worker* best = nullptr;
-    int64_t fewest = 0;
-    std::string why;
-    const std::lock_guard lock(mutex_);
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      Worker& worker = *workers_[(first_ + i) % workers_.size()];
-      if (std::string spent = worker.spent(); !spent.empty()) {
-        why = std::move(spent);
-        continue;
-      }
-      const int64_t n = worker.num_conversations();
-      if (best != nullptr && n >= fewest) continue;
-      best = &worker;
-      fewest = n;
-    }
-    first_ = (first_ + 1) % workers_.size();
-    if (best == nullptr)
-      throw Error("environment", why, "see what the process said on stderr, and mend it");
-    return *best;
-  }
-
- private:
-  LogFile log_;  // outlives the workers
-  std::mutex mutex_;
-  size_t first_ = 0;  // of equals, in turn
-  std::atomic<int64_t> next_id_{1};
-  std::vector<std::unique_ptr<Worker>> workers_;
-};
+constexpr size_t kMostMessages = 64;  // of one reply
 
 [[noreturn]] void ReplyBroken(const std::string& what) {
   throw ConversationFailed(Verdict::kBroken, "environment", what);
@@ -219,9 +139,14 @@ class ProcessConversation : public Environment {
   nlohmann::json Ask(nlohmann::json request) {
     request["id"] = id_;
     // What the policy writes need not be UTF-8; JSON must be.
-    const std::string line =
-        worker_->Ask(id_, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-    return nlohmann::json::parse(line, nullptr, false);
+    const std::string line = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    try {
+      return nlohmann::json::parse(worker_->Ask(id_, line), nullptr, false);
+    } catch (const WorkerFailed& failed) {
+      throw ConversationFailed(
+          failed.fault == WorkerFault::kTimedOut ? Verdict::kTimedOut : Verdict::kBroken,
+          "environment", failed.what_alone);
+    }
   }
   TurnStrategy Strategy(const nlohmann::json& answer, const PolicyTurn& turn) {
     if (const auto name = Take<std::string>(answer, "strategy")) {
@@ -277,7 +202,14 @@ class ProcessConversation : public Environment {
 class ProcessMaker : public EnvironmentMaker {
  public:
   ProcessMaker(const ProcessSettings& settings, const EnvironmentServices& services)
-      : services_(services), pool_(settings) {}
+      : services_(services),
+        pool_({.place = "environment",
+               .command = settings.command,
+               .timeout = settings.timeout,
+               .start_timeout = settings.start_timeout,
+               .restarts = settings.restarts,
+               .max_line = settings.max_line},
+              settings.workers, settings.log) {}
   std::unique_ptr<Environment> Make() override {
     return std::make_unique<ProcessConversation>(&pool_, services_);
   }

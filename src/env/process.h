@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/worker_pool.h"
 #include "env/environment.h"
-#include "env/worker.h"
 
 namespace rlvr {
 

@@ -72,16 +72,28 @@ std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prom
   return EncodeOpening(tokenizer, messages);
 }
 
-void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
-               double correct, double wrong, Tree* tree) {
-  for (Leaf& leaf : tree->leaves) {
-    const std::string response = tokenizer.Decode(tree->ResponseTokens(leaf), true);
-    Judgement j = verifier.Judge(response, prompt.ground_truth);
+std::vector<std::pair<std::string, double>> JudgeTree(const Tokenizer& tokenizer,
+                                                      const Prompt& prompt,
+                                                      const Verifier& verifier, double correct,
+                                                      double wrong, Tree* tree) {
+  std::vector<std::string> responses;
+  for (const Leaf& leaf : tree->leaves)
+    responses.push_back(tokenizer.Decode(tree->ResponseTokens(leaf), true));
+  const JudgedPrompt judged{prompt.messages, prompt.data_source, prompt.ground_truth,
+                            prompt.extra_info};
+  std::vector<Judgement> judgements = JudgeAll(verifier, judged, responses);
+  std::vector<std::pair<std::string, double>> metrics;
+  for (size_t i = 0; i < judgements.size(); ++i) {
+    Leaf& leaf = tree->leaves[i];
+    Judgement& j = judgements[i];
     leaf.verdict = j.verdict;
     leaf.answer = std::move(j.answer);
-    leaf.score = static_cast<float>(j.verdict == Verdict::kRight ? correct : wrong);
+    leaf.score =
+        static_cast<float>(j.score.value_or(j.verdict == Verdict::kRight ? correct : wrong));
     leaf.reward = leaf.score;
+    metrics.insert(metrics.end(), j.metrics.begin(), j.metrics.end());
   }
+  return metrics;
 }
 
 EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,

@@ -68,9 +68,12 @@ struct EvalResult {
 // How messages become tokens: EncodeOpening (text/chat.h).
 std::vector<int32_t> EncodePrompt(const Tokenizer& tokenizer, const Prompt& prompt);
 
-// Judges every leaf of a tree: verdict, answer, score (correct / wrong).
-void JudgeTree(const Tokenizer& tokenizer, const Prompt& prompt, const Verifier& verifier,
-               double correct, double wrong, Tree* tree);
+// Judges every leaf of a tree: verdict, answer, score (the verifier's own, else correct / wrong).
+// Returns what the verifier measured of each leaf, by name.
+std::vector<std::pair<std::string, double>> JudgeTree(const Tokenizer& tokenizer,
+                                                      const Prompt& prompt,
+                                                      const Verifier& verifier, double correct,
+                                                      double wrong, Tree* tree);
 
 EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
                     const EvalOptions& options,

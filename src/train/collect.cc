@@ -68,7 +68,10 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
       services_(ServicesOf(recipe, *policy.model, *policy.tokenizer)),
       environment_(MakeEnvironment(recipe.resolved.Find("environment"), services_)),
       replay_(recipe.replay),
-      responses_(recipe.replay) {}
+      responses_(recipe.replay) {
+  // What cannot begin should say so before anything is sampled.
+  if (!environment_ && recipe.reward.name != "auto") VerifierOf({});
+}
 
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;
@@ -307,7 +310,7 @@ const Verifier& Collector::VerifierOf(const Prompt& prompt) {
   const std::string name = recipe_.reward.name == "auto" ? VerifierForDataSource(prompt.data_source)
                                                          : recipe_.reward.name;
   auto& verifier = verifiers_[name];
-  if (!verifier) verifier = MakeVerifier(name);
+  if (!verifier) verifier = MakeVerifier(name, recipe_.reward.verifiers);
   return *verifier;
 }
 
@@ -328,8 +331,9 @@ JudgedResponses Collector::JudgeStrategies(int64_t step, const std::vector<Promp
 
 void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
   if (!environment_) {  // which has judged its conversations
-    JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt), recipe_.reward.correct,
-              recipe_.reward.wrong, tree);
+    const auto measured = JudgeTree(*policy_.tokenizer, prompt, VerifierOf(prompt),
+                                    recipe_.reward.correct, recipe_.reward.wrong, tree);
+    for (const auto& [name, value] : measured) AddTerms({{"reward/" + name, value, 1}}, metrics);
     ApplyIllocution(recipe_.reward.illocution, *policy_.tokenizer, prompt,
                     fmt::format("{}: prompt {}", recipe_.data.train, tree->prompt_index), tree);
   }

@@ -39,6 +39,7 @@ EnvironmentServices ServicesOf(const Recipe& recipe, const Model& policy,
   EnvironmentServices services = ServicesWithModels(policy, tokenizer);
   services.reader = MakeTurnReader(recipe.strategy_judge, services);
   services.verifier = recipe.reward.name;
+  services.verifiers = recipe.reward.verifiers;
   services.correct = recipe.reward.correct;
   services.wrong = recipe.reward.wrong;
   return services;

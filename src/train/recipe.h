@@ -16,6 +16,7 @@
 #include "rollout/strategy.h"
 #include "train/token_temperature.h"
 #include "verify/illocution.h"
+#include "verify/verifier_settings.h"
 
 namespace rlvr {
 
@@ -164,6 +165,7 @@ struct Recipe {
     double correct = 1, wrong = -1;
     OverlongSettings overlong;
     IllocutionSettings illocution;  // its correct and wrong are this section's
+    VerifierSettings verifiers;     // of those that have settings
   } reward;
   StrategyJudgeSettings strategy_judge;  // of turns and responses, in training and eval.protocol
   struct {

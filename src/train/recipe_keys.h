@@ -190,6 +190,9 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("name", s.name, kIllocutions);
       if (s.on()) s.Params(q);
     });
+    p.Map("sandbox", [&](auto& q) { r.reward.verifiers.sandbox.Params(q); });
+    p.Map("process", [&](auto& q) { r.reward.verifiers.process.Params(q); });
+    p.Map("plugin", [&](auto& q) { r.reward.verifiers.plugin.Params(q); });
     p.Stage("terms", "");
   });
   f.Stage("environment", "none");

@@ -276,6 +276,13 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
       MakeEnvironment(recipe.resolved.Find("environment"), ServicesOf(recipe, model, tokenizer));
   options.environment = environment.get();
   options.seed = recipe.seed;
+  // Data sets know built-in verifiers alone: one that the recipe sets up judges here too.
+  for (const VerifierInfo& info : FurtherVerifiers()) {
+    if (info.name != recipe.reward.name) continue;
+    options.verifier = [&](const std::string&) {
+      return MakeVerifier(recipe.reward.name, recipe.reward.verifiers);
+    };
+  }
   options.keep_samples = true;
   const int64_t num_prompts =
       options.max_prompts > 0 ? std::min(options.max_prompts, prompts->size()) : prompts->size();

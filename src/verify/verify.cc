@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "verify/math/graders.h"
+#include "verify/verifier_settings.h"
 
 namespace rlvr {
 namespace {
@@ -181,6 +182,11 @@ const std::vector<Entry>& Entries() {
                         return std::make_unique<AnswerVerifier>(grader, options);
                       }});
     }
+    for (const VerifierInfo& further : FurtherVerifiers()) {
+      list.push_back({further, [name = further.name](const AnswerOptions&) {
+                        return MakeFurtherVerifier(name);
+                      }});
+    }
     std::sort(list.begin(), list.end(),
               [](const Entry& a, const Entry& b) { return a.info.name < b.info.name; });
     return list;
@@ -219,6 +225,7 @@ std::unique_ptr<Verifier> MakeVerifier(const std::string& name, const AnswerOpti
 }
 
 std::string VerifierForDataSource(const std::string& data_source) {
+  if (std::string name = FurtherVerifierForDataSource(data_source); !name.empty()) return name;
   struct Known {
     std::string_view begins, verifier;
   };

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tree/tree.h"
@@ -17,6 +18,16 @@ struct Judgement {
   Verdict verdict = Verdict::kWrong;
   std::string answer;  // extracted; empty if none was found
   std::string reason;  // one short line for people: "no final answer", "12 is not 14"
+  // Its own score, where it gives one; else the recipe's reward.correct or reward.wrong.
+  std::optional<double> score = {};
+  std::vector<std::pair<std::string, double>> metrics = {};  // "tests_passed": 0.75
+};
+
+// What a verifier may know of a prompt.
+struct JudgedPrompt {
+  std::vector<std::pair<std::string, std::string>> messages;  // role, content
+  std::string data_source, ground_truth;
+  std::string extra_info;  // JSON text
 };
 
 class Verifier {
@@ -27,7 +38,17 @@ class Verifier {
   // The same verdict, with a line for each step that led to it.
   virtual Judgement Explain(std::string_view response, std::string_view ground_truth,
                             std::vector<std::string>* steps) const;
+  // For verifiers that read more than the ground truth.
+  virtual Judgement JudgePrompt(const JudgedPrompt& prompt, std::string_view response) const {
+    return Judge(response, prompt.ground_truth);
+  }
+  // Above 1: it waits for other processes, and so many responses should be judged at once.
+  virtual int concurrency() const { return 1; }
 };
+
+// All responses, on as many threads as the verifier wants.
+std::vector<Judgement> JudgeAll(const Verifier& verifier, const JudgedPrompt& prompt,
+                                const std::vector<std::string>& responses);
 
 // Options of the graders of mathematical answers (docs/answers.md). Others take none.
 struct AnswerOptions {

@@ -64,10 +64,6 @@ Grading Gsm8kFlexible(std::string_view gold, std::string_view response,
                       const AnswerOptions& options, Work* work, Steps* steps);
 Grading MultipleChoice(std::string_view gold, std::string_view response,
                        const AnswerOptions& options, Work* work, Steps* steps);
-Grading Exact(std::string_view gold, std::string_view response, const AnswerOptions& options,
-              Work* work, Steps* steps);
-Grading Regex(std::string_view gold, std::string_view response, const AnswerOptions& options,
-              Work* work, Steps* steps);
 // qwen.cc
 Grading QwenMathEqual(std::string_view gold, std::string_view response,
                       const AnswerOptions& options, Work* work, Steps* steps);

@@ -1,7 +1,5 @@
-// GSM8K, multiple choice, exact text, regular expressions.
-#define PCRE2_CODE_UNIT_WIDTH 8
+// GSM8K and multiple choice.
 #include <fmt/format.h>
-#include <pcre2.h>
 
 #include <algorithm>
 
@@ -41,19 +39,6 @@ Grading ByNumber(string_view gold, string_view text, Steps* steps) {
   std::string reason = got + " is not " + want;
   return {false, std::move(got), std::move(reason)};
 }
-
-struct Code {
-  explicit Code(string_view pattern) {
-    int error = 0;
-    PCRE2_SIZE at = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                         PCRE2_UTF | PCRE2_MATCH_INVALID_UTF, &error, &at, nullptr);
-  }
-  ~Code() { pcre2_code_free(code); }
-  Code(const Code&) = delete;
-  Code& operator=(const Code&) = delete;
-  pcre2_code* code = nullptr;
-};
 
 }  // namespace
 
@@ -115,45 +100,6 @@ Grading MultipleChoice(string_view gold, string_view response, const AnswerOptio
   const bool right = got == want;
   std::string reason = right ? "the same choice" : got + " is not " + want;
   return {right, std::move(got), std::move(reason)};
-}
-
-Grading Exact(string_view gold, string_view response, const AnswerOptions&, Work*, Steps* steps) {
-  std::string got(Trimmed(response));
-  Say(steps, fmt::format("gold: \"{}\"", Trimmed(gold)));
-  Say(steps, fmt::format("answer: \"{}\"", got));
-  const bool right = got == Trimmed(gold);
-  return {right, std::move(got), right ? "the same text" : "not the same text"};
-}
-
-Grading Regex(string_view gold, string_view response, const AnswerOptions&, Work*, Steps* steps) {
-  constexpr uint32_t kMatchLimit = 100000;
-  constexpr size_t kMaxPattern = 4096;
-  if (response.size() > kMaxResponse) response.remove_prefix(response.size() - kMaxResponse);
-  if (gold.size() > kMaxPattern) return Wrong("", "the pattern is too long");
-  const Code pattern(gold);
-  if (pattern.code == nullptr) return Wrong("", "the ground truth is no regular expression");
-  pcre2_match_data* match = pcre2_match_data_create_from_pattern(pattern.code, nullptr);
-  pcre2_match_context* context = pcre2_match_context_create(nullptr);
-  pcre2_set_match_limit(context, kMatchLimit);
-  pcre2_set_depth_limit(context, 1000);
-  pcre2_set_heap_limit(context, 4096);  // KiB
-  const int count = pcre2_match(pattern.code, reinterpret_cast<PCRE2_SPTR>(response.data()),
-                                response.size(), 0, 0, match, context);
-  Grading g;
-  if (count > 0) {
-    const PCRE2_SIZE* at = pcre2_get_ovector_pointer(match);
-    g.right = at[0] <= at[1];
-    if (g.right) g.answer = response.substr(at[0], at[1] - at[0]);
-    g.reason = "the pattern matches";
-  } else {
-    g.reason =
-        count == PCRE2_ERROR_NOMATCH ? "the pattern does not match" : "the pattern took too long";
-  }
-  pcre2_match_context_free(context);
-  pcre2_match_data_free(match);
-  if (count < 0 && count != PCRE2_ERROR_NOMATCH) throw OutOfWork();
-  Say(steps, fmt::format("matched \"{}\"", g.answer));
-  return g;
 }
 
 }  // namespace rlvr::math

@@ -1,4 +1,4 @@
-#include "env/child_process.h"
+#include "base/child_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -31,10 +31,10 @@ void ClosePipe(Pipe* pipe) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& command) {
+ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::string& place) {
   const std::string name = command.empty() ? "" : command[0];
   const auto fail = [&](const std::string& what, int error) {
-    return Error("environment.command: " + name, what + ": " + std::strerror(error),
+    return Error(place + ".command: " + name, what + ": " + std::strerror(error),
                  "check the command; it is a list: [python3, game.py]");
   };
   std::array<Pipe, 3> pipes;  // stdin, stdout, stderr

@@ -1,6 +1,6 @@
 // A child process whose stdin, stdout and stderr are pipes to this one.
-#ifndef RLVR_ENV_CHILD_PROCESS_H_
-#define RLVR_ENV_CHILD_PROCESS_H_
+#ifndef RLVR_BASE_CHILD_PROCESS_H_
+#define RLVR_BASE_CHILD_PROCESS_H_
 #include <sys/types.h>
 
 #include <string>
@@ -13,7 +13,8 @@ namespace rlvr {
 class ChildProcess {
  public:
   // command: the program (looked up in PATH) and its arguments. Throws Error if it cannot start.
-  explicit ChildProcess(const std::vector<std::string>& command);
+  // place: whose command it is, for the Error.
+  ChildProcess(const std::vector<std::string>& command, const std::string& place);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -38,4 +39,4 @@ class ChildProcess {
 };
 
 }  // namespace rlvr
-#endif  // RLVR_ENV_CHILD_PROCESS_H_
+#endif  // RLVR_BASE_CHILD_PROCESS_H_

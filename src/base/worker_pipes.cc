@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "env/worker.h"
+#include "base/worker.h"
 
 namespace rlvr {
 namespace {
@@ -24,7 +24,7 @@ void Worker::WriteInput() {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (n < 0) {  // it closed its stdin
-      Fault(Suspect(), Verdict::kBroken, "the process reads no more");
+      Fault(Suspect(), WorkerFault::kBroken, "the process reads no more");
       return;
     }
     to_child_.erase(0, static_cast<size_t>(n));
@@ -56,7 +56,7 @@ void Worker::ReadOutput() {
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (n <= 0) {
       const bool half = !line_.empty();
-      Fault(half ? line_owner_ : Suspect(), Verdict::kBroken,
+      Fault(half ? line_owner_ : Suspect(), WorkerFault::kBroken,
             half ? "the process ended within a line" : "the process ended", kEnding);
       return;
     }
@@ -67,7 +67,7 @@ void Worker::ReadOutput() {
       const size_t end = chunk.find('\n', begin);
       line_.append(chunk.substr(begin, end == std::string_view::npos ? end : end - begin));
       if (static_cast<int64_t>(line_.size()) > settings_.max_line) {
-        Fault(line_owner_, Verdict::kBroken,
+        Fault(line_owner_, WorkerFault::kBroken,
               fmt::format("a line of more than {} bytes", settings_.max_line));
         return;
       }
@@ -84,24 +84,25 @@ void Worker::ReadOutput() {
 void Worker::TakeLine(std::string_view line) {
   const auto stray = [&] {
     if (++stray_lines_ > kMostStrayLines)
-      Fault(Suspect(), Verdict::kBroken, "the process floods us with lines nobody asked for");
+      Fault(Suspect(), WorkerFault::kBroken, "the process floods us with lines nobody asked for");
   };
   const int64_t owner = line_owner_;
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return stray();
   nlohmann::json reply = nlohmann::json::parse(line, nullptr, false);
   if (!reply.is_object() || !reply.contains("id") || !reply["id"].is_number_integer()) {
     return Fault(
-        owner, Verdict::kBroken,
+        owner, WorkerFault::kBroken,
         "a line that is no JSON object with the request's id: " + std::string(line.substr(0, 80)));
   }
   const auto id = reply["id"].get<int64_t>();
   const auto it = exchanges_.find(id);
   if (it == exchanges_.end() && (id < 0 || id > highest_id_))
-    return Fault(owner, Verdict::kBroken, fmt::format("a reply with an id never given: {}", id));
+    return Fault(owner, WorkerFault::kBroken,
+                 fmt::format("a reply with an id never given: {}", id));
   if (it == exchanges_.end() || it->second.failure) return stray();  // too late
   Exchange& exchange = it->second;
   if (!exchange.in_flight)
-    return Fail(id, Verdict::kBroken, "the process answers out of turn, without a request");
+    return Fail(id, WorkerFault::kBroken, "the process answers out of turn, without a request");
   exchange.in_flight = false;
   if (!first_reply_) first_reply_ = Clock::now();
   last_answered_ = id;
@@ -109,7 +110,7 @@ void Worker::TakeLine(std::string_view line) {
   const size_t at = exchange.position++;
   if (at < exchange.replies.size()) {
     if (reply != nlohmann::json::parse(exchange.replies[at], nullptr, false))
-      Fail(id, Verdict::kBroken,
+      Fail(id, WorkerFault::kBroken,
            "the process was started again and does not answer as before; it must depend on prompt, "
            "seed and texts alone");
     return;

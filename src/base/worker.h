@@ -1,7 +1,8 @@
 // One child process that holds many conversations: requests and replies are lines of JSON with the
-// conversation's id. docs/environments.md has the protocol.
-#ifndef RLVR_ENV_WORKER_H_
-#define RLVR_ENV_WORKER_H_
+// conversation's id. Environments (docs/environments.md) and rewards (docs/own_reward.md, where each
+// conversation is one question) speak this way.
+#ifndef RLVR_BASE_WORKER_H_
+#define RLVR_BASE_WORKER_H_
 #include <array>
 #include <chrono>
 #include <condition_variable>
@@ -17,17 +18,29 @@
 #include <utility>
 #include <vector>
 
-#include "env/child_process.h"
-#include "tree/tree.h"
+#include "base/child_process.h"
+#include "base/error.h"
 
 namespace rlvr {
 
 struct WorkerSettings {
+  std::string place = "environment";  // the recipe's section, for messages
   std::vector<std::string> command;
   double timeout = 30;         // seconds, of one request
   double start_timeout = 120;  // of a fresh process, until its first reply
   int restarts = 100;          // in a row, with no conversation coming to its end in between
   int64_t max_line = 1 << 20;  // bytes of one reply
+  bool says_end = true;        // tells the child that a conversation is over
+};
+
+// What became of a conversation that the child could not hold.
+enum class WorkerFault : uint8_t { kTimedOut, kBroken };
+class WorkerFailed : public Error {
+ public:
+  WorkerFailed(WorkerFault fault, const std::string& place, const std::string& what)
+      : Error(place, what, "see what the process said on stderr"), fault(fault), what_alone(what) {}
+  WorkerFault fault;
+  std::string what_alone;
 };
 
 // What it says on stderr, and what is said about it, line by line. Thread-safe.
@@ -43,7 +56,7 @@ class Worker {
   ~Worker();                                       // and ends it
 
   // A line of JSON (without its end) with this id -> the reply's line. One request of a
-  // conversation at a time; many conversations at once. Throws ConversationFailed.
+  // conversation at a time; many conversations at once. Throws WorkerFailed.
   std::string Ask(int64_t id, const std::string& request);
   // The conversation is over; complete: it came to its own end. Its id never comes back.
   void Close(int64_t id, bool complete);
@@ -62,7 +75,7 @@ class Worker {
     bool in_flight = false;
     Clock::time_point sent;
     int64_t order = 0;  // of sending
-    std::optional<std::pair<Verdict, std::string>> failure;
+    std::optional<std::pair<WorkerFault, std::string>> failure;
     bool started() const { return position > 0 || in_flight; }
   };
 
@@ -79,8 +92,8 @@ class Worker {
   void CheckDeadlines();
   int64_t Oldest() const;  // in flight; -1: none
   int64_t Suspect() const;
-  void Fail(int64_t id, Verdict verdict, const std::string& why);
-  void Fault(int64_t id, Verdict verdict, const std::string& why, double grace = 0);
+  void Fail(int64_t id, WorkerFault fault, const std::string& why);
+  void Fault(int64_t id, WorkerFault fault, const std::string& why, double grace = 0);
   void Wake();
 
   const WorkerSettings settings_;
@@ -103,4 +116,4 @@ class Worker {
 };
 
 }  // namespace rlvr
-#endif  // RLVR_ENV_WORKER_H_
+#endif  // RLVR_BASE_WORKER_H_

@@ -1,4 +1,4 @@
-#include "env/worker.h"
+#include "base/worker.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,9 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "base/error.h"
-#include "rollout/conversation.h"
 
 namespace rlvr {
 namespace {
@@ -23,7 +20,7 @@ Worker::Worker(WorkerSettings settings, WorkerLog log)
     : settings_(std::move(settings)), log_(std::move(log)) {
   Start();
   if (pipe2(wake_.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-    throw Error("environment", "cannot make a pipe", "raise the limit of open files (ulimit -n)");
+    throw Error(settings_.place, "cannot make a pipe", "raise the limit of open files (ulimit -n)");
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -43,14 +40,14 @@ std::string Worker::Ask(int64_t id, const std::string& request) {
   std::unique_lock lock(mutex_);
   Exchange& exchange = exchanges_[id];  // stays where it is until Close
   highest_id_ = std::max(highest_id_, id);
-  if (!spent_.empty() && !exchange.failure) exchange.failure = {Verdict::kBroken, spent_};
+  if (!spent_.empty() && !exchange.failure) exchange.failure = {WorkerFault::kBroken, spent_};
   exchange.requests.push_back(request);
   Wake();
   answered_.wait(lock, [&] {
     return exchange.failure || exchange.replies.size() == exchange.requests.size();
   });
   if (exchange.failure)
-    throw ConversationFailed(exchange.failure->first, "environment", exchange.failure->second);
+    throw WorkerFailed(exchange.failure->first, settings_.place, exchange.failure->second);
   return exchange.replies.back();
 }
 
@@ -58,7 +55,7 @@ void Worker::Close(int64_t id, bool complete) {
   const std::lock_guard lock(mutex_);
   const auto it = exchanges_.find(id);
   if (it == exchanges_.end()) return;
-  if (it->second.started() && child_ != nullptr)
+  if (settings_.says_end && it->second.started() && child_ != nullptr)
     to_child_ += fmt::format("{{\"id\":{},\"op\":\"end\"}}\n", id);
   exchanges_.erase(it);
   if (complete) restarts_in_a_row_ = 0;
@@ -119,7 +116,7 @@ void Worker::Run() {
 }
 
 void Worker::Start() {
-  child_ = std::make_unique<ChildProcess>(settings_.command);
+  child_ = std::make_unique<ChildProcess>(settings_.command, settings_.place);
   started_ = Clock::now();
   first_reply_.reset();
 }
@@ -143,10 +140,9 @@ void Worker::Stop(const std::string& why, double grace) {
   }
   ++num_restarts_;
   if (++restarts_in_a_row_ <= settings_.restarts) return;
-  spent_ =
-      fmt::format("the process ended {} times without a conversation coming to its end; last: {}",
-                  restarts_in_a_row_, why);
-  for (const auto& [id, exchange] : exchanges_) Fail(id, Verdict::kBroken, spent_);
+  spent_ = fmt::format("the process ended {} times without finishing anything; last: {}",
+                       restarts_in_a_row_, why);
+  for (const auto& [id, exchange] : exchanges_) Fail(id, WorkerFault::kBroken, spent_);
 }
 
 // Every conversation that waits gets its next request to the child, starting one if there is none.
@@ -161,7 +157,7 @@ void Worker::Send() {
         Start();
       } catch (const Error& error) {
         spent_ = error.what();
-        for (const auto& [other, waiting] : exchanges_) Fail(other, Verdict::kBroken, spent_);
+        for (const auto& [other, waiting] : exchanges_) Fail(other, WorkerFault::kBroken, spent_);
         return;
       }
     }
@@ -197,7 +193,7 @@ int Worker::PollTimeout() const {
 void Worker::CheckDeadlines() {
   const int64_t id = Oldest();
   if (id < 0 || Clock::now() < Deadline(exchanges_.at(id))) return;
-  Fault(id, Verdict::kTimedOut,
+  Fault(id, WorkerFault::kTimedOut,
         fmt::format("no answer within {} s",
                     first_reply_ ? settings_.timeout : settings_.start_timeout));
 }
@@ -219,15 +215,15 @@ int64_t Worker::Suspect() const {
   return oldest >= 0 ? oldest : last_answered_;
 }
 
-void Worker::Fail(int64_t id, Verdict verdict, const std::string& why) {
+void Worker::Fail(int64_t id, WorkerFault fault, const std::string& why) {
   const auto it = exchanges_.find(id);
   if (it == exchanges_.end() || it->second.failure) return;
-  it->second.failure = {verdict, why};
+  it->second.failure = {fault, why};
   answered_.notify_all();
 }
 
-void Worker::Fault(int64_t id, Verdict verdict, const std::string& why, double grace) {
-  Fail(id, verdict, why);
+void Worker::Fault(int64_t id, WorkerFault fault, const std::string& why, double grace) {
+  Fail(id, fault, why);
   Stop(why, grace);
 }
 
