@@ -172,7 +172,9 @@ TEST(Hostile, NothingTakesLong) {
                                std::string("\\sin(10^{10^{5}})"),
                                std::string("(a+b)^{40}(c+d)^{40}(e+f)^{40}(g+h)^{40}"),
                                std::string("((((x^{40})^{40})^{40})^{40})^{40}"),
-                               std::string("x^{x^{x^{x^{x}}}}")}) {
+                               std::string("x^{x^{x^{x^{x}}}}"),
+                               std::string("\\sum{k=1} x_{n+1}"),
+                               std::string("\\int_0^1 x_{n+1}")}) {
     for (const char* grader :
          {"math_verify", "qwen_math_equal", "prm800k_sympy", "hendrycks_is_equiv"}) {
       const auto verifier = MakeVerifier(grader);

@@ -147,6 +147,7 @@ Node Parser::Binder(const std::string& name) {
   } else {
     kids.push_back(Term());
   }
+  if (variable.empty()) throw ParseFailure();
   if (Any(kids[2], [](const Node& k) { return k.Is(Kind::kBinder); })) throw ParseFailure();
   Bind(&kids[2], variable);
   Node n = Make(Kind::kBinder, std::move(kids));
