@@ -64,7 +64,7 @@ class CodeVerifierTest : public testing::Test {
  protected:
   void SetUp() override {
     try {
-      verifier_ = MakeVerifier("code", {});
+      verifier_ = MakeVerifier("code", VerifierSettings{});
       SandboxSettings share;
       share.score = "share";
       share_ = MakeCodeVerifier(share);

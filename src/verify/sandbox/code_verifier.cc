@@ -74,7 +74,7 @@ class CodeVerifier : public Verifier {
   Judgement RunTest(const CodeTest& test, const std::string& code) const {
     const TestProgram program =
         MakeTestProgram(test, code, test.kind == CodeTest::Kind::kOutput ? "" : NewMark());
-    const RunResult r = sandbox_.Run(program.code, program.input, program.files);
+    const ProgramResult r = sandbox_.Run(program.code, program.input, program.files);
     if (r.end == RunEnd::kTimedOut) return {Verdict::kTimedOut, "", Describe(r)};
     if (r.end != RunEnd::kExited || r.status != 0) return {Verdict::kWrong, "", Describe(r)};
     const double tolerance = sandbox_.settings().tolerance;

@@ -149,7 +149,7 @@ struct TemporaryFolder {
 
 }  // namespace
 
-std::string Describe(const RunResult& result) {
+std::string Describe(const ProgramResult& result) {
   std::string last = result.err;
   while (!last.empty() && last.back() == '\n') last.pop_back();
   last = last.substr(last.rfind('\n') + 1).substr(0, 200);
@@ -198,8 +198,8 @@ Sandbox::Sandbox(SandboxSettings settings) : settings_(std::move(settings)) {
   RunPlan(std::move(probe), "");
 }
 
-RunResult Sandbox::Run(std::string_view code, std::string_view input,
-                       const std::vector<std::pair<std::string, std::string>>& files) const {
+ProgramResult Sandbox::Run(std::string_view code, std::string_view input,
+                           const std::vector<std::pair<std::string, std::string>>& files) const {
   LaunchPlan plan = plan_;
   std::unique_ptr<TemporaryFolder> temporary;
   if (!plan.isolated) temporary = std::make_unique<TemporaryFolder>();
@@ -225,7 +225,7 @@ RunResult Sandbox::Run(std::string_view code, std::string_view input,
   return RunPlan(std::move(plan), input);
 }
 
-RunResult Sandbox::RunPlan(LaunchPlan plan, std::string_view input) const {
+ProgramResult Sandbox::RunPlan(LaunchPlan plan, std::string_view input) const {
   Descriptor in, out, err, out_end, err_end;
   MakeInput(input, &in);
   MakePipe(&out, &out_end);

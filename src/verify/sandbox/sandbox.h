@@ -55,13 +55,14 @@ enum class RunEnd : uint8_t {
   kOutput,
 };
 
-struct RunResult {
+struct ProgramResult {
   RunEnd end = RunEnd::kExited;
   int status = 0;
   std::string out, err;  // as much as the limit lets through
   double seconds = 0;
 };
-std::string Describe(const RunResult& result);  // "exited with status 1: ZeroDivisionError: ..."
+std::string Describe(
+    const ProgramResult& result);  // "exited with status 1: ZeroDivisionError: ..."
 
 class Sandbox {
  public:
@@ -71,12 +72,12 @@ class Sandbox {
 
   // The settings' command on `code`, with further files beside it (name, content). Thread-safe; waits
   // while too many run already. Throws Error if the program cannot be started.
-  RunResult Run(std::string_view code, std::string_view input,
-                const std::vector<std::pair<std::string, std::string>>& files = {}) const;
+  ProgramResult Run(std::string_view code, std::string_view input,
+                    const std::vector<std::pair<std::string, std::string>>& files = {}) const;
   const SandboxSettings& settings() const { return settings_; }
 
  private:
-  RunResult RunPlan(LaunchPlan plan, std::string_view input) const;
+  ProgramResult RunPlan(LaunchPlan plan, std::string_view input) const;
 
   const SandboxSettings settings_;
   LaunchPlan plan_;  // what all runs share

@@ -44,7 +44,7 @@ class SandboxTest : public testing::Test {
 
 TEST_F(SandboxTest, Runs) {
   const Sandbox sandbox({});
-  const RunResult r = sandbox.Run(
+  const ProgramResult r = sandbox.Run(
       "import os, sys\nprint(int(input()) * 2, os.getpid(), os.getuid(), os.getcwd(), "
       "open('x').read())\n"
       "sys.stderr.write('note')\nsys.exit(3)",
@@ -79,7 +79,7 @@ TEST_F(SandboxTest, ShowsFurtherFiles) {
   // Root's sandboxes look at files as nobody.
   if (geteuid() == 0 && system(("su nobody -s /bin/sh -c 'test -r " + folder + "'").c_str()) != 0)
     GTEST_SKIP() << "nobody cannot reach " << folder;
-  const RunResult r = Sandbox(settings).Run(program, "");
+  const ProgramResult r = Sandbox(settings).Run(program, "");
   EXPECT_EQ(r.out, "seen\n" + std::to_string(EROFS) + "\n") << r.err;
   settings.read_only = {"/nonexistent"};
   EXPECT_THROW(Sandbox{settings}, Error);
@@ -137,7 +137,7 @@ TEST(Sandbox, WithoutIsolation) {
   testing::internal::CaptureStderr();
   const Sandbox sandbox(settings);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("warning"), std::string::npos);
-  const RunResult r = sandbox.Run("import os\nprint(os.getcwd(), os.listdir('.'))", "");
+  const ProgramResult r = sandbox.Run("import os\nprint(os.getcwd(), os.listdir('.'))", "");
   const std::string folder = r.out.substr(0, r.out.find(' '));
   EXPECT_NE(r.out.find("['program.py']"), std::string::npos) << r.out << r.err;
   EXPECT_FALSE(fs::exists(folder));

@@ -83,11 +83,11 @@ int64_t MemoryOf(pid_t pid, bool exact) {
   return total;
 }
 
-RunResult Supervise(pid_t pid, int out, int err, const RunLimits& limits) {
+ProgramResult Supervise(pid_t pid, int out, int err, const RunLimits& limits) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-  RunResult result;
+  ProgramResult result;
   int64_t left = limits.output_bytes + 1;
   bool killed = false;
   const auto end_it = [&](RunEnd why) {

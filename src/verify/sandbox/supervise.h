@@ -16,7 +16,7 @@ struct RunLimits {
 };
 
 // Until the program has ended and is reaped. out, err: our ends of its pipes, which do not block.
-RunResult Supervise(pid_t pid, int out, int err, const RunLimits& limits);
+ProgramResult Supervise(pid_t pid, int out, int err, const RunLimits& limits);
 
 // Resident bytes of a process and all that descend from it. Pages that several share count for each of
 // them, or where exact for each its part (which is slow to find out).
