@@ -101,6 +101,17 @@ TEST(Graders, ConventionsDiffer) {
   EXPECT_TRUE(Right("math_verify", "6", "it is 6"));
 }
 
+TEST(Graders, MathVerifyReadsABareFormulaAsTheWholeGold) {
+  EXPECT_TRUE(Right("math_verify", "2\\sqrt{3}", "\\boxed{\\sqrt{12}}"));
+  EXPECT_FALSE(Right("math_verify", "2\\sqrt{3}", "\\boxed{2}"));
+  EXPECT_TRUE(Right("math_verify", "2x+1", "\\boxed{1+2x}"));
+  EXPECT_FALSE(Right("math_verify", "2x+1", "\\boxed{2}"));
+  EXPECT_TRUE(Right("math_verify", "(3, \\frac{\\pi}{2})", "$(3,\\pi/2)$"));
+  EXPECT_TRUE(Right("math_verify", "Evelyn", "\\boxed{\\text{Evelyn}}"));
+  EXPECT_FALSE(Right("math_verify", "Evelyn", "\\boxed{\\text{Briana}}"));
+  EXPECT_TRUE(Right("math_verify", "The answer is 5", "5"));
+}
+
 TEST(Graders, Gsm8k) {
   EXPECT_TRUE(Right("gsm8k", "... so 1,000 #### 1,000", "5 * 200 = 1000\n#### 1000"));
   EXPECT_TRUE(Right("gsm8k", "18", "#### $18.00"));

@@ -1,9 +1,11 @@
 // Math-Verify's way: extract, parse, compare as mathematics.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "verify/math/characters.h"
 #include "verify/math/graders.h"
-#include "verify/math/hendrycks.h"
+#include "verify/math/parser.h"
 
 namespace rlvr::math {
 namespace {
@@ -67,6 +69,30 @@ ExtractionOptions For(const AnswerOptions& options) {
   return e;
 }
 
+// A ground truth is often a bare formula: 2\sqrt{3}, of which no part may be taken for the whole.
+Extraction ReadGold(string_view gold, const ExtractionOptions& options, Work* work) {
+  const auto has = [&](string_view sign) { return gold.find(sign) != string_view::npos; };
+  const bool marked = has("$") || has("\\boxed") || has("\\(") || has("\\[") || has("####");
+  size_t letters = 0, longest = 0;  // a run of three letters is a word
+  for (const char c : gold) {
+    letters = IsLetter(c) ? letters + 1 : 0;
+    longest = std::max(longest, letters);
+  }
+  const auto whole = [&]() -> Extraction {
+    work->Spend(static_cast<int64_t>(gold.size()) * Work::kParsed);
+    return {Parse(gold), PlainForm(gold), std::string(Trimmed(gold))};
+  };
+  if (!marked && (longest < 3 || gold.find_first_of("\\^{") != string_view::npos)) {
+    const bool plain = gold.find_first_not_of("0123456789.,-+/% \n") == string_view::npos;
+    if (!plain) {
+      if (Extraction e = whole(); e.value) return e;
+    }
+  }
+  Extraction e = Extract(gold, options, work);
+  if (!e.value && !marked && e.text.empty() && !gold.empty()) e = whole();
+  return e;
+}
+
 // Behind the last </think>, where there is one.
 std::optional<string_view> BehindThinking(string_view response) {
   const size_t end = response.rfind("</think>");
@@ -80,7 +106,7 @@ Grading MathVerify(string_view gold, string_view response, const AnswerOptions& 
                    Steps* steps) {
   if (options.letters) return MultipleChoice(gold, response, options, work, steps);
   ExtractionOptions extraction = For(options);
-  const Extraction want = Extract(gold, extraction, work);
+  const Extraction want = ReadGold(gold, extraction, work);
   return Compare(want, Extract(response, extraction, work), options, work, steps);
 }
 
@@ -89,7 +115,7 @@ Grading TrlAccuracy(string_view gold, string_view response, const AnswerOptions&
   ExtractionOptions latex;
   latex.expression = false;
   latex.anchors_only = latex.boxed_first = latex.first_match = true;
-  const Extraction want = Extract(gold, For(options), work);
+  const Extraction want = ReadGold(gold, For(options), work);
   return Compare(want, Extract(response, latex, work), options, work, steps);
 }
 
