@@ -231,7 +231,7 @@ int Outer(void* data) {
   const int pid =
       clone(Inner, l->inner_stack + kStack, flags | (l->plan->isolated ? kNamespaces : 0), l);
   if (pid < 0) {
-    Fail(l, l->plan->isolated ? "make namespaces" : "start", "a process");
+    Fail(l, l->plan->isolated ? "make" : "start", l->plan->isolated ? "namespaces" : "a process");
   }
   l->pid = pid;
   _exit(0);

@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "base/error.h"
@@ -158,9 +158,9 @@ TEST_F(SandboxTest, DiesWithItsOwner) {
   settings.timeout = 100;
   const auto running = [] {
     for (const auto& entry : fs::directory_iterator("/proc")) {
-      std::ifstream file(entry.path() / "cmdline");
-      const std::string line((std::istreambuf_iterator<char>(file)), {});
-      if (line.find("orphan_test_program.py") != std::string::npos) return true;
+      std::ostringstream line;  // stays empty where the process has gone meanwhile
+      line << std::ifstream(entry.path() / "cmdline").rdbuf();
+      if (line.str().find("orphan_test_program.py") != std::string::npos) return true;
     }
     return false;
   };
