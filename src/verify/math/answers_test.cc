@@ -134,7 +134,10 @@ TEST(Graders, OfDataSources) {
   EXPECT_EQ(VerifierForDataSource("HuggingFaceH4/MATH-500"), "verl_boxed");
   EXPECT_EQ(VerifierForDataSource("aime2024"), "dapo_minerva");
   EXPECT_EQ(VerifierForDataSource("gsm_micro"), "math_rule");
-  for (const VerifierInfo& v : Verifiers()) EXPECT_NE(MakeVerifier(v.name), nullptr);
+  for (const VerifierInfo& v : Verifiers()) {
+    if (v.name != "process" && v.name != "plugin")  // which need to be told whose
+      EXPECT_NE(MakeVerifier(v.name), nullptr);
+  }
 }
 
 TEST(Graders, ExplainTheirSteps) {
@@ -148,7 +151,7 @@ TEST(Graders, ExplainTheirSteps) {
   EXPECT_EQ(j.reason, "the same after parsing");
 }
 
-TEST(Hostile, NothingTakesLong) {
+TEST(HostileAnswers, NothingTakesLong) {
   const std::string deep(3000, '('), nines(60000, '9'), dollars(60000, '$');
   std::string ones, powers = "2", boxes, fractions, brackets;
   for (int i = 0; i < 15000; ++i) ones += " 1";
@@ -202,7 +205,7 @@ TEST(Hostile, NothingTakesLong) {
   }
 }
 
-TEST(Hostile, RandomAnswersOnSeveralThreads) {
+TEST(HostileAnswers, RandomAnswersOnSeveralThreads) {
   constexpr int kChecks = 400;
   std::vector<std::string> seeds;
   for (const AnswerPair& p : ReadAnswerPairs(kFolder + "answer_equivalence.jsonl", ""))
