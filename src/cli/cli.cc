@@ -50,6 +50,8 @@ int RunCommandLine(int argc, char** argv) {
   AddSft(app, &action);
   AddEval(app, &action);
   AddGenerate(app, &action);
+  AddServe(app, &action);
+  AddChat(app, &action);
   AddRecipes(app, &action);
   AddExplain(app, &action);
   AddImport(app, &action);
