@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -88,10 +89,10 @@ struct Engine::Impl {
       } catch (const std::exception& e) {
         FailAll(e.what());
       }
-      Publish();
+      Deliver();
     }
     FailAll("the server is shutting down");
-    Publish();
+    Deliver();
   }
 
   // Takes in waiting jobs, in order, as far as there are places. False: stop.
@@ -114,6 +115,7 @@ struct Engine::Impl {
       prefilling_.push_back(job);
       waiting_.pop_front();
     }
+    counted_.most_running = std::max(counted_.most_running, places_);
     return true;
   }
 
@@ -265,11 +267,10 @@ struct Engine::Impl {
       if (r.scored != nullptr) r.scored->prompt_scores.push_back(std::move(r.score));
     for (const std::shared_ptr<Job>& job : prefilled_) {
       if (job->request.score_prompt)
-        job->generation->Post(
-            {.request = job->index, .prompt_scores = std::move(job->prompt_scores)});
+        Post(*job, {.request = job->index, .prompt_scores = std::move(job->prompt_scores)});
       if (job->request.max_tokens > 0) continue;
       for (int i = 0; i < job->request.num_samples; ++i)
-        job->generation->Post({.request = job->index, .sample = i, .finish = Finish::kLength});
+        Post(*job, {.request = job->index, .sample = i, .finish = Finish::kLength});
       places_ -= job->request.num_samples;
       cache_.Release(job->kv);
     }
@@ -311,32 +312,43 @@ struct Engine::Impl {
     if (event.finish && !s->text.stopped()) event.text += s->text.Flush();
     if (s->text.stopped()) event.finish = Finish::kStop;
     const bool ended = event.finish.has_value();
-    s->job->generation->Post(std::move(event));
+    Post(*s->job, std::move(event));
     return ended;
   }
 
+  void Post(const Job& job, GenerationEvent event) {
+    outbox_.emplace_back(job.generation, std::move(event));
+  }
+
   void FailAll(const std::string& error) {
-    for (const auto& job : prefilling_) job->generation->Fail(error);
-    for (const Sequence& s : running_) s.job->generation->Fail(error);
-    for (const auto& job : prefilled_) job->generation->Fail(error);
+    for (const auto& job : prefilling_) failed_.push_back(job->generation);
+    for (const auto& job : prefilled_) failed_.push_back(job->generation);
+    for (const Sequence& s : running_) failed_.push_back(s.job->generation);
     prefilling_.clear();
     prefilled_.clear();
     running_.clear();
     cache_.Clear();
     places_ = 0;
+    error_ = error;
     const std::lock_guard lock(mutex_);
     if (!stop_) return;
-    for (const auto& job : waiting_) job->generation->Fail(error);
+    for (const auto& job : waiting_) failed_.push_back(job->generation);
     waiting_.clear();
     num_waiting_ = 0;
   }
 
-  void Publish() {
-    const std::lock_guard lock(mutex_);
+  // Clients hear of a pass once it is over: who is told of its end has left its place.
+  void Deliver() {
     counted_.running = places_;
-    counted_.most_running = std::max(counted_.most_running, places_);
     counted_.cache_pages = cache_.pages_in_use();
-    stats_ = counted_;
+    {
+      const std::lock_guard lock(mutex_);
+      stats_ = counted_;
+    }
+    for (auto& [generation, event] : outbox_) generation->Post(std::move(event));
+    for (const auto& generation : failed_) generation->Fail(error_);
+    outbox_.clear();
+    failed_.clear();
   }
 
   std::shared_ptr<Generation> Submit(std::vector<GenerationRequest> requests) {
@@ -388,6 +400,9 @@ struct Engine::Impl {
   std::vector<bool> ended_;  // [running_]
   int64_t places_ = 0;       // taken by prefilling_ and running_
   EngineStats counted_;
+  std::vector<std::pair<std::shared_ptr<Generation>, GenerationEvent>> outbox_;
+  std::vector<std::shared_ptr<Generation>> failed_;
+  std::string error_;  // theirs
 
   std::thread thread_;  // the last: it starts at once
 };
