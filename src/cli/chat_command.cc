@@ -21,7 +21,7 @@
 namespace rlvr {
 namespace {
 
-struct Arguments {
+struct ChatArguments {
   std::string model, system, compute = "bf16";
   SamplingOptions sampling;
   std::vector<std::string> stop;
@@ -65,7 +65,7 @@ class Lines {
 
 class Chat {
  public:
-  Chat(const Policy& policy, const Arguments& arguments)
+  Chat(const Policy& policy, const ChatArguments& arguments)
       : policy_(policy),
         arguments_(arguments),
         engine_(*policy.model, *policy.tokenizer, {.max_sequences = 1}) {}
@@ -134,14 +134,14 @@ class Chat {
   }
 
   const Policy& policy_;
-  const Arguments& arguments_;
+  const ChatArguments& arguments_;
   Engine engine_;
   std::vector<int32_t> tokens_;  // of the conversation; the policy's as they were sampled
   int32_t last_token_ = -1;      // of its last turn; -1: it has none
   int64_t turn_ = 0;             // also over resets, so that asking again gives another answer
 };
 
-void Talk(const Arguments& a) {
+void Talk(const ChatArguments& a) {
   const Policy policy = LoadPolicy(a.model, ParseComputeType(a.compute), false);
   HandleChatInterrupts();
   Chat chat(policy, a);
@@ -169,7 +169,7 @@ void AddChat(CLI::App& app, Action* action) {
       app, "chat", "Talk to a model: turns of a line each, answers shown as they are sampled",
       "echo \"Tom has 7 apples. Tom buys 5 more. How many apples does Tom have now?\" | "
       "rlvr chat base_tiny");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<ChatArguments>();
   command->add_option("model", a->model, "A Hugging Face folder or an embedded model's name")
       ->required();
   command->add_option("--system", a->system, "A system message before the first turn");

@@ -14,7 +14,7 @@
 namespace rlvr {
 namespace {
 
-struct Arguments {
+struct ServeArguments {
   std::string model, compute = "bf16";
   ServeOptions options;
 };
@@ -28,7 +28,7 @@ double MostCacheGib(const Model& model, const ServeOptions& o) {
   return static_cast<double>(token * context * o.engine.max_sequences) / (1 << 30);
 }
 
-void Serve(Arguments a) {
+void Serve(ServeArguments a) {
   const Policy policy = LoadPolicy(a.model, ParseComputeType(a.compute), false);
   ServeOptions& o = a.options;
   // "models/mine/" is mine.
@@ -52,7 +52,7 @@ void AddServe(CLI::App& app, Action* action) {
   CLI::App* command = Subcommand(
       app, "serve", "Answer OpenAI's chat and completion requests over HTTP (docs/serving.md)",
       "rlvr serve base_tiny --port 8000");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<ServeArguments>();
   ServeOptions& o = a->options;
   o.port = 8000;
   if (const char* key = std::getenv("RLVR_API_KEY")) o.api_key = key;
