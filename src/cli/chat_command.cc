@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -92,14 +93,15 @@ class Chat {
     tokens_.insert(tokens_.end(), more.begin(), more.end());
     last_token_ = -1;
     // The first answer is that of `rlvr generate` with the same seed.
-    GenerationRequest request{
-        .prompt = tokens_,
-        .key = StreamKey(arguments_.seed, Stream::kGenerate)[static_cast<uint64_t>(turn_++)],
-        .sampling = arguments_.sampling,
-        .max_tokens = arguments_.max_tokens > 0 ? std::min(arguments_.max_tokens, room) : room,
-        .stop = arguments_.stop};
+    std::vector<GenerationRequest> requests(1);
+    GenerationRequest& r = requests[0];
+    r.prompt = tokens_;
+    r.key = StreamKey(arguments_.seed, Stream::kGenerate)[static_cast<uint64_t>(turn_++)];
+    r.sampling = arguments_.sampling;
+    r.max_tokens = arguments_.max_tokens > 0 ? std::min(arguments_.max_tokens, room) : room;
+    r.stop = arguments_.stop;
     chat_interrupted = 0;
-    const auto generation = engine_.Submit({std::move(request)});
+    const auto generation = engine_.Submit(std::move(requests));
     RLVR_CHECK(generation != nullptr);
     Print(*generation);
   }
