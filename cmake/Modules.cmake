@@ -19,6 +19,7 @@ find_library(RLVR_FLINT flint REQUIRED)  # Debian's FLINT and Arb have no pkg-co
 find_library(RLVR_ARB NAMES flint-arb arb REQUIRED)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 find_library(CLD2 cld2 REQUIRED)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 
 if(RLVR_BUILD_TESTS)
   find_package(GTest REQUIRED)
@@ -36,6 +37,7 @@ set(rlvr_verify_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::SECCOMP ${C
     ${CMAKE_DL_LIBS})
 set(rlvr_env_libs PkgConfig::CURL)
 set(rlvr_train_libs protobuf::libprotobuf PkgConfig::ISAL)
+set(rlvr_serve_libs PkgConfig::HTTPLIB)
 set(rlvr_cli_libs CLI11::CLI11)
 
 function(rlvr_tests name)

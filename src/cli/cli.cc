@@ -51,6 +51,8 @@ int RunCommandLine(int argc, char** argv) {
   AddEval(app, &action);
   AddGenerate(app, &action);
   AddInspect(app, &action);
+  AddServe(app, &action);
+  AddChat(app, &action);
   AddRecipes(app, &action);
   AddExplain(app, &action);
   AddImport(app, &action);

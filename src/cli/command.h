@@ -18,6 +18,8 @@ void AddSft(CLI::App& app, Action* action);
 void AddEval(CLI::App& app, Action* action);
 void AddGenerate(CLI::App& app, Action* action);
 void AddInspect(CLI::App& app, Action* action);
+void AddServe(CLI::App& app, Action* action);
+void AddChat(CLI::App& app, Action* action);
 void AddRecipes(CLI::App& app, Action* action);
 void AddExplain(CLI::App& app, Action* action);
 void AddImport(CLI::App& app, Action* action);
