@@ -102,7 +102,7 @@ class Chat {
     r.stop = arguments_.stop;
     chat_interrupted = 0;
     const auto generation = engine_.Submit(std::move(requests));
-    RLVR_CHECK(generation != nullptr);
+    if (!generation) throw Error("chat", "the engine has stopped", "start it again");
     Print(*generation);
   }
 
