@@ -92,6 +92,14 @@ class Chat {
     if (tokens_.empty() && more.empty()) return;
     tokens_.insert(tokens_.end(), more.begin(), more.end());
     last_token_ = -1;
+    chat_interrupted = 0;
+    const auto generation = engine_.Submit(Requests(room));
+    if (!generation) throw Error("chat", "the engine has stopped", "start it again");
+    Print(*generation);
+  }
+
+ private:
+  std::vector<GenerationRequest> Requests(int64_t room) {
     // The first answer is that of `rlvr generate` with the same seed.
     std::vector<GenerationRequest> requests(1);
     GenerationRequest& r = requests[0];
@@ -100,13 +108,9 @@ class Chat {
     r.sampling = arguments_.sampling;
     r.max_tokens = arguments_.max_tokens > 0 ? std::min(arguments_.max_tokens, room) : room;
     r.stop = arguments_.stop;
-    chat_interrupted = 0;
-    const auto generation = engine_.Submit(std::move(requests));
-    if (!generation) throw Error("chat", "the engine has stopped", "start it again");
-    Print(*generation);
+    return requests;
   }
 
- private:
   std::vector<Message> Opening(const std::string& text) const {
     std::vector<Message> messages;
     if (!arguments_.system.empty()) messages.push_back({"system", arguments_.system, ""});
@@ -115,19 +119,20 @@ class Chat {
   }
 
   void Print(Generation& generation) {
-    std::optional<Finish> finish;
+    bool ended = false, cut = false;
     while (!generation.done() && chat_interrupted == 0) {
       for (const GenerationEvent& e : generation.Wait(std::chrono::milliseconds(20))) {
         if (e.token) tokens_.push_back(last_token_ = e.token->token);
         fmt::print("{}", e.text);
-        if (e.finish) finish = e.finish;
+        ended = ended || e.finish;
+        cut = cut || e.finish == Finish::kLength;
       }
       std::fflush(stdout);
     }
     generation.Cancel();
-    if (!finish) {
+    if (!ended) {
       fmt::print(" [stopped]");
-    } else if (*finish == Finish::kLength) {
+    } else if (cut) {
       fmt::print(" [cut]");
     }
     chat_interrupted = 0;
