@@ -176,6 +176,7 @@ def compare_with_transformers(samples, model):
     except ImportError as error:
         print(f"  --  no comparison of the scores ({error})")
         return
+    torch.set_num_threads(1)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
     reference = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     worst, greedy, n = 0.0, 0, 0
