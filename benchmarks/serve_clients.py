@@ -3,7 +3,7 @@
 
     python benchmarks/serve_clients.py [--program build/release/rlvr] [--model models/base_tiny]
 
-Needs the packages openai and httpx; with lm_eval[api] its part runs too, and with torch and transformers the scores are held
+Needs the package openai; with lm_eval[api] its part runs too, and with torch and transformers the scores are held
 against theirs. Nothing is fetched: the tasks are made from local files. Prints what was checked; fails at the first thing
 that is not so.
 """
@@ -99,10 +99,8 @@ def openai_client(url):
 
 async def many_streams(url, name, count):
     """Seconds, and the text of every stream."""
-    import httpx
     import openai
-    limits = httpx.Limits(max_connections=count, max_keepalive_connections=count)
-    client = openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, http_client=httpx.AsyncClient(limits=limits, timeout=600))
+    client = openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, timeout=600)
 
     async def one(i):
         text, finish = "", None
@@ -178,6 +176,7 @@ def compare_with_transformers(samples, model):
     except ImportError as error:
         print(f"  --  no comparison of the scores ({error})")
         return
+    torch.set_num_threads(1)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
     reference = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     worst, greedy, n = 0.0, 0, 0

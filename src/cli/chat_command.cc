@@ -78,10 +78,7 @@ class Chat {
 
   // What the user says, and the answer, printed as it is sampled.
   void Say(const std::string& text) {
-    const std::vector<int32_t> more = tokens_.empty()
-                                          ? EncodeOpening(*policy_.tokenizer, Opening(text))
-                                          : EncodeReply(*policy_.tokenizer, last_token_,
-                                                        std::vector<Message>{{"user", text, ""}});
+    const std::vector<int32_t> more = Encode(text);
     const int64_t room = policy_.model->config().context_length() -
                          static_cast<int64_t>(tokens_.size() + more.size());
     if (room < 1) {
@@ -111,11 +108,13 @@ class Chat {
     return requests;
   }
 
-  std::vector<Message> Opening(const std::string& text) const {
+  std::vector<int32_t> Encode(const std::string& text) const {
     std::vector<Message> messages;
-    if (!arguments_.system.empty()) messages.push_back({"system", arguments_.system, ""});
+    if (tokens_.empty() && !arguments_.system.empty())
+      messages.push_back({"system", arguments_.system, ""});
     messages.push_back({"user", text, ""});
-    return messages;
+    return tokens_.empty() ? EncodeOpening(*policy_.tokenizer, messages)
+                           : EncodeReply(*policy_.tokenizer, last_token_, messages);
   }
 
   void Print(Generation& generation) {
