@@ -51,17 +51,9 @@ def train(name, folder, prompts, more):
         f"model={folder / 'model'} name={name} output={folder} compute=fp32 data.train={prompts} data.validation={prompts} "
         f"data.prompts_per_step=2 rollout.group_size=4 rollout.max_tokens=32 rollout.max_sequences=8 rollout.gen_prompts=0 "
         f"data.max_prompt_tokens=512 update.mini_batch_prompts=0 update.micro_batch_tokens=1 update.recompute=true "
-        f"select=[] reward.overlong={{name: none}} eval.every=0 eval.before=false eval.after=false trainer.steps={STEPS} "
-        f"trainer.checkpoint_every={STEPS - 1} trainer.rollouts_every=1 trainer.keep_checkpoints=2").split(" ")
-    # A value with spaces is one argument.
-    arguments, open_braces = [], 0
-    for part in overrides:
-        if open_braces:
-            arguments[-1] += " " + part
-        else:
-            arguments.append(part)
-        open_braces = arguments[-1].count("{") - arguments[-1].count("}")
-    process = subprocess.Popen([rlvr, "train", "spurious_reward", *arguments, *more], cwd=root, stdout=subprocess.DEVNULL)
+        f"eval.every=0 eval.before=false eval.after=false trainer.steps={STEPS} "
+        f"trainer.checkpoint_every={STEPS - 1} trainer.rollouts_every=1 trainer.keep_checkpoints=2").split()
+    process = subprocess.Popen([rlvr, "train", "spurious_reward", *overrides, *more], cwd=root, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"rlvr train failed with status {status}")
