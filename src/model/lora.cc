@@ -91,18 +91,19 @@ void Lora::Merge(int64_t layer, Projection p, View<const float> base, View<float
   const Adapter& adapter = At(layer, p);
   RLVR_CHECK(adapter.a >= 0 && base.rows == adapter.rows && base.cols == adapter.cols &&
              out.rows == base.rows && out.cols == base.cols);
-  const int64_t r = settings_.rank, K = adapter.cols;
-  const float *A = weights_.data() + adapter.a, *B = weights_.data() + adapter.b;
+  const int64_t r = settings_.rank, N = adapter.rows, K = adapter.cols;
+  const View<const float> A[] = {{weights_.data() + adapter.a, r, K}};
+  PackedWeight packed;
+  PackWeightTransposed(A, ComputeType::kFp32, &packed);
+  AlignedBuffer<float> sum(N * K);
+  const View<float> product(sum.data(), N, K);
+  MatMul({weights_.data() + adapter.b, N, r}, packed, product);
   const auto scale = static_cast<float>(settings_.scale());
-  ParallelFor(base.rows, 8, [&](int64_t begin, int64_t end) {
-    std::vector<float> sum(static_cast<size_t>(K));
+  ParallelFor(N, 16, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      std::fill(sum.begin(), sum.end(), 0.0f);
-      for (int64_t i = 0; i < r; ++i) {
-        const float b = B[n * r + i];
-        for (int64_t k = 0; k < K; ++k) sum[k] = std::fma(b, A[i * K + k], sum[k]);
-      }
-      for (int64_t k = 0; k < K; ++k) out(n, k) = std::fma(scale, sum[k], base(n, k));
+      const float *from = base.row(n), *ba = product.row(n);
+      float* to = out.row(n);
+      for (int64_t k = 0; k < K; ++k) to[k] = from[k] + scale * ba[k];
     }
   });
 }

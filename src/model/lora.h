@@ -47,7 +47,7 @@ class Lora {
   void WeightsChanged();  // packs A and B
 
   bool Adapts(Projection p) const { return adapted_[static_cast<size_t>(p)]; }
-  // out [N, K] = base + s B A; each element fma(s, chain of fma over the rank, from 0, base).
+  // out [N, K] = base + s * (B A), in fp32; out may be base.
   void Merge(int64_t layer, Projection p, View<const float> base, View<float> out) const;
   // gradient [total] += that of dy [T, N] = d loss / d(x W^T), x [T, K]:
   // dB = s dy^T (x A^T), dA = s (dy B)^T x.
