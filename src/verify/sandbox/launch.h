@@ -42,6 +42,14 @@ struct LaunchFailure {
   int error = 0;  // errno
 };
 
+// False in a build with the address sanitizer: its own functions run in the new process on memory that
+// both share, and take that for an error of the program.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kCanLaunch = false;
+#else
+inline constexpr bool kCanLaunch = true;
+#endif
+
 // The program's process, a child of the calling thread: it is killed when this thread ends. The
 // caller reaps it. -1: *failure says why not. Memory is shared with the new process until it is the
 // program, so nothing is copied however large this process is.

@@ -234,6 +234,9 @@ ProgramResult Sandbox::RunPlan(LaunchPlan plan, std::string_view input) const {
   plan.out = out_end.get();
   plan.err = err_end.get();
   LaunchFailure failure;
+  if (!kCanLaunch)
+    throw Error("sandbox", "this build has the address sanitizer and starts no programs",
+                "use a build without it");
   const pid_t pid = Launch(plan, &failure);
   if (pid < 0) CannotLaunch(failure);
   in.Close();
