@@ -50,7 +50,7 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c) {
   if (NeedsReference(recipe)) e.weights += parameters * (4 + element);
   const int64_t tied = c.tie_word_embeddings ? c.vocab_size * width : 0;
   if (recipe.lora.on()) {
-    const int64_t adapters = Lora(c, recipe.lora, ComputeType::kFp32).total();
+    const int64_t adapters = NumAdapterParameters(c, recipe.lora);
     e.weights += adapters * (4 + 2 * element);
     e.optimizer = 4 * 3 * adapters;
   } else {

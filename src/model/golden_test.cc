@@ -60,6 +60,9 @@ class Golden : public testing::TestWithParam<const char*> {
   std::vector<int64_t> lengths_;
 };
 
+// In config.json as transformers 5 writes it, in rope_parameters.
+TEST(GoldenConfig, RopeTheta) { EXPECT_EQ(LoadConfig(kGolden + "qwen3_tiny").rope_theta, 1e6); }
+
 TEST_P(Golden, LogitsLogProbsAndGradientOfTransformers) {
   const int64_t D = model_.config().hidden_size, V = model_.config().vocab_size;
   KvCache cache(model_.config(), model_.compute());
@@ -102,11 +105,14 @@ TEST_P(Golden, LogitsLogProbsAndGradientOfTransformers) {
            gradient.data());
   AddTiedGradient(model_, tied.data(), gradient.data());
 
+  // The long positions of llama_linear, whose heads have 4 dimensions, round worst: torch in fp32
+  // is off by 3.1e-5 there, this forward pass by 1.1e-5, and by at most 1e-5 elsewhere.
+  const double bound = std::string(GetParam()) == "llama_linear" ? 1.5e-5 : 1e-5;
   const auto want_logp = Floats(reference_, "logp");
   size_t i = 0;
   for (size_t r = 0; r < lengths_.size(); ++r) {
     for (int64_t t = 0; t + 1 < lengths_[r]; ++t, ++i)
-      EXPECT_NEAR(logp[i], want_logp[r * (width_ - 1) + t], 2e-5) << r << " " << t;
+      EXPECT_NEAR(logp[i], want_logp[r * (width_ - 1) + t], bound) << r << " " << t;
   }
   EXPECT_EQ(i, logp.size());
   for (const Parameter& p : model_.layout().parameters) {
@@ -115,7 +121,7 @@ TEST_P(Golden, LogitsLogProbsAndGradientOfTransformers) {
     float largest = 0;
     for (const float g : want) largest = std::max(largest, std::abs(g));
     for (int64_t j = 0; j < p.size(); ++j)
-      ASSERT_NEAR(gradient[p.offset + j], want[j], 5e-5 * largest) << p.name << " element " << j;
+      ASSERT_NEAR(gradient[p.offset + j], want[j], 1e-5 * largest) << p.name << " element " << j;
   }
 }
 

@@ -31,6 +31,18 @@ void CheckTargetModules(const std::vector<std::string>& modules, const std::stri
   }
 }
 
+int64_t NumAdapterParameters(const ModelConfig& config, const LoraSettings& settings) {
+  int64_t of_a_layer = 0;
+  for (const Projection p : kProjections) {
+    const std::string name = kModuleNames[static_cast<size_t>(p)];
+    const auto& modules = settings.target_modules;
+    if (std::find(modules.begin(), modules.end(), name) == modules.end()) continue;
+    const ProjectionWeight w = WeightOf(config, {}, p);
+    of_a_layer += settings.rank * (w.rows + w.cols);
+  }
+  return config.num_hidden_layers * of_a_layer;
+}
+
 Lora::Lora(const ModelConfig& config, const LoraSettings& settings, ComputeType compute)
     : settings_(settings), compute_(compute) {
   CheckTargetModules(settings.target_modules, "lora.target_modules");

@@ -30,6 +30,9 @@ struct LoraSettings {  // section lora
 // Throws Error for a name that is none of kModuleNames.
 void CheckTargetModules(const std::vector<std::string>& modules, const std::string& place);
 
+// Of the settings' adapters, found without making them.
+int64_t NumAdapterParameters(const ModelConfig& config, const LoraSettings& settings);
+
 class Lora {
  public:
   Lora(const ModelConfig& config, const LoraSettings& settings, ComputeType compute);

@@ -92,6 +92,9 @@ TEST_P(LoraGradient, IsTheChainRuleOnTheWeights) {
   const auto dw = GradientOf(merged, {&a, &b}, {0, 2}, 0.7f, false);
   const Lora& lora = *adapted.lora();
   ASSERT_EQ(static_cast<int64_t>(got.size()), lora.total());
+  int64_t sizes = 0;
+  for (const Parameter& p : lora.parameters()) sizes += p.size();
+  EXPECT_EQ(NumAdapterParameters(config, lora.settings()), sizes);
   const double s = lora.settings().scale();
   const int64_t r = lora.settings().rank;
   size_t i = 0;

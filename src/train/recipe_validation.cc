@@ -57,6 +57,10 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
                   "gate_proj, up_proj, down_proj");
     if (r.lora.alpha <= 0) throw Error(place, "alpha is 0", "adapters would have no effect");
     CheckTargetModules(r.lora.target_modules, place);
+    if (r.reference.update != "none")
+      throw Error(place, "does not go with reference.update " + r.reference.update,
+                  "the reference would follow the weights without the adapters: leave "
+                  "reference.update out, or train every weight");
   }
   if (overlong.name == "soft" && (overlong.buffer < 1 || overlong.buffer > max_tokens)) {
     throw Error(PlaceOf(root, "reward"), fmt::format("overlong.buffer is {}", overlong.buffer),

@@ -23,11 +23,6 @@ Reference::Reference(const std::string& folder, const ReferenceSettings& setting
                                [](const Parameter& a, const Parameter& b) {
                                  return a.name == b.name && a.shape == b.shape;
                                });
-  if (moves() && policy.lora())
-    throw Error("reference.update",
-                "does not go with lora: the reference would follow the weights "
-                "without the adapters",
-                "leave reference.update out, or train every weight");
   if (moves() && !same) {
     throw Error(folder, "the reference's architecture is not the policy's: it cannot follow it",
                 "leave reference.update out, or choose another reference.model");

@@ -207,6 +207,9 @@ TEST_F(TrainerTest, LoraSameBytesAndResumed) {
   EXPECT_NE(message({"lora.target_modules=[]"}).find("target_modules is empty"), std::string::npos);
   EXPECT_NE(message({"stages=[{steps: 1}, {steps: 2}]"}).find("does not go with stages"),
             std::string::npos);
+  EXPECT_NE(message({"reference.update=ema", "regularizer=[{name: kl}]"})
+                .find("does not go with reference.update ema"),
+            std::string::npos);
   EXPECT_NE(message({}, "pretrain").find("does not go with kind pretrain"), std::string::npos);
 }
 

@@ -148,15 +148,18 @@ TEST(TurnStrategy, Missing) {
   EXPECT_EQ(Class("7"), "answer_attempt");
 }
 
-// 150 turns of the tuning half. The floors are what the rules reach, so that a change that costs
-// agreement is seen; docs/icpo.md has the table over both halves.
-TEST(TurnStrategy, AgreesWithTheLabelledSlice) {
+// 150 turns of the tuning half, with the user's last turn, which is all that a row has of the request,
+// and without. The floors are what the rules reach, so that a change that costs agreement is seen;
+// docs/icpo.md has the table over both halves.
+class AgreesWithTheLabelledSlice : public testing::TestWithParam<bool> {};
+TEST_P(AgreesWithTheLabelledSlice, Floors) {
+  const bool with_request = GetParam();
   std::ifstream file(std::string(RLVR_SOURCE_DIR) + "/tests/reference/turn_strategies.jsonl");
   int rows = 0, same = 0, attempts = 0, answers = 0, answered = 0;
   for (std::string line; std::getline(file, line); ++rows) {
     const auto row = nlohmann::json::parse(line);
-    const TurnReading r =
-        ReadTurn(row["assistant"].get<std::string>(), row["user"].get<std::string>());
+    const TurnReading r = ReadTurn(row["assistant"].get<std::string>(),
+                                   with_request ? row["user"].get<std::string>() : "");
     const TurnStrategy label = ParseTurnStrategy(row["response_type"]);
     same += r.strategy == label ? 1 : 0;
     attempts +=
@@ -171,11 +174,15 @@ TEST(TurnStrategy, AgreesWithTheLabelledSlice) {
             : 0;
   }
   EXPECT_EQ(rows, 150);
-  EXPECT_GE(same, 106);
+  EXPECT_GE(same, with_request ? 106 : 107);
   EXPECT_GE(attempts, 145);
   EXPECT_EQ(answered, 52);
   EXPECT_GE(answers, 50);
 }
+INSTANTIATE_TEST_SUITE_P(TurnStrategy, AgreesWithTheLabelledSlice, testing::Bool(),
+                         [](const auto& info) {
+                           return std::string(info.param ? "Request" : "NoRequest");
+                         });
 
 TEST(TurnStrategy, HostileStringsNeverCrash) {
   Random random(RandomKey(1));

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/golden/NAME for every model family: a tiny random model as transformers saves it, and what transformers and torch
-compute with it in double precision.
+compute with it in double precision, the angles of RoPE too.
 
     pip install torch transformers
     tools/reference/model_families.py tests/golden [NAME ...]
@@ -48,6 +48,24 @@ families = {
 }
 
 
+def rotate_in_double(model):
+    """transformers makes the frequencies and angles of RoPE in fp32, in a double model too: 2e-5 off after 90 positions."""
+    rope = model.model.rotary_emb
+    fp32, torch.float, torch.float32 = torch.float32, torch.double, torch.double
+    try:
+        exact = type(rope)(model.config)
+    finally:
+        torch.float, torch.float32 = fp32, fp32
+    assert exact.inv_freq.dtype == torch.double
+
+    def forward(x, position_ids, *_):
+        angles = position_ids[..., None].double() * exact.inv_freq
+        angles = torch.cat((angles, angles), dim=-1)
+        return angles.cos() * exact.attention_scaling, angles.sin() * exact.attention_scaling
+
+    rope.forward = forward
+
+
 def make(folder, config_class, model_class, options, length):
     torch.manual_seed(1)
     config = config_class(**{**common, **options})
@@ -59,6 +77,7 @@ def make(folder, config_class, model_class, options, length):
                             1 + 0.3 * random if parameter.ndim == 1 else 0.35 * random)
     model.save_pretrained(folder)  # in fp32, as it is
     model = model.double()
+    rotate_in_double(model)
     lengths = [length, length - 8]  # padding rows of a window still see a token: transformers makes NaN of none
     tokens = torch.randint(0, config.vocab_size, (2, length))
     mask = torch.zeros(2, length, dtype=torch.long)

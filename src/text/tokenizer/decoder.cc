@@ -1,7 +1,6 @@
 #include "text/tokenizer/decoder.h"
 
 #include "text/byte_level.h"
-#include "text/tokenizer/normalizer.h"
 #include "text/tokenizer/unicode.h"
 
 namespace rlvr {
@@ -55,7 +54,7 @@ void Decoder::Add(const Part& part) {
     step.kind = Step::kFuse;
   } else if (type == "Strip") {
     step.kind = Step::kStrip;
-    step.from = character("content");
+    step.character = character("content");
     const int64_t start = part.Int("start"), stop = part.Int("stop");
     if (start < 0) part.Unsupported("start");
     if (stop < 0) part.Unsupported("stop");
@@ -63,20 +62,12 @@ void Decoder::Add(const Part& part) {
     step.stop = static_cast<size_t>(stop);
   } else if (type == "Metaspace") {
     step.kind = Step::kMetaspace;
-    step.from = character("replacement");
+    step.character = character("replacement");
     step.prepended = part.Bool("add_prefix_space", true) &&
                      (!part.Has("prepend_scheme") || part.String("prepend_scheme") != "never");
   } else if (type == "Replace") {
-    step.to = part.String("content");
-    const Part pattern = part.At("pattern");
-    if (pattern.Has("String")) {
-      step.kind = Step::kReplaceText;
-      step.from = pattern.String("String");
-      if (step.from.empty()) pattern.Fail("is empty", "is the file damaged?");
-    } else {
-      step.kind = Step::kReplacePattern;
-      step.pattern.emplace(pattern.String("Regex"), part.place());
-    }
+    step.kind = Step::kReplace;
+    step.replacement.emplace(part);
   } else {
     part.Unsupported("type");
   }
@@ -85,12 +76,10 @@ void Decoder::Add(const Part& part) {
 
 std::string Decoder::Replaced(const Step& step, std::string token, bool first) {
   switch (step.kind) {
-    case Step::kReplaceText:
-      return ReplaceAll(token, step.from, step.to);
-    case Step::kReplacePattern:
-      return ReplaceAll(token, *step.pattern, step.to);
+    case Step::kReplace:
+      return step.replacement->Apply(token);
     case Step::kMetaspace:
-      return ReplaceAll(token, step.from, first && step.prepended ? "" : " ");
+      return ReplaceAll(token, step.character, first && step.prepended ? "" : " ");
     case Step::kByteLevel:
       if (auto bytes = ByteLevelBytes(token)) return std::move(*bytes);
       return token;
@@ -101,12 +90,12 @@ std::string Decoder::Replaced(const Step& step, std::string token, bool first) {
 
 std::string Decoder::Stripped(const Step& step, const std::string& token) {
   std::string_view rest = token;
-  for (size_t i = 0; i < step.start && rest.starts_with(step.from); ++i)
-    rest.remove_prefix(step.from.size());
+  for (size_t i = 0; i < step.start && rest.starts_with(step.character); ++i)
+    rest.remove_prefix(step.character.size());
   // The ends may meet, but a token that the start has used up has no end to cut.
   std::string_view end = token;
-  for (size_t i = 0; i < step.stop && end.ends_with(step.from); ++i)
-    end.remove_suffix(step.from.size());
+  for (size_t i = 0; i < step.stop && end.ends_with(step.character); ++i)
+    end.remove_suffix(step.character.size());
   const size_t begin = token.size() - rest.size();
   return begin < end.size() ? token.substr(begin, end.size() - begin) : "";
 }
@@ -132,14 +121,14 @@ void Decoder::Stream::PushTo(size_t i, std::string token, std::string* out) {
   if (step.kind == Step::kFuse) return PushTo(i + 1, std::move(token), out);
   if (step.on_whole) {
     const bool takes_start_only =
-        step.kind == Step::kStrip && step.stop == 0 && step.from.size() == 1;
+        step.kind == Step::kStrip && step.stop == 0 && step.character.size() == 1;
     if (!takes_start_only) {
       stage.held += token;  // until the end
       return;
     }
     size_t from = 0;
     while (stage.cutting && from < token.size()) {
-      stage.cutting = stage.cut < step.start && token[from] == step.from[0];
+      stage.cutting = stage.cut < step.start && token[from] == step.character[0];
       if (stage.cutting) {
         ++from;
         ++stage.cut;

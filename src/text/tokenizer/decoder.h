@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/pattern.h"
+#include "text/tokenizer/replacement.h"
 #include "text/tokenizer/part.h"
 
 namespace rlvr {
@@ -46,19 +46,11 @@ class Decoder {
 
  private:
   struct Step {
-    enum Kind {
-      kByteLevel,
-      kByteFallback,
-      kFuse,
-      kStrip,
-      kReplaceText,
-      kReplacePattern,
-      kMetaspace
-    };
+    enum Kind { kByteLevel, kByteFallback, kFuse, kStrip, kReplace, kMetaspace };
     Kind kind;
     bool on_whole = false;  // behind ByteLevel or Fuse: it sees one string, not tokens
-    std::string from, to;   // kReplace; kMetaspace's and kStrip's character is in `from`
-    std::optional<Pattern> pattern;
+    std::string character;  // kMetaspace's, kStrip's
+    std::optional<Replacement> replacement;
     size_t start = 0, stop = 0;  // kStrip
     bool prepended = false;      // kMetaspace: the first token's marker is no space
   };

@@ -25,25 +25,6 @@ std::string_view Stripped(std::string_view text, bool left, bool right) {
 
 }  // namespace
 
-std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to) {
-  std::string out;
-  size_t at = 0;
-  for (size_t found; (found = text.find(from, at)) != text.npos; at = found + from.size()) {
-    out += text.substr(at, found - at);
-    out += to;
-  }
-  out += text.substr(at);
-  return out;
-}
-
-std::string ReplaceAll(std::string_view text, const Pattern& pattern, std::string_view to) {
-  std::string out;
-  pattern.ForEach(text, [&](size_t begin, size_t end, bool is_match) {
-    out += is_match ? to : text.substr(begin, end - begin);
-  });
-  return out;
-}
-
 Normalizer::Normalizer(const Part& part) { Add(part); }
 
 void Normalizer::Add(const Part& part) {
@@ -69,18 +50,10 @@ void Normalizer::Add(const Part& part) {
     step.right = part.Bool("strip_right", true);
   } else if (type == "Prepend") {
     step.kind = Step::kPrepend;
-    step.to = part.String("prepend");
+    step.prefix = part.String("prepend");
   } else if (type == "Replace") {
-    step.to = part.String("content");
-    const Part pattern = part.At("pattern");
-    if (pattern.Has("String")) {
-      step.kind = Step::kReplaceText;
-      step.from = pattern.String("String");
-      if (step.from.empty()) pattern.Fail("is empty", "is the file damaged?");
-    } else {
-      step.kind = Step::kReplacePattern;
-      step.pattern.emplace(pattern.String("Regex"), part.place());
-    }
+    step.kind = Step::kReplace;
+    step.replacement.emplace(part);
   } else {
     part.Unsupported("type");
   }
@@ -111,13 +84,10 @@ void Normalizer::ApplyStep(const Step& step, std::string* text) {
       *text = std::string(Stripped(*text, step.left, step.right));
       break;
     case Step::kPrepend:
-      text->insert(0, step.to);
+      text->insert(0, step.prefix);
       break;
-    case Step::kReplaceText:
-      *text = ReplaceAll(*text, step.from, step.to);
-      break;
-    case Step::kReplacePattern:
-      *text = ReplaceAll(*text, *step.pattern, step.to);
+    case Step::kReplace:
+      *text = step.replacement->Apply(*text);
       break;
   }
 }

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "text/pattern.h"
 #include "text/tokenizer/part.h"
+#include "text/tokenizer/replacement.h"
 #include "text/tokenizer/unicode.h"
 
 namespace rlvr {
@@ -24,21 +24,17 @@ class Normalizer {
 
  private:
   struct Step {
-    enum Kind { kForm, kLowercase, kStrip, kPrepend, kReplaceText, kReplacePattern } kind;
+    enum Kind { kForm, kLowercase, kStrip, kPrepend, kReplace } kind;
     unicode::NormalForm form = unicode::NormalForm::kNfc;
     bool left = false, right = false;  // kStrip
-    std::string from, to;              // kReplace; what is prepended is in `to`
-    std::optional<Pattern> pattern;
+    std::string prefix;                // kPrepend
+    std::optional<Replacement> replacement;
   };
   void Add(const Part& part);
   static void ApplyStep(const Step& step, std::string* text);
 
   std::vector<Step> steps_;
 };
-
-// Also a decoder's Replace.
-std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to);
-std::string ReplaceAll(std::string_view text, const Pattern& pattern, std::string_view to);
 
 }  // namespace rlvr
 #endif  // RLVR_TEXT_TOKENIZER_NORMALIZER_H_

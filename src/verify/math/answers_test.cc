@@ -11,6 +11,7 @@
 #include "verify/math/graders.h"
 #include "verify/math/hendrycks.h"
 #include "verify/math/pairs.h"
+#include "verify/sandbox/launch.h"
 
 namespace rlvr {
 namespace {
@@ -136,6 +137,10 @@ TEST(Graders, OfDataSources) {
   EXPECT_EQ(VerifierForDataSource("gsm_micro"), "math_rule");
   for (const VerifierInfo& v : Verifiers()) {
     if (v.name == "process" || v.name == "plugin") continue;  // they need to be told whose
+    if (v.name == "code" && !kCanLaunch) {
+      EXPECT_THROW(MakeVerifier(v.name), Error);
+      continue;
+    }
     EXPECT_NE(MakeVerifier(v.name), nullptr);
   }
 }

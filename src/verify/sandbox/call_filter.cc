@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/error.h"
@@ -94,8 +95,10 @@ std::vector<sock_filter> MakeCallFilter() {
           std::string("cannot filter system calls: ") + what + ": " + std::strerror(-result),
           "install libseccomp 2.5 or newer");
   };
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-  if (filter == nullptr) check(-ENOMEM, "seccomp_init");
+  const std::unique_ptr<void, decltype(&seccomp_release)> owned(seccomp_init(SCMP_ACT_ALLOW),
+                                                                &seccomp_release);
+  if (owned == nullptr) check(-ENOMEM, "seccomp_init");
+  const scmp_filter_ctx filter = owned.get();
   const uint32_t deny = SCMP_ACT_ERRNO(EPERM);
   for (const char* name : kDenied) {
     const int number = seccomp_syscall_resolve_name(name);
@@ -120,12 +123,12 @@ std::vector<sock_filter> MakeCallFilter() {
         "ioctl");
   const int file = memfd_create("filter", MFD_CLOEXEC);
   if (file < 0) check(-errno, "memfd_create");
-  check(seccomp_export_bpf(filter, file), "seccomp_export_bpf");
-  seccomp_release(filter);
+  const int exported = seccomp_export_bpf(filter, file);
   const off_t size = lseek(file, 0, SEEK_END);
   std::vector<sock_filter> code(static_cast<size_t>(size) / sizeof(sock_filter));
   const ssize_t got = pread(file, code.data(), code.size() * sizeof(sock_filter), 0);
   close(file);
+  check(exported, "seccomp_export_bpf");
   if (got != size) check(-EIO, "read");
   return code;
 }
