@@ -23,7 +23,7 @@ namespace rlvr {
 namespace {
 
 struct ChatArguments {
-  std::string model, system, compute = "bf16";
+  std::string model, system, kwargs, compute = "bf16";
   SamplingOptions sampling;
   std::vector<std::string> stop;
   int64_t max_tokens = 0;
@@ -148,7 +148,7 @@ class Chat {
 };
 
 void Talk(const ChatArguments& a) {
-  const Policy policy = LoadPolicy(a.model, ParseComputeType(a.compute), false);
+  const Policy policy = LoadPolicy(a.model, ParseComputeType(a.compute), false, a.kwargs);
   HandleChatInterrupts();
   Chat chat(policy, a);
   const bool interactive = isatty(STDIN_FILENO) != 0 && StdoutIsTerminal();
@@ -199,6 +199,7 @@ void AddChat(CLI::App& app, Action* action) {
           [](std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "TEXT"));
   command->add_option("--seed", a->seed, "Same seed, same answers")->capture_default_str();
   command->add_option("--compute", a->compute, "fp32 or bf16")->capture_default_str();
+  AddTemplateOption(*command, &a->kwargs);
   command->callback([=] { *action = [=] { Talk(*a); }; });
 }
 

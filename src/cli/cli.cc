@@ -21,6 +21,12 @@ CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& 
   return command;
 }
 
+void AddTemplateOption(CLI::App& command, std::string* kwargs) {
+  command.add_option("--chat-template-kwargs", *kwargs,
+                     "Variables of the model's chat template, a JSON object: "
+                     "'{\"enable_thinking\": false}'");
+}
+
 CLI::Validator TemperatureRange() {
   return CLI::Validator(
       [](std::string& text) -> std::string {

@@ -35,6 +35,9 @@ void AddDoctor(CLI::App& app, Action* action);
 CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& description,
                      const std::string& example);
 
+// --chat-template-kwargs of a command that talks to a model.
+void AddTemplateOption(CLI::App& command, std::string* kwargs);
+
 // What --temperature takes: 0, which is greedy, or a temperature that rounding survives.
 CLI::Validator TemperatureRange();
 

@@ -59,7 +59,7 @@ class EvalTable {
 
 void AddEval(CLI::App& app, Action* action) {
   struct Arguments {
-    std::string model, split = "test", compute = "bf16", output, verifier = "auto";
+    std::string model, kwargs, split = "test", compute = "bf16", output, verifier = "auto";
     std::vector<std::string> data = {"gsm_micro"};
     PromptFileSettings files;
     EvalOptions options;
@@ -92,6 +92,7 @@ void AddEval(CLI::App& app, Action* action) {
       ->capture_default_str();
   command->add_option("--seed", a->options.seed, "Of the samples")->capture_default_str();
   command->add_option("--compute", a->compute, "fp32 or bf16")->capture_default_str();
+  AddTemplateOption(*command, &a->kwargs);
   CLI::Option* output =
       command
           ->add_option("--output", a->output, "Folder for every sample and the figures; '': none")
@@ -112,8 +113,10 @@ void AddEval(CLI::App& app, Action* action) {
       if (a->model.empty()) throw Error("eval", "no model given", "rlvr eval MODEL");
       if (!a->protocol.name.empty()) {
         if (data->count() == 0) a->data = {"gsm_micro:shards=true"};
-        return RunProtocol(a->protocol, a->model, a->compute, a->data.front(), a->split,
-                           a->options);
+        return RunProtocol(
+            a->protocol,
+            [&] { return LoadPolicy(a->model, ParseComputeType(a->compute), false, a->kwargs); },
+            a->data.front(), a->split, a->options);
       }
       // All are opened before the first is evaluated: a broken file is told at once.
       std::vector<std::unique_ptr<PromptSource>> sources;
@@ -125,7 +128,7 @@ void AddEval(CLI::App& app, Action* action) {
       }
       if (output->count() == 0) a->output = "runs/eval_" + ShortName(a->model);
       if (!a->output.empty()) MakeDirectories(a->output);
-      const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false);
+      const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false, a->kwargs);
       a->options.keep_samples = true;
       if (a->verifier != "auto") {
         MakeVerifier(a->verifier);  // an unknown name is told before anything is sampled

@@ -105,7 +105,7 @@ void RunReplay(const ProtocolArguments& a, const std::string& instructions) {
   fmt::print("{}", ReplayTable(Replay(conversations, *MakeVerifier("lic_math"))));
 }
 
-void RunProtocol(const ProtocolArguments& a, const std::string& model, const std::string& compute,
+void RunProtocol(const ProtocolArguments& a, const std::function<Policy()>& load,
                  const std::string& data, const std::string& split, const EvalOptions& eval) {
   LostInConversationOptions options;
   options.types = ParseConversationTypes(a.types, "--types");
@@ -117,7 +117,7 @@ void RunProtocol(const ProtocolArguments& a, const std::string& model, const std
   options.rollout.conversation = ReadConversationLimits(&environment);
   const auto prompts = OpenPrompts(data, ParseSplit(split), 0);
   const StrategyJudgeSettings judge = JudgeOf(a);
-  const Policy policy = LoadPolicy(model, ParseComputeType(compute), false);
+  const Policy policy = load();
   EnvironmentServices services = ServicesWithModels(*policy.model, *policy.tokenizer);
   services.reader = MakeTurnReader(judge, services);
   const ConversationOpener open = OpenSharded(environment, services, options.types);

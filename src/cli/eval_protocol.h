@@ -1,10 +1,12 @@
 // `rlvr eval --protocol`: evaluations other than samples of single questions.
 #ifndef RLVR_CLI_EVAL_PROTOCOL_H_
 #define RLVR_CLI_EVAL_PROTOCOL_H_
+#include <functional>
 #include <string>
 
 #include "cli/command.h"
 #include "eval/lost_in_conversation.h"
+#include "eval/policy.h"
 
 namespace rlvr {
 
@@ -24,10 +26,10 @@ void AddProtocolOptions(CLI::App& command, ProtocolArguments* arguments);
 
 // Recorded conversations judged again; instructions: a JSONL file.
 void RunReplay(const ProtocolArguments& arguments, const std::string& instructions);
-// What the model does in conversations about the instructions of `data`.
-void RunProtocol(const ProtocolArguments& arguments, const std::string& model,
-                 const std::string& compute, const std::string& data, const std::string& split,
-                 const EvalOptions& options);
+// What the policy, loaded once all else has been read, does in conversations about the instructions
+// of `data`.
+void RunProtocol(const ProtocolArguments& arguments, const std::function<Policy()>& load,
+                 const std::string& data, const std::string& split, const EvalOptions& options);
 
 }  // namespace rlvr
 #endif  // RLVR_CLI_EVAL_PROTOCOL_H_

@@ -14,7 +14,7 @@ namespace rlvr {
 namespace {
 
 struct Arguments {
-  std::string model, prompt, file, compute = "bf16";
+  std::string model, prompt, file, kwargs, compute = "bf16";
   RolloutOptions options;
   int num_samples = 1;
   uint64_t seed = 0;
@@ -66,9 +66,10 @@ void AddGenerate(CLI::App& app, Action* action) {
                       "A string that ends the response; may be repeated");
   command->add_option("--seed", a->seed, "Same seed, same samples")->capture_default_str();
   command->add_option("--compute", a->compute, "fp32 or bf16")->capture_default_str();
+  AddTemplateOption(*command, &a->kwargs);
   command->callback([=] {
     *action = [=] {
-      const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false);
+      const Policy policy = LoadPolicy(a->model, ParseComputeType(a->compute), false, a->kwargs);
       if (!a->prompt.empty()) return Answer(policy, *a, a->prompt, 0);
       std::ifstream file;
       if (!a->file.empty()) {

@@ -15,7 +15,7 @@ namespace rlvr {
 namespace {
 
 struct ServeArguments {
-  std::string model, compute = "bf16";
+  std::string model, kwargs, compute = "bf16";
   ServeOptions options;
 };
 
@@ -29,7 +29,7 @@ double MostCacheGib(const Model& model, const ServeOptions& o) {
 }
 
 void Serve(ServeArguments a) {
-  const Policy policy = LoadPolicy(a.model, ParseComputeType(a.compute), false);
+  const Policy policy = LoadPolicy(a.model, ParseComputeType(a.compute), false, a.kwargs);
   ServeOptions& o = a.options;
   // "models/mine/" is mine.
   if (o.model_name.empty())
@@ -82,6 +82,7 @@ void AddServe(CLI::App& app, Action* action) {
                    "Tokens of prompt and response together; 0 is the model's context")
       ->capture_default_str();
   command->add_option("--compute", a->compute, "fp32 or bf16")->capture_default_str();
+  AddTemplateOption(*command, &a->kwargs);
   command->callback([=] { *action = [=] { Serve(*a); }; });
 }
 

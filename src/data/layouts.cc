@@ -96,7 +96,7 @@ std::string ExtraInfo(const Json& row, int64_t index) {
   if (const Json* subject = AnyOf(row, {"subject", "type", "Type", "subfield"}))
     info["subject"] = *subject;
   if (const Json* level = AnyOf(row, {"level", "Level", "difficulty"})) info["level"] = *level;
-  if (const Json* id = AnyOf(row, {"unique_id", "id", "ID", "idx"})) info["id"] = *id;
+  if (const Json* id = AnyOf(row, {"unique_id", "id", "ID", "idx", "key"})) info["id"] = *id;
   return info.dump();
 }
 
@@ -134,6 +134,8 @@ void RowLayout::Recognise(const Json& row, const std::string& place) {
              (row.contains("reward_model") || row.contains("ground_truth"))) {
     is(Kind::kColumns, row.contains("reward_model") ? "verl's columns (prompt, reward_model)"
                                                     : "prompt, ground_truth");
+  } else if (HasAll(row, {"prompt", "instruction_id_list", "kwargs"})) {
+    is(Kind::kInstructions, "IFEval (prompt, instruction_id_list, kwargs)");
   } else if (HasAll(row, {"nums", "target"})) {
     is(Kind::kCountdown, "Countdown (nums, target)");
   } else if (HasAll(row, {"Body", "Question", "Answer"})) {
@@ -198,6 +200,14 @@ void RowLayout::Fill(const Json& row, const std::string& place, Prompt* p) const
       p->ground_truth = JoinedAnswer(Column(row, "answer", place));
       if (const Json* source = AnyOf(row, {"data_source", "source"}))
         p->data_source = ColumnText(*source);
+      return;
+    case Kind::kInstructions:
+      ReadMessages(Column(row, "prompt", place), place, p);
+      p->data_source = "ifeval";
+      p->ability = "instruction_following";
+      p->ground_truth = Json{{"instruction_id_list", Column(row, "instruction_id_list", place)},
+                             {"kwargs", Column(row, "kwargs", place)}}
+                            .dump();
       return;
     case Kind::kCountdown: {
       CountdownProblem problem;

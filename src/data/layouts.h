@@ -25,6 +25,7 @@ class RowLayout {
     kMapped,
     kColumns,
     kSharded,
+    kInstructions,
     kCountdown,
     kSvamp,
     kOlympiad,

@@ -88,6 +88,17 @@ TEST(Layouts, CompetitionsAndOthers) {
   EXPECT_EQ(limr->Get(0).data_source, "math");
 }
 
+TEST(Layouts, Ifeval) {
+  const Prompt p = Parse(
+      R"({"key": 7, "prompt": "Say it.", "instruction_id_list": ["punctuation:no_comma"],)"
+      R"( "kwargs": [{"num_words": null}]})");
+  EXPECT_EQ(p.data_source, "ifeval");
+  EXPECT_EQ(p.messages[0].second, "Say it.");
+  EXPECT_EQ(p.ground_truth,
+            R"({"instruction_id_list":["punctuation:no_comma"],"kwargs":[{"num_words":null}]})");
+  EXPECT_EQ(Json::parse(p.extra_info)["id"], 7);
+}
+
 TEST(Layouts, Countdown) {
   const Prompt p = Parse(R"({"target": 98, "nums": [44, 19, 35]})");
   EXPECT_EQ(p.data_source, "countdown");

@@ -51,7 +51,8 @@ std::string FindModelFolder(const std::string& name_or_path) {
                   DidYouMean(name_or_path, known));
 }
 
-Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for_training) {
+Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for_training,
+                  const std::string& kwargs) {
   Policy policy;
   policy.folder = FindModelFolder(name_or_path);
   std::string weights = policy.folder;
@@ -74,7 +75,14 @@ Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for
     policy.folder = weights;
   policy.tokenizer =
       std::make_unique<Tokenizer>(Tokenizer::Load(policy.folder + "/tokenizer.json"));
-  policy.tokenizer->set_chat_template(ChatTemplate::Load(policy.folder));
+  auto chat = ChatTemplate::Load(policy.folder);
+  if (!kwargs.empty()) {
+    if (chat == nullptr)
+      throw Error(policy.folder, "has no chat template, which could read variables",
+                  "leave chat_template_kwargs out");
+    chat = chat->With(kwargs);
+  }
+  policy.tokenizer->set_chat_template(std::move(chat));
   const int64_t rows = policy.model->config().vocab_size;
   if (policy.tokenizer->vocab_size() > rows) {
     throw Error(policy.folder + "/tokenizer.json",

@@ -19,7 +19,9 @@ struct Policy {
 // ("base_tiny").
 std::string FindModelFolder(const std::string& name_or_path);
 // Loads weights and packs them (for_training: for Backward too).
-Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for_training);
+// kwargs: a JSON object of its chat template's variables; empty: none.
+Policy LoadPolicy(const std::string& name_or_path, ComputeType compute, bool for_training,
+                  const std::string& kwargs = "");
 
 }  // namespace rlvr
 #endif  // RLVR_EVAL_POLICY_H_

@@ -100,7 +100,8 @@ std::vector<Source> SourcesIn(const ChatJson& json, const std::string& place) {
 }  // namespace
 
 struct ChatTemplate::Impl {
-  std::string source;
+  std::string source;      // of the default
+  std::string all_sources;
   std::vector<jinja::Template> templates;  // [0] the default, [1] for tools, if any
   std::vector<std::pair<std::string, Value>> special_tokens;
   ChatMarkers markers;
@@ -108,9 +109,24 @@ struct ChatTemplate::Impl {
   Impl(const std::vector<Source>& sources, const std::map<std::string, std::string>& special,
        const std::string& tokenizer_json, const std::string& tokenizer_place)
       : source(sources[0].text), markers(tokenizer_json, tokenizer_place) {
-    for (const Source& s : sources) templates.emplace_back(s.text, s.place);
+    for (const Source& s : sources) {
+      templates.emplace_back(s.text, s.place);
+      all_sources += s.text + "\n";
+    }
     for (const auto& [name, token] : special)
       special_tokens.emplace_back(name, Value::MakeString(token));
+  }
+
+  // True if the name stands in a template as a word.
+  bool Mentions(const std::string& name) const {
+    const auto in_word = [&](size_t at) {
+      const char c = at < all_sources.size() ? all_sources[at] : ' ';
+      return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
+    for (size_t at = 0; (at = all_sources.find(name, at)) != std::string::npos; ++at) {
+      if ((at == 0 || !in_word(at - 1)) && !in_word(at + name.size())) return true;
+    }
+    return false;
   }
 
   jinja::Rendered Render(std::vector<Value> messages, const ChatOptions& options) const {
@@ -141,13 +157,12 @@ struct ChatTemplate::Impl {
   }
 
   // What follows an assistant's turn.
-  jinja::Text AfterTurn(std::span<const Message> messages, bool add_generation_prompt) const {
+  jinja::Text AfterTurn(std::span<const Message> messages, const ChatOptions& options) const {
     std::vector<Value> values = {
         MessageValue({.role = "user", .content = "question"}, jinja::kFromData),
         MessageValue({.role = "assistant", .content = "answer"}, jinja::kFromStandIn)};
     for (const Message& m : messages) values.push_back(MessageValue(m, jinja::kFromData));
-    const jinja::Text text =
-        Render(std::move(values), {.add_generation_prompt = add_generation_prompt}).text;
+    const jinja::Text text = Render(std::move(values), options).text;
     const char stand_in = static_cast<char>(jinja::kFromStandIn);
     const size_t first = text.from.find(stand_in), last = text.from.rfind(stand_in);
     if (first == std::string::npos)
@@ -160,7 +175,8 @@ struct ChatTemplate::Impl {
   }
 };
 
-ChatTemplate::ChatTemplate(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+ChatTemplate::ChatTemplate(std::shared_ptr<const Impl> impl, std::string kwargs)
+    : impl_(std::move(impl)), kwargs_(std::move(kwargs)) {}
 ChatTemplate::~ChatTemplate() = default;
 
 std::shared_ptr<const ChatTemplate> ChatTemplate::Load(const std::string& folder) {
@@ -193,14 +209,38 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::Load(const std::string& folder
   if (sources.empty()) return nullptr;
   const std::string tokenizer = folder + "/tokenizer.json";
   return std::shared_ptr<const ChatTemplate>(new ChatTemplate(
-      std::make_unique<const Impl>(sources, special, ReadFile(tokenizer), tokenizer)));
+      std::make_shared<const Impl>(sources, special, ReadFile(tokenizer), tokenizer)));
 }
 
 std::shared_ptr<const ChatTemplate> ChatTemplate::FromSource(
     const std::string& source, const std::string& place,
     const std::map<std::string, std::string>& special_tokens, const std::string& tokenizer_json) {
-  return std::shared_ptr<const ChatTemplate>(new ChatTemplate(std::make_unique<const Impl>(
+  return std::shared_ptr<const ChatTemplate>(new ChatTemplate(std::make_shared<const Impl>(
       std::vector<Source>{{source, place}}, special_tokens, tokenizer_json, place)));
+}
+
+std::shared_ptr<const ChatTemplate> ChatTemplate::With(const std::string& kwargs) const {
+  const Value values = Parsed(kwargs, jinja::kFromTemplate, "the template's variables");
+  if (!values.is_dict())
+    throw Error("the template's variables", "are no JSON object", "give them as one");
+  for (const auto& [key, value] : values.dict().items) {
+    const std::string& name = key.text().bytes;
+    if (!impl_->Mentions(name))
+      throw Error("the template's variables", "the chat template does not read '" + name + "'",
+                  "leave it out, or mend its name");
+  }
+  return std::shared_ptr<const ChatTemplate>(new ChatTemplate(impl_, kwargs));
+}
+
+ChatOptions ChatTemplate::Complete(ChatOptions options) const {
+  if (kwargs_.empty() || options.kwargs.empty()) {
+    options.kwargs += kwargs_;
+    return options;
+  }
+  auto both = ChatJson::parse(kwargs_);
+  both.update(ChatJson::parse(options.kwargs));
+  options.kwargs = both.dump();
+  return options;
 }
 
 namespace {
@@ -215,19 +255,20 @@ std::vector<Value> MessageValues(std::span<const Message> messages) {
 
 std::string ChatTemplate::Render(std::span<const Message> messages,
                                  const ChatOptions& options) const {
-  return impl_->Render(MessageValues(messages), options).text.bytes;
+  return impl_->Render(MessageValues(messages), Complete(options)).text.bytes;
 }
 
 std::vector<int32_t> ChatTemplate::Encode(const Tokenizer& tokenizer,
                                           std::span<const Message> messages,
                                           const ChatOptions& options) const {
-  return impl_->markers.Encode(tokenizer, impl_->Render(MessageValues(messages), options).text);
+  return impl_->markers.Encode(tokenizer,
+                               impl_->Render(MessageValues(messages), Complete(options)).text);
 }
 
 std::vector<int32_t> ChatTemplate::EncodeAfterTurn(const Tokenizer& tokenizer, int32_t end,
                                                    std::span<const Message> messages) const {
   auto tokens =
-      impl_->markers.Encode(tokenizer, impl_->AfterTurn(messages, /*add_generation_prompt=*/true));
+      impl_->markers.Encode(tokenizer, impl_->AfterTurn(messages, Complete({.add_generation_prompt = true})));
   const auto marker = std::find_if(tokens.begin(), tokens.end(),
                                    [&](int32_t t) { return impl_->markers.IsMarker(t); });
   if (marker != tokens.end() && *marker == end) tokens.erase(tokens.begin(), marker + 1);
@@ -236,7 +277,7 @@ std::vector<int32_t> ChatTemplate::EncodeAfterTurn(const Tokenizer& tokenizer, i
 
 int32_t ChatTemplate::TurnEnd(const Tokenizer& tokenizer) const {
   const auto tokens =
-      impl_->markers.Encode(tokenizer, impl_->AfterTurn({}, /*add_generation_prompt=*/false));
+      impl_->markers.Encode(tokenizer, impl_->AfterTurn({}, Complete({})));
   for (const int32_t token : tokens) {
     if (impl_->markers.IsMarker(token)) return token;
   }

@@ -40,6 +40,10 @@ class ChatTemplate {
       const std::string& source, const std::string& place,
       const std::map<std::string, std::string>& special_tokens, const std::string& tokenizer_json);
 
+  // The same with values of its own variables ("{"enable_thinking": false}", a JSON object) wherever
+  // options say nothing else. Throws Error for a variable that the template does not read.
+  std::shared_ptr<const ChatTemplate> With(const std::string& kwargs) const;
+
   // Throws Error where the template does ("roles must alternate").
   std::string Render(std::span<const Message> messages, const ChatOptions& options) const;
   // Its tokens. Markers are tokens where the template wrote them; in what messages and tools say,
@@ -60,8 +64,10 @@ class ChatTemplate {
 
  private:
   struct Impl;
-  explicit ChatTemplate(std::unique_ptr<const Impl> impl);
-  std::unique_ptr<const Impl> impl_;
+  explicit ChatTemplate(std::shared_ptr<const Impl> impl, std::string kwargs = "");
+  ChatOptions Complete(ChatOptions options) const;  // with kwargs_
+  std::shared_ptr<const Impl> impl_;
+  std::string kwargs_;
 };
 
 }  // namespace rlvr

@@ -102,6 +102,42 @@ TEST(ChatTemplate, OurOwnIsChatMlTokenForToken) {
   }
 }
 
+TEST(ChatTemplate, VariablesOfItsOwn) {
+  const Tokenizer t = With(
+      "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"
+      "{{ mood if mood is defined else 'none' }}{{ more }}");
+  const auto chat = t.chat_template()->With(R"({"mood": "calm", "more": 3})");
+  const std::vector<Message> messages = {{"user", "x", ""}};
+  EXPECT_EQ(t.chat_template()->Render(messages, {}), "x<|im_end|>none");
+  EXPECT_EQ(chat->Render(messages, {}), "x<|im_end|>calm3");
+  EXPECT_EQ(chat->Render(messages, {.kwargs = R"({"mood": "bad"})"}), "x<|im_end|>bad3");
+  EXPECT_EQ(t.Decode(chat->EncodeAfterTurn(t, t.TokenId("<|im_end|>"), messages)),
+            "x<|im_end|>calm3");
+  const auto message = [&](const char* kwargs) {
+    try {
+      (void)t.chat_template()->With(kwargs);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message(R"({"moo": 1})").find("does not read 'moo'"), std::string::npos);
+  EXPECT_NE(message("[]").find("no JSON object"), std::string::npos);
+  EXPECT_NE(message("{").find("JSON"), std::string::npos);
+}
+
+// Qwen3's switch, through the template of the model's folder.
+TEST(ChatTemplate, ThinkingCanBeTurnedOff) {
+  const Tokenizer t = WithModels("qwen3");
+  const std::vector<Message> messages = {{"user", "x", ""}};
+  const auto off = t.chat_template()->With(R"({"enable_thinking": false})");
+  EXPECT_TRUE(off->Render(messages, {.add_generation_prompt = true})
+                  .ends_with("<|im_start|>assistant\n<think>\n\n</think>\n\n"));
+  EXPECT_TRUE(t.chat_template()
+                  ->Render(messages, {.add_generation_prompt = true})
+                  .ends_with("<|im_start|>assistant\n"));
+}
+
 TEST(ChatTemplate, MarkersAreTokensWhereTheTemplateWroteThem) {
   const Tokenizer t = With(
       "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}"

@@ -265,6 +265,10 @@ void Importer::RunAndData() {
   Copy("data.filter_overlong_prompts", "data.filter_overlong_prompts");
   Copy("data.prompt_key", "data.columns.prompt");
   Copy("data.reward_fn_key", "data.columns.data_source");
+  const std::string kwargs = "data.apply_chat_template_kwargs.";
+  for (const std::string& key : order_) {
+    if (key.starts_with(kwargs)) Copy(key, "data.chat_template_kwargs." + key.substr(kwargs.size()));
+  }
   Copy("data.truncation", "data.truncation");
   Copy("actor_rollout_ref.rollout.n", "rollout.group_size");
   Copy("data.max_response_length", "rollout.max_tokens");

@@ -141,6 +141,8 @@ struct Recipe {
   struct {
     std::string train = "gsm_micro", validation = "gsm_micro";
     PromptFileSettings files;  // of train and validation where they are files
+    // Variables of the model's chat template: {enable_thinking: false}.
+    std::map<std::string, std::string> chat_template_kwargs;
     int64_t prompts_per_step = 32;
     int64_t max_prompt_tokens = 512;
     bool filter_overlong_prompts = false;   // leave longer training prompts out at the start

@@ -1,5 +1,6 @@
 #include "train/recipe_fields.h"
 
+#include "base/error.h"
 #include "objective/aggregate.h"
 #include "objective/objective.h"
 
@@ -31,6 +32,26 @@ ConfigNode ScalarNode(std::string text) {
   node.kind = ConfigNode::Kind::kScalar;
   node.scalar = std::move(text);
   return node;
+}
+
+void FieldReader::Free(const char* key, std::map<std::string, std::string>& values) {
+  const ConfigNode* node = reader_.Child(key);
+  if (node == nullptr || node->kind == ConfigNode::Kind::kNull) return;
+  if (node->kind != ConfigNode::Kind::kMap)
+    throw Error(node->place, std::string(key) + " is no map", "write {name: value, ...}");
+  for (size_t i = 0; i < node->keys.size(); ++i) {
+    if (node->items[i].kind != ConfigNode::Kind::kScalar)
+      throw Error(node->items[i].place, node->keys[i] + " is no single value",
+                  "write {name: value, ...}");
+    values[node->keys[i]] = node->items[i].scalar;
+  }
+}
+
+void FieldWriter::Free(const char* key, const std::map<std::string, std::string>& values) {
+  ConfigNode map;
+  map.kind = ConfigNode::Kind::kMap;
+  for (const auto& [name, value] : values) map.Set(name, ScalarNode(value));
+  out_->Set(key, std::move(map));
 }
 
 void FieldWriter::Stage(const char* key, const char* default_name) {

@@ -3,7 +3,7 @@
 // operator() for a key with its value and range, Map for a section, Method for a section that is one
 // method chosen by its `name`, and Stage for a method of src/objective, which reads its own keys;
 // both are given the name by default. Joined is a text that may be written as a list: its items with
-// ';' between.
+// ';' between. Free is a map whose keys are the user's.
 #ifndef RLVR_TRAIN_RECIPE_FIELDS_H_
 #define RLVR_TRAIN_RECIPE_FIELDS_H_
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@ class FieldReader {
     reader_(key, items);
     value = fmt::format("{}", fmt::join(items, ";"));
   }
+  void Free(const char* key, std::map<std::string, std::string>& values);
   template <class Body>
   void Map(const char* key, Body body) {
     FieldReader inner(reader_.Child(key), where_.empty() ? key : where_ + "." + key);
@@ -84,6 +86,7 @@ class FieldWriter {
       (*this)(key, value);
     }
   }
+  void Free(const char* key, const std::map<std::string, std::string>& values);
   template <class Body>
   void Map(const char* key, Body body) {
     ConfigNode map;
@@ -110,6 +113,7 @@ class MethodFinder {
   template <class... Arguments>
   void operator()(const char*, Arguments&&...) {}
   void Joined(const char*, const std::string&) {}
+  void Free(const char*, const std::map<std::string, std::string>&) {}
   template <class Body>
   void Map(const char* key, Body body) {
     MethodFinder inner(out_, where_ + key + ".");
@@ -146,6 +150,9 @@ class KeyLister {
   void operator()(const char* key, const std::string& value) { Add(key, value, "text"); }
   void Joined(const char* key, const std::string& value) {
     Add(key, value, "text or list of texts");
+  }
+  void Free(const char* key, const std::map<std::string, std::string>&) {
+    Add(key, "{}", "a map of your own");
   }
   void operator()(const char* key, const std::vector<std::string>&) {
     Add(key, "[]", "list of texts");

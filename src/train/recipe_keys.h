@@ -128,6 +128,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     });
     p("instruction", r.data.files.instruction);
     p("system", r.data.files.system);
+    p.Free("chat_template_kwargs", r.data.chat_template_kwargs);
     p("prompts_per_step", r.data.prompts_per_step, int64_t{1}, kMany);
     p("max_prompt_tokens", r.data.max_prompt_tokens, int64_t{1}, kMany);
     p("filter_overlong_prompts", r.data.filter_overlong_prompts);
@@ -190,6 +191,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
       q("name", s.name, kIllocutions);
       if (s.on()) s.Params(q);
     });
+    p.Map("answers", [&](auto& q) { r.reward.verifiers.answers.Params(q); });
     p.Map("sandbox", [&](auto& q) { r.reward.verifiers.sandbox.Params(q); });
     p.Map("process", [&](auto& q) { r.reward.verifiers.process.Params(q); });
     p.Map("plugin", [&](auto& q) { r.reward.verifiers.plugin.Params(q); });

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "eval/eval.h"
 #include "eval/policy.h"
+#include "text/chat.h"
+#include "train/trained_policy.h"
 
 namespace rlvr {
 namespace {
@@ -21,6 +25,30 @@ TEST(RecipePrompts, ListsOfFilesStayLists) {
   EXPECT_EQ(train->items[1].scalar, "b.parquet");
   EXPECT_EQ(LoadRecipe("grpo", {"model=base_tiny", "data.train=gsm_micro"}).data.train,
             "gsm_micro");
+}
+
+TEST(RecipePrompts, VariablesOfTheChatTemplate) {
+  const std::string folder = testing::TempDir() + "/with_variables";
+  std::filesystem::remove_all(folder);
+  std::filesystem::copy(FindModelFolder("base_tiny"), folder);
+  WriteFileAtomically(folder + "/chat_template.jinja",
+                      "{{ messages[0].content }}{{ '!' if loud is defined and loud else '.' }}"
+                      "{{ name if name is defined else '' }}{{ n + 1 if n is defined else '' }}");
+  const auto opening = [&](std::vector<std::string> overrides) {
+    overrides.push_back("model=" + folder);
+    const Policy policy = LoadTrained(LoadRecipe("grpo", overrides), folder);
+    const std::vector<Message> messages = {{"user", "x", ""}};
+    return policy.tokenizer->Decode(EncodeOpening(*policy.tokenizer, messages));
+  };
+  EXPECT_EQ(opening({}), "x.");
+  EXPECT_EQ(opening({"data.chat_template_kwargs={loud: true, name: Bob, n: 2}"}), "x!Bob3");
+  EXPECT_EQ(opening({"data.chat_template_kwargs.loud=False"}), "x.");
+  EXPECT_THROW(opening({"data.chat_template_kwargs={lout: true}"}), Error);
+  EXPECT_THROW(opening({"data.chat_template_kwargs=[loud]"}), Error);
+  EXPECT_THROW(opening({"data.chat_template_kwargs={loud: [1]}"}), Error);
+  // What a run folder keeps says the same.
+  const Recipe r = LoadRecipe("grpo", {"model=base_tiny", "data.chat_template_kwargs={n: 2}"});
+  EXPECT_EQ(r.resolved.Find("data")->Find("chat_template_kwargs")->Find("n")->scalar, "2");
 }
 
 TEST(RecipePrompts, OverlongAreLeftOut) {

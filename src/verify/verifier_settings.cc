@@ -23,7 +23,7 @@ std::unique_ptr<Verifier> MakeFurtherVerifier(const std::string& name,
 
 std::unique_ptr<Verifier> MakeVerifier(const std::string& name, const VerifierSettings& settings) {
   std::unique_ptr<Verifier> verifier = MakeFurtherVerifier(name, settings);
-  return verifier ? std::move(verifier) : MakeVerifier(name);
+  return verifier ? std::move(verifier) : MakeVerifier(name, settings.answers);
 }
 
 const std::vector<VerifierInfo>& FurtherVerifiers() {

@@ -13,6 +13,7 @@
 namespace rlvr {
 
 struct VerifierSettings {
+  AnswerOptions answers;          // of the graders of mathematical answers
   SandboxSettings sandbox;        // code
   RewardProcessSettings process;  // process
   PluginSettings plugin;          // plugin

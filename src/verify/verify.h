@@ -51,13 +51,24 @@ std::vector<Judgement> JudgeAll(const Verifier& verifier, const JudgedPrompt& pr
                                 const std::vector<std::string>& responses);
 
 // Options of the graders of mathematical answers (docs/answers.md). Others take none.
-struct AnswerOptions {
+struct AnswerOptions {                   // reward.answers
   bool latex = true, expression = true;  // what counts as an answer: formulas, plain numbers
   bool letters = false;                  // a multiple-choice letter instead of both
   int precision = 6;                     // decimals after which numbers with a point are equal
   bool strict = true;                    // false: variables may have other names
   bool allow_set_relation_comp = false;  // an inequality may equal a set
   std::string language = "english";      // of "the answer is"
+
+  template <class Visitor>
+  void Params(Visitor& p) {
+    p("latex", latex);
+    p("expression", expression);
+    p("letters", letters);
+    p("precision", precision, 0, 50);
+    p("strict", strict);
+    p("allow_set_relation_comp", allow_set_relation_comp);
+    p("language", language);
+  }
 };
 
 struct VerifierInfo {
