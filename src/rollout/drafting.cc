@@ -1,0 +1,197 @@
+#include "rollout/drafting.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rlvr {
+namespace {
+
+constexpr int64_t kLongestPause = 32;  // passes
+constexpr double kLeastChance = 0.05;  // of a draft that is looked at
+
+}  // namespace
+
+Drafting::Drafting(const RolloutOptions& options, std::span<const int32_t> eos,
+                   std::span<const RolloutRequest> requests, std::span<const Expansion> expansions)
+    : options_(options),
+      eos_(eos),
+      requests_(requests),
+      kept_(*options.drafts),
+      groups_(requests.size()) {
+  for (const Expansion& e : expansions)
+    groups_[static_cast<size_t>(e.request)].samples += e.num_samples;
+}
+
+Drafting::~Drafting() {
+  for (size_t r = 0; r < groups_.size(); ++r) Store(static_cast<int64_t>(r));
+}
+
+// Only a guess of what is likely rests on it, so libm may do.
+float Drafting::ProbOf(float logp, float sampler_logp) const {
+  const bool truncated = options_.sampling.departs() && options_.sampling.temperature > 0;
+  return std::exp(truncated ? sampler_logp : logp);
+}
+
+DraftText Drafting::TailOf(const Tree& tree, int32_t segment) const {
+  DraftText text;
+  const std::vector<int32_t> path = tree.Path(segment);
+  int64_t missing = kMostDraftContext;
+  for (size_t i = path.size(); i-- > 0 && missing > 0;) {
+    const auto& tokens = tree.segments[static_cast<size_t>(path[i])].tokens;
+    const int64_t n = std::min(missing, static_cast<int64_t>(tokens.size()));
+    text.tokens.insert(text.tokens.begin(), tokens.end() - n, tokens.end());
+    missing -= n;
+  }
+  text.context = static_cast<int64_t>(text.tokens.size());
+  text.probs.assign(text.tokens.size(), 0.0f);
+  return text;
+}
+
+DraftSource Drafting::Begin(int64_t request, int32_t parent) const {
+  if (!on()) return {};
+  DraftSource source{.request = request,
+                     .text = TailOf(requests_[static_cast<size_t>(request)].tree, parent)};
+  source.learned = source.text.context;
+  return source;
+}
+
+void Drafting::Append(const Draw& draw, DraftSource* source) const {
+  if (on()) source->text.Append(draw.token, ProbOf(draw.logp, draw.sampler_logp));
+}
+
+void Drafting::AppendReply(std::span<const int32_t> tokens, DraftSource* source) const {
+  if (!on()) return;
+  for (const int32_t token : tokens) source->text.Append(token, 0);
+}
+
+void Drafting::End(DraftSource source) {
+  if (!on()) return;
+  Group& group = groups_[static_cast<size_t>(source.request)];
+  if (group.table) {
+    group.table->Learn(source.text, source.learned,
+                       static_cast<int64_t>(source.text.tokens.size()));
+  }
+  group.ended.push_back(std::move(source.text));
+  if (--group.samples == 0) Store(source.request);
+}
+
+void Drafting::Store(int64_t request) {
+  Group& group = groups_[static_cast<size_t>(request)];
+  if (!group.ended.empty()) {
+    const Tree& tree = requests_[static_cast<size_t>(request)].tree;
+    const uint64_t key = DraftStore::KeyOf(tree.segments[0].tokens);
+    for (DraftText& text : group.ended) kept_.store.Add(key, std::move(text));
+  }
+  group.ended.clear();
+  group.table = nullptr;
+}
+
+DraftTable& Drafting::TableOf(int64_t request) {
+  Group& group = groups_[static_cast<size_t>(request)];
+  if (group.table) return *group.table;
+  group.table = std::make_unique<DraftTable>();
+  const auto learn = [&](const DraftText& text) {
+    group.table->Learn(text, 0, static_cast<int64_t>(text.tokens.size()));
+  };
+  const Tree& tree = requests_[static_cast<size_t>(request)].tree;
+  for (size_t s = 0; s < tree.segments.size(); ++s) {
+    const Segment& segment = tree.segments[s];
+    DraftText text;
+    if (segment.parent >= 0) text = TailOf(tree, segment.parent);
+    for (size_t t = 0; t < segment.tokens.size(); ++t) {
+      const float logp = t < segment.logp.size() ? segment.logp[t] : 0;
+      const float sampler = t < segment.sampler_logp.size() ? segment.sampler_logp[t] : logp;
+      text.Append(segment.tokens[t], segment.logp.empty() ? 0 : ProbOf(logp, sampler));
+    }
+    learn(text);
+  }
+  if (const auto* earlier = kept_.store.Find(DraftStore::KeyOf(tree.segments[0].tokens))) {
+    for (const DraftText& text : *earlier) learn(text);
+  }
+  for (const DraftText& text : group.ended) learn(text);
+  return *group.table;
+}
+
+// Appends what may follow the seat's last token, one token after the other.
+void Drafting::Propose(const DraftSeat& seat) {
+  DraftSource& source = *seat.source;
+  const auto length = static_cast<int64_t>(source.text.tokens.size());
+  DraftTable& table = TableOf(source.request);
+  table.Learn(source.text, source.learned, length);
+  source.learned = length;
+  context_.assign(source.text.tokens.end() - std::min(length, kMostDraftContext),
+                  source.text.tokens.end());
+  const bool greedy = options_.sampling.temperature == 0;
+  const bool all = options_.speculation.name == "always";
+  const int64_t most = std::min<int64_t>(seat.most, options_.speculation.max_draft);
+  double chance = 1;
+  for (int64_t i = 0; i < most; ++i) {
+    DraftToken draft;
+    const double uniform = seat.key.Uniform(seat.offset + static_cast<uint64_t>(i));
+    if (!table.Draft(context_, uniform, greedy, &draft)) break;
+    // The row behind an end of sequence would be for nothing: the row before it draws the end.
+    if (std::find(eos_.begin(), eos_.end(), draft.token) != eos_.end()) break;
+    chance *= kept_.rates.Rate(draft);
+    if (!all && chance < kLeastChance) break;
+    drafts_.push_back(draft);
+    gains_.push_back({chance, begin_.size() - 1});
+    context_.push_back(draft.token);
+  }
+}
+
+void Drafting::Plan(std::span<const DraftSeat> seats) {
+  drafts_.clear();
+  begin_.clear();
+  if (!on() || seats.empty()) return;
+  const bool all = options_.speculation.name == "always";
+  if (!all && skip_ > 0 && 4 * seats.size() > 3 * paused_seats_) {
+    --skip_;
+    return;
+  }
+  gains_.clear();
+  for (const DraftSeat& seat : seats) {
+    begin_.push_back(drafts_.size());
+    Propose(seat);
+  }
+  begin_.push_back(drafts_.size());
+  if (!all) Choose(seats.size());
+}
+
+// Keeps the drafts that are worth their time. A draft's chance is no larger than those of the drafts
+// before it, so that those are kept with it.
+void Drafting::Choose(size_t num_seats) {
+  std::stable_sort(gains_.begin(), gains_.end(),
+                   [](const Gain& a, const Gain& b) { return a.gain > b.gain; });
+  sorted_.clear();
+  for (const Gain& g : gains_) sorted_.push_back(g.gain);
+  const int64_t n = NumDrafts(static_cast<int64_t>(num_seats), sorted_, kept_.costs);
+  if (n > 0) {
+    pause_ = 1;
+  } else {
+    skip_ = pause_;
+    pause_ = std::min(2 * pause_, kLongestPause);
+    paused_seats_ = num_seats;
+  }
+  std::vector<size_t> kept(num_seats, 0);
+  for (int64_t i = 0; i < n; ++i) ++kept[gains_[static_cast<size_t>(i)].seat];
+  size_t at = 0;
+  for (size_t s = 0; s < num_seats; ++s) {
+    const size_t from = begin_[s];
+    begin_[s] = at;
+    for (size_t i = 0; i < kept[s]; ++i) drafts_[at++] = drafts_[from + i];
+  }
+  begin_[num_seats] = at;
+  drafts_.resize(at);
+}
+
+void Drafting::Observe(std::span<const DraftToken> drafts, std::span<const Draw> draws) {
+  for (size_t i = 0; i < std::min(drafts.size(), draws.size()); ++i)
+    kept_.rates.Add(drafts[i], drafts[i].token == draws[i].token);
+}
+
+void Drafting::ObservePass(int64_t rows, double seconds) { kept_.costs.Add(rows, seconds); }
+
+}  // namespace rlvr
