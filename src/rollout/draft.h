@@ -74,6 +74,8 @@ class DraftStore {
   static constexpr size_t kMostTexts = 64;  // of one prompt; the oldest go first
 
   explicit DraftStore(int64_t max_bytes) : max_bytes_(max_bytes) {}
+  DraftStore(const DraftStore&) = delete;
+  DraftStore& operator=(const DraftStore&) = delete;
   static uint64_t KeyOf(std::span<const int32_t> prompt);
 
   void Add(uint64_t prompt, DraftText text);

@@ -19,7 +19,7 @@ Drafting::Drafting(const RolloutOptions& options, std::span<const int32_t> eos,
     : options_(options),
       eos_(eos),
       requests_(requests),
-      kept_(*options.drafts),
+      kept_(options.speculation.name == "none" ? nullptr : options.drafts),
       groups_(requests.size()) {
   for (const Expansion& e : expansions)
     groups_[static_cast<size_t>(e.request)].samples += e.num_samples;
@@ -83,7 +83,7 @@ void Drafting::Store(int64_t request) {
   if (!group.ended.empty()) {
     const Tree& tree = requests_[static_cast<size_t>(request)].tree;
     const uint64_t key = DraftStore::KeyOf(tree.segments[0].tokens);
-    for (DraftText& text : group.ended) kept_.store.Add(key, std::move(text));
+    for (DraftText& text : group.ended) kept_->store.Add(key, std::move(text));
   }
   group.ended.clear();
   group.table = nullptr;
@@ -108,7 +108,7 @@ DraftTable& Drafting::TableOf(int64_t request) {
     }
     learn(text);
   }
-  if (const auto* earlier = kept_.store.Find(DraftStore::KeyOf(tree.segments[0].tokens))) {
+  if (const auto* earlier = kept_->store.Find(DraftStore::KeyOf(tree.segments[0].tokens))) {
     for (const DraftText& text : *earlier) learn(text);
   }
   for (const DraftText& text : group.ended) learn(text);
@@ -134,7 +134,7 @@ void Drafting::Propose(const DraftSeat& seat) {
     if (!table.Draft(context_, uniform, greedy, &draft)) break;
     // The row behind an end of sequence would be for nothing: the row before it draws the end.
     if (std::find(eos_.begin(), eos_.end(), draft.token) != eos_.end()) break;
-    chance *= kept_.rates.Rate(draft);
+    chance *= kept_->rates.Rate(draft);
     if (!all && chance < kLeastChance) break;
     drafts_.push_back(draft);
     gains_.push_back({chance, begin_.size() - 1});
@@ -167,7 +167,7 @@ void Drafting::Choose(size_t num_seats) {
                    [](const Gain& a, const Gain& b) { return a.gain > b.gain; });
   sorted_.clear();
   for (const Gain& g : gains_) sorted_.push_back(g.gain);
-  const int64_t n = NumDrafts(static_cast<int64_t>(num_seats), sorted_, kept_.costs);
+  const int64_t n = NumDrafts(static_cast<int64_t>(num_seats), sorted_, kept_->costs);
   if (n > 0) {
     pause_ = 1;
   } else {
@@ -189,9 +189,11 @@ void Drafting::Choose(size_t num_seats) {
 
 void Drafting::Observe(std::span<const DraftToken> drafts, std::span<const Draw> draws) {
   for (size_t i = 0; i < std::min(drafts.size(), draws.size()); ++i)
-    kept_.rates.Add(drafts[i], drafts[i].token == draws[i].token);
+    kept_->rates.Add(drafts[i], drafts[i].token == draws[i].token);
 }
 
-void Drafting::ObservePass(int64_t rows, double seconds) { kept_.costs.Add(rows, seconds); }
+void Drafting::ObservePass(int64_t rows, double seconds) {
+  if (on()) kept_->costs.Add(rows, seconds);
+}
 
 }  // namespace rlvr

@@ -29,7 +29,7 @@ struct DraftSeat {
 
 class Drafting {
  public:
-  // options.drafts must not be null. All must outlive it, and the expansions' trees must not change.
+  // Off where options.drafts is null. All must outlive it, and the trees must not change.
   Drafting(const RolloutOptions& options, std::span<const int32_t> eos,
            std::span<const RolloutRequest> requests, std::span<const Expansion> expansions);
   // Hands what was sampled over to options.drafts; also where sampling was given up.
@@ -37,7 +37,7 @@ class Drafting {
   Drafting(const Drafting&) = delete;
   Drafting& operator=(const Drafting&) = delete;
 
-  bool on() const { return options_.speculation.name != "none"; }
+  bool on() const { return kept_ != nullptr; }
   // Of a new sample below `parent`.
   DraftSource Begin(int64_t request, int32_t parent) const;
   void Append(const Draw& draw, DraftSource* source) const;
@@ -71,7 +71,7 @@ class Drafting {
   const RolloutOptions& options_;
   std::span<const int32_t> eos_;
   std::span<const RolloutRequest> requests_;
-  Speculation& kept_;
+  Speculation* kept_ = nullptr;
   std::vector<Group> groups_;       // [requests]
   std::vector<DraftToken> drafts_;  // of all seats
   std::vector<size_t> begin_;       // [seats + 1]

@@ -38,12 +38,12 @@ double PassCosts::Seconds(int64_t rows) const {
   const Measured *below = nullptr, *above = nullptr;
   for (const auto& [bucket, m] : measured_) {
     if (!Fresh(m)) continue;
-    if (bucket == BucketOf(rows)) return m.seconds;
-    if (m.rows <= n) below = &m;
+    if (m.rows <= n || (below == nullptr && bucket == BucketOf(rows))) below = &m;
     if (m.rows > n && above == nullptr) above = &m;
   }
   if (below == nullptr) return 0;
   if (above == nullptr) return below->seconds;
+  if (n <= below->rows) return below->seconds;
   const double share = (n - below->rows) / (above->rows - below->rows);
   return below->seconds + share * (above->seconds - below->seconds);
 }
