@@ -16,15 +16,27 @@ uint64_t Mix(uint64_t hash, uint64_t token) {
   return hash ^ (hash >> 32);
 }
 
+// Odd numbers for the tokens by their distance, so that the sums of 2, 3, 4, 8 and 16 terms follow
+// from each other.
+constexpr auto kFactors = [] {
+  std::array<uint64_t, kMostDraftContext> factors = {};
+  uint64_t x = 0x9e3779b97f4a7c15u;
+  for (uint64_t& f : factors) {
+    x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
+    f = x | 1;
+  }
+  return factors;
+}();
+
 // keys[i]: of the last kDraftOrders[i] tokens before `end`; 0 where there are fewer.
 std::array<uint64_t, kDraftOrders.size()> Keys(const int32_t* tokens, int64_t end) {
   std::array<uint64_t, kDraftOrders.size()> keys = {};
-  uint64_t hash = 0;
-  size_t order = kDraftOrders.size();
-  for (int n = 1; n <= std::min(end, kMostDraftContext); ++n) {
-    hash = Mix(hash, static_cast<uint64_t>(tokens[end - n]));
-    if (n != kDraftOrders[order - 1]) continue;
-    keys[--order] = Mix(hash, static_cast<uint64_t>(n)) | 1;
+  uint64_t sum = 0;
+  int64_t n = 0;
+  for (size_t order = kDraftOrders.size(); order-- > 0 && kDraftOrders[order] <= end;) {
+    for (; n < kDraftOrders[order]; ++n)
+      sum += (static_cast<uint64_t>(tokens[end - 1 - n]) + 1) * kFactors[static_cast<size_t>(n)];
+    keys[order] = Mix(sum, static_cast<uint64_t>(n)) | 1;
   }
   return keys;
 }

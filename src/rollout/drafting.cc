@@ -1,6 +1,7 @@
 #include "rollout/drafting.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -10,7 +11,10 @@ namespace rlvr {
 namespace {
 
 constexpr int64_t kLongestPause = 32;  // passes
-constexpr double kLeastChance = 0.05;  // of a draft that is looked at
+// Of a draft that is looked at: this, or most of what its row costs.
+constexpr double kLeastChance = 0.05, kShareOfCost = 0.8;
+// Where a row costs this part of a token, hardly a draft can pay.
+constexpr double kTooDear = 0.93;
 
 }  // namespace
 
@@ -116,7 +120,7 @@ DraftTable& Drafting::TableOf(int64_t request) {
 }
 
 // Appends what may follow the seat's last token, one token after the other.
-void Drafting::Propose(const DraftSeat& seat) {
+void Drafting::Propose(const DraftSeat& seat, double least_chance) {
   DraftSource& source = *seat.source;
   const auto length = static_cast<int64_t>(source.text.tokens.size());
   DraftTable& table = TableOf(source.request);
@@ -125,7 +129,6 @@ void Drafting::Propose(const DraftSeat& seat) {
   context_.assign(source.text.tokens.end() - std::min(length, kMostDraftContext),
                   source.text.tokens.end());
   const bool greedy = options_.sampling.temperature == 0;
-  const bool all = options_.speculation.name == "always";
   const int64_t most = std::min<int64_t>(seat.most, options_.speculation.max_draft);
   double chance = 1;
   for (int64_t i = 0; i < most; ++i) {
@@ -135,7 +138,7 @@ void Drafting::Propose(const DraftSeat& seat) {
     // The row behind an end of sequence would be for nothing: the row before it draws the end.
     if (std::find(eos_.begin(), eos_.end(), draft.token) != eos_.end()) break;
     chance *= kept_->rates.Rate(draft);
-    if (!all && chance < kLeastChance) break;
+    if (chance < least_chance) break;
     drafts_.push_back(draft);
     gains_.push_back({chance, begin_.size() - 1});
     context_.push_back(draft.token);
@@ -151,13 +154,31 @@ void Drafting::Plan(std::span<const DraftSeat> seats) {
     --skip_;
     return;
   }
+  double least_chance = 0;
+  if (!all) {
+    const double cost = CostOfRow(static_cast<int64_t>(seats.size()), kept_->costs);
+    if (cost > kTooDear) return Pause(seats.size());
+    least_chance = std::max(kLeastChance, kShareOfCost * cost);
+  }
+  for (const DraftSeat& seat : seats) TableOf(seat.source->request);  // once, so no pass's cost
+  const auto start = std::chrono::steady_clock::now();
   gains_.clear();
   for (const DraftSeat& seat : seats) {
     begin_.push_back(drafts_.size());
-    Propose(seat);
+    Propose(seat, least_chance);
   }
   begin_.push_back(drafts_.size());
-  if (!all) Choose(seats.size());
+  if (all) return;
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  const double each = kept_->costs.AtFirstSpeed(passed.count()) / static_cast<double>(seats.size());
+  search_ += (search_ == 0 ? 1 : 0.2) * (each - search_);
+  Choose(seats.size());
+}
+
+void Drafting::Pause(size_t num_seats) {
+  skip_ = pause_;
+  pause_ = std::min(2 * pause_, kLongestPause);
+  paused_seats_ = num_seats;
 }
 
 // Keeps the drafts that are worth their time. A draft's chance is no larger than those of the drafts
@@ -167,13 +188,12 @@ void Drafting::Choose(size_t num_seats) {
                    [](const Gain& a, const Gain& b) { return a.gain > b.gain; });
   sorted_.clear();
   for (const Gain& g : gains_) sorted_.push_back(g.gain);
-  const int64_t n = NumDrafts(static_cast<int64_t>(num_seats), sorted_, kept_->costs);
+  const int64_t n = NumDrafts(static_cast<int64_t>(num_seats), sorted_,
+                              search_ * static_cast<double>(num_seats), kept_->costs);
   if (n > 0) {
     pause_ = 1;
   } else {
-    skip_ = pause_;
-    pause_ = std::min(2 * pause_, kLongestPause);
-    paused_seats_ = num_seats;
+    Pause(num_seats);
   }
   std::vector<size_t> kept(num_seats, 0);
   for (int64_t i = 0; i < n; ++i) ++kept[gains_[static_cast<size_t>(i)].seat];

@@ -65,8 +65,9 @@ class Drafting {
   DraftText TailOf(const Tree& tree, int32_t segment) const;
   DraftTable& TableOf(int64_t request);
   void Store(int64_t request);
-  void Propose(const DraftSeat& seat);
+  void Propose(const DraftSeat& seat, double least_chance);
   void Choose(size_t num_seats);
+  void Pause(size_t num_seats);
 
   const RolloutOptions& options_;
   std::span<const int32_t> eos_;
@@ -84,6 +85,7 @@ class Drafting {
   std::vector<int32_t> context_;
   // Where drafts do not pay they are looked for less and less often, until fewer sequences are left.
   int64_t skip_ = 0, pause_ = 1;
+  double search_ = 0;  // seconds for one seat's drafts, a running mean
   size_t paused_seats_ = 0;
 };
 

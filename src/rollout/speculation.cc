@@ -18,10 +18,14 @@ void PassCosts::Add(int64_t rows, double seconds) {
   ++pass_;
   Measured& m = measured_[BucketOf(rows)];
   const bool fresh = Fresh(m);
+  if (fresh) {
+    const double ratio = std::min(seconds / m.seconds, 2 * slowness_);  // more is an accident
+    slowness_ += 0.2 * (ratio - slowness_);
+    seconds = ratio * m.seconds;
+  }
+  seconds /= slowness_;
   ++m.count;
   m.pass = pass_;
-  // Somebody else's turn on the core is not the pass's cost.
-  if (fresh && m.count > 3) seconds = std::min(seconds, 2 * m.seconds);
   const double weight = std::max(fresh ? 0.1 : 0.5, 1 / static_cast<double>(m.count));
   m.rows += weight * (static_cast<double>(rows) - m.rows);
   m.seconds += weight * (seconds - m.seconds);
@@ -85,7 +89,8 @@ void AcceptanceRates::Add(const DraftToken& draft, bool accepted) {
   c.accepted += accepted ? 1 : 0;
 }
 
-int64_t NumDrafts(int64_t rows, std::span<const double> gains, const PassCosts& costs) {
+int64_t NumDrafts(int64_t rows, std::span<const double> gains, double search,
+                  const PassCosts& costs) {
   const double plain = costs.Seconds(rows);
   if (plain == 0) return 0;  // to be measured first
   const auto n =
@@ -95,12 +100,17 @@ int64_t NumDrafts(int64_t rows, std::span<const double> gains, const PassCosts& 
   int64_t chosen = 0;
   for (int64_t i = 0; i < n; ++i) {
     tokens += gains[static_cast<size_t>(i)];
-    const double rate = tokens / costs.Seconds(rows + i + 1);
+    const double rate = tokens / (search + costs.Seconds(rows + i + 1));
     if (rate <= best) continue;
     best = rate;
     chosen = i + 1;
   }
   return chosen;
+}
+
+double CostOfRow(int64_t rows, const PassCosts& costs) {
+  const double plain = costs.Seconds(rows);
+  return plain == 0 ? 0 : costs.Seconds(2 * rows) / plain - 1;
 }
 
 }  // namespace rlvr

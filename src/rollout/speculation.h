@@ -20,14 +20,17 @@ struct SpeculationOptions {
   int64_t memory_mb = 64;     // of earlier responses that are kept for drafts
 };
 
-// Seconds of a decoding pass by its rows. What was not measured for long is forgotten, so that it
-// is tried again some day.
+// Seconds of a decoding pass by its rows. Only their ratios decide: what makes all passes slower for a
+// while (longer contexts, other processes) is kept apart, so that it does not count against the rows
+// that ran meanwhile. What was not measured for long is forgotten, so that it is tried again some day.
 class PassCosts {
  public:
   void Add(int64_t rows, double seconds);
-  // 0: unknown. Between two measured numbers of rows linear; above the largest as that one, so that
+  // At the speed that was first measured; 0: unknown. Between two measured numbers of rows linear; above the largest as that one, so that
   // more rows are tried.
   double Seconds(int64_t rows) const;
+  // What took `seconds` now, at that speed.
+  double AtFirstSpeed(double seconds) const { return seconds / slowness_; }
   // Most rows that may be tried: twice the most that were measured.
   int64_t most_rows() const;
 
@@ -39,6 +42,7 @@ class PassCosts {
   bool Fresh(const Measured& m) const;
 
   int64_t pass_ = 0;
+  double slowness_ = 1;               // of the last passes, beside what measured_ says
   std::map<int, Measured> measured_;  // about 8 to a doubling of rows
 };
 
@@ -58,10 +62,15 @@ class AcceptanceRates {
 };
 
 // A pass of `rows` sequences gives one token each; drafts give gains[i] more, the probabilities that
-// they and all before them in their sequence are accepted, falling. Returns how many of the first to
-// run: those that make the most tokens per second, or 0 unless that is kLeastGain faster than none.
+// they and all before them in their sequence are accepted, falling. To look for them takes `search`
+// seconds at the speed of costs. Returns how many of the first to run: those that make the most tokens
+// per second, or 0 unless that is kLeastGain faster than none.
 inline constexpr double kLeastGain = 1.03;
-int64_t NumDrafts(int64_t rows, std::span<const double> gains, const PassCosts& costs);
+int64_t NumDrafts(int64_t rows, std::span<const double> gains, double search,
+                  const PassCosts& costs);
+// What a row beside those of `rows` sequences costs, in tokens that the same time gives without drafts:
+// a draft that is less likely than this to be accepted does not pay.
+double CostOfRow(int64_t rows, const PassCosts& costs);
 
 // What is kept from one call of Rollout to the next. It makes sampling faster and changes no sample,
 // so it is in no checkpoint. Not thread-safe.

@@ -135,8 +135,8 @@ TEST(PassCosts, BetweenMeasurementsLinearAndAboveFlat) {
   EXPECT_DOUBLE_EQ(costs.Seconds(7), 1.75);
   EXPECT_EQ(costs.Seconds(30), 2.0);
   EXPECT_EQ(costs.most_rows(), 16);
-  costs.Add(8, 3.0);  // the mean of two
-  EXPECT_DOUBLE_EQ(costs.Seconds(8), 2.5);
+  costs.Add(8, 3.0);  // 1.5 times as slow: a fifth of the 0.5 is put down to all passes
+  EXPECT_DOUBLE_EQ(costs.Seconds(8), (2.0 + 3.0 / 1.1) / 2);
 }
 
 // One measurement is trusted for 64 passes.
@@ -153,23 +153,36 @@ TEST(PassCosts, ForgetsWhatIsOld) {
 TEST(PassCosts, AnAccidentCountsLittle) {
   PassCosts costs;
   for (int i = 0; i < 10; ++i) costs.Add(1, 1.0);
-  costs.Add(1, 100.0);  // counts as 2, with the weight 1 / 10
-  EXPECT_NEAR(costs.Seconds(1), 1.1, 0.02);
+  costs.Add(1, 100.0);  // counts as 2, of which 1.2 are put down to all; 1 / 10 of the rest counts
+  EXPECT_NEAR(costs.Seconds(1), 1 + 0.1 * (2 / 1.2 - 1), 1e-12);
+}
+
+// The machine becomes three times slower between 4 rows and 8: the ratio stays that of equal times.
+TEST(PassCosts, WhatSlowsAllPassesDownIsKeptApart) {
+  PassCosts costs;
+  for (int i = 0; i < 50; ++i) costs.Add(4, 1.0);
+  for (int i = 0; i < 50; ++i) costs.Add(4, 3.0);
+  for (int i = 0; i < 10; ++i) costs.Add(8, 6.0);
+  EXPECT_NEAR(costs.Seconds(8) / costs.Seconds(4), 2.0, 0.1);
 }
 
 TEST(NumDrafts, MakesTheMostTokensPerSecond) {
   const std::vector<double> gains = {0.9, 0.8, 0.7, 0.2, 0.1};
   PassCosts costs;
-  EXPECT_EQ(NumDrafts(1, gains, costs), 0);  // one pass without drafts must be measured first
+  EXPECT_EQ(NumDrafts(1, gains, 0, costs), 0);  // one pass without drafts must be measured first
   costs.Add(1, 1.0);
-  EXPECT_EQ(NumDrafts(1, gains, costs), 1);  // tries no more than twice the rows
+  EXPECT_EQ(NumDrafts(1, gains, 0, costs), 1);  // tries no more than twice the rows
   costs.Add(4, 1.3);
   costs.Add(8, 3.3);
   // rows      1    2    3    4    5    6
   // seconds   1    1.1  1.2  1.3  1.8  2.3
   // tokens    1    1.9  2.7  3.4  3.6  3.7
   // per s     1    1.73 2.25 2.62 2.0  1.61
-  EXPECT_EQ(NumDrafts(1, gains, costs), 3);
+  EXPECT_EQ(NumDrafts(1, gains, 0, costs), 3);
+  // With 0.8 seconds for the search: 1.9 / 1.9, 2.7 / 2, 3.4 / 2.1 = 1.62, 3.6 / 2.6, 3.7 / 3.1.
+  EXPECT_EQ(NumDrafts(1, gains, 0.8, costs), 3);
+  EXPECT_EQ(NumDrafts(1, gains, 2.1, costs), 0);  // 3.4 / 3.4
+  EXPECT_NEAR(CostOfRow(1, costs), 0.1, 1e-12);   // 1.1 seconds of two rows
 }
 
 TEST(NumDrafts, NoneWhereRowsCostWhatTheyBring) {
@@ -177,15 +190,15 @@ TEST(NumDrafts, NoneWhereRowsCostWhatTheyBring) {
   PassCosts costs;
   costs.Add(64, 1.0);
   costs.Add(128, 1.7);  // 64 more rows: 38.4 tokens in 0.7 of the time of 64: 102.4 / 1.7 = 60
-  EXPECT_EQ(NumDrafts(64, gains, costs), 0);
+  EXPECT_EQ(NumDrafts(64, gains, 0, costs), 0);
   PassCosts cheap;
   cheap.Add(64, 1.0);
   cheap.Add(128, 1.2);  // 102.4 / 1.2 = 85
-  EXPECT_EQ(NumDrafts(64, gains, cheap), 64);
+  EXPECT_EQ(NumDrafts(64, gains, 0, cheap), 64);
   PassCosts hardly;
   hardly.Add(64, 1.0);
   hardly.Add(128, 1.57);  // 102.4 / 1.57 = 65.2: 2 % more is not worth it
-  EXPECT_EQ(NumDrafts(64, gains, hardly), 0);
+  EXPECT_EQ(NumDrafts(64, gains, 0, hardly), 0);
 }
 
 TEST(AcceptanceRates, FromAGuessToWhatWasSeen) {
