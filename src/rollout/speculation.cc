@@ -46,10 +46,17 @@ double PassCosts::Seconds(int64_t rows) const {
     if (m.rows > n && above == nullptr) above = &m;
   }
   if (below == nullptr) return 0;
-  if (above == nullptr) return below->seconds;
   if (n <= below->rows) return below->seconds;
-  const double share = (n - below->rows) / (above->rows - below->rows);
-  return below->seconds + share * (above->seconds - below->seconds);
+  double slope = 0;
+  if (above != nullptr) {
+    slope = (above->seconds - below->seconds) / (above->rows - below->rows);
+  } else {
+    const auto half = static_cast<int64_t>(below->rows) / 2;
+    const double seconds = Seconds(half);
+    if (seconds > 0)
+      slope = std::max(0.0, below->seconds - seconds) / (below->rows - static_cast<double>(half));
+  }
+  return below->seconds + slope * (n - below->rows);
 }
 
 int64_t PassCosts::most_rows() const {

@@ -26,8 +26,9 @@ struct SpeculationOptions {
 class PassCosts {
  public:
   void Add(int64_t rows, double seconds);
-  // At the speed that was first measured; 0: unknown. Between two measured numbers of rows linear; above the largest as that one, so that
-  // more rows are tried.
+  // At the speed that was first measured; 0: unknown. Between two measured numbers of rows linear;
+  // above the largest it rises as from the half of that to it, or, where that is unknown, not at all,
+  // so that more rows are tried.
   double Seconds(int64_t rows) const;
   // What took `seconds` now, at that speed.
   double AtFirstSpeed(double seconds) const { return seconds / slowness_; }

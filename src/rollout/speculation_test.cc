@@ -121,7 +121,7 @@ TEST(Speculation, DraftsComeFromTheGroup) {
   EXPECT_LE(stats.decode_steps, 32 + 3 * 12);
 }
 
-TEST(PassCosts, BetweenMeasurementsLinearAndAboveFlat) {
+TEST(PassCosts, LinearBetweenMeasurementsAndAsBeforeAboveThem) {
   PassCosts costs;
   EXPECT_EQ(costs.Seconds(4), 0);
   EXPECT_EQ(costs.most_rows(), 0);
@@ -133,7 +133,7 @@ TEST(PassCosts, BetweenMeasurementsLinearAndAboveFlat) {
   costs.Add(8, 2.0);
   EXPECT_DOUBLE_EQ(costs.Seconds(5), 1.25);
   EXPECT_DOUBLE_EQ(costs.Seconds(7), 1.75);
-  EXPECT_EQ(costs.Seconds(30), 2.0);
+  EXPECT_DOUBLE_EQ(costs.Seconds(30), 2.0 + 22 * 0.25);
   EXPECT_EQ(costs.most_rows(), 16);
   costs.Add(8, 3.0);  // 1.5 times as slow: a fifth of the 0.5 is put down to all passes
   EXPECT_DOUBLE_EQ(costs.Seconds(8), (2.0 + 3.0 / 1.1) / 2);
