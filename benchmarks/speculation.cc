@@ -1,5 +1,5 @@
 // Speculative decoding on a second epoch: every prompt's responses of the first epoch are stored,
-// then the same prompts are sampled again with new random numbers, 1, 4, 8 and 64 sequences at a time,
+// then the same prompts are sampled again with new random numbers, 1, 2, 4, 8 and 64 sequences at a time,
 // with and without drafts in turn. Prints medians of tokens per second and their ratio, and fails
 // where one bit of a tree differs.
 //   speculation MODEL [LATER_MODEL] [SEQUENCES ...] [--groups N] [--repeats N] [--max-draft N]
@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
       settings.models.push_back(arg);
     }
   }
-  if (settings.sequences.empty()) settings.sequences = {1, 4, 8, 64};
+  if (settings.sequences.empty()) settings.sequences = {1, 2, 4, 8, 64};
   if (settings.models.empty() || settings.models.size() > 2) {
     std::fprintf(stderr, "usage: speculation MODEL [LATER_MODEL] [SEQUENCES ...]\n");
     return 2;

@@ -53,8 +53,10 @@ double PassCosts::Seconds(int64_t rows) const {
   } else {
     const auto half = static_cast<int64_t>(below->rows) / 2;
     const double seconds = Seconds(half);
-    if (seconds > 0)
-      slope = std::max(0.0, below->seconds - seconds) / (below->rows - static_cast<double>(half));
+    if (seconds > 0) {
+      slope = std::clamp((below->seconds - seconds) / (below->rows - static_cast<double>(half)),
+                         0.0, below->seconds / below->rows);
+    }
   }
   return below->seconds + slope * (n - below->rows);
 }
@@ -117,7 +119,8 @@ int64_t NumDrafts(int64_t rows, std::span<const double> gains, double search,
 
 double CostOfRow(int64_t rows, const PassCosts& costs) {
   const double plain = costs.Seconds(rows);
-  return plain == 0 ? 0 : costs.Seconds(2 * rows) / plain - 1;
+  if (plain == 0) return 0;
+  return std::min(costs.Seconds(2 * rows) / plain - 1, (costs.Seconds(4 * rows) / plain - 1) / 3);
 }
 
 }  // namespace rlvr

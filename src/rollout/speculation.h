@@ -69,8 +69,8 @@ class AcceptanceRates {
 inline constexpr double kLeastGain = 1.03;
 int64_t NumDrafts(int64_t rows, std::span<const double> gains, double search,
                   const PassCosts& costs);
-// What a row beside those of `rows` sequences costs, in tokens that the same time gives without drafts:
-// a draft that is less likely than this to be accepted does not pay.
+// What a row beside those of `rows` sequences costs, in tokens that the same time gives without drafts,
+// where they have one draft each or three: a draft that is less likely to be accepted does not pay.
 double CostOfRow(int64_t rows, const PassCosts& costs);
 
 // What is kept from one call of Rollout to the next. It makes sampling faster and changes no sample,

@@ -181,8 +181,9 @@ TEST(NumDrafts, MakesTheMostTokensPerSecond) {
   EXPECT_EQ(NumDrafts(1, gains, 0, costs), 3);
   // With 0.8 seconds for the search: 1.9 / 1.9, 2.7 / 2, 3.4 / 2.1 = 1.62, 3.6 / 2.6, 3.7 / 3.1.
   EXPECT_EQ(NumDrafts(1, gains, 0.8, costs), 3);
-  EXPECT_EQ(NumDrafts(1, gains, 2.1, costs), 0);  // 3.4 / 3.4
-  EXPECT_NEAR(CostOfRow(1, costs), 0.1, 1e-12);   // 1.1 seconds of two rows
+  EXPECT_EQ(NumDrafts(1, gains, 2.1, costs), 0);       // 3.4 / 3.4
+  EXPECT_NEAR(CostOfRow(1, costs), 0.1, 1e-12);        // 1.1 seconds of two rows, 1.3 of four
+  EXPECT_NEAR(CostOfRow(2, costs), 0.2 / 1.1, 1e-12);  // 1.3 of four, 3.3 of eight: 2.2 / 3.3
 }
 
 TEST(NumDrafts, NoneWhereRowsCostWhatTheyBring) {
