@@ -4,7 +4,7 @@
 // where one bit of a tree differs.
 //   speculation MODEL [LATER_MODEL] [SEQUENCES ...] [--groups N] [--repeats N] [--max-draft N]
 // LATER_MODEL samples the second epoch: the policy after some steps of training. --groups: prompts
-// of each measurement at 8 sequences or fewer; four times as many at more.
+// of each measurement at 8 sequences or fewer; eight times as many at more.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -68,7 +68,7 @@ struct Settings {
 
 void Measure(const Policy& first, const Policy& later, const PromptSource& prompts,
              const Settings& settings, int64_t sequences) {
-  const int64_t groups = sequences > 8 ? 4 * settings.groups : settings.groups;
+  const int64_t groups = sequences > 8 ? 8 * settings.groups : settings.groups;
   RolloutOptions options;  // of recipes/quickstart.yaml
   options.max_tokens = 96;
   options.max_sequences = sequences;
