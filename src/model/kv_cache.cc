@@ -100,6 +100,19 @@ void KvCache::Append(int32_t segment, int64_t n, std::vector<KvSlot>* slots) {
   }
 }
 
+void KvCache::Truncate(int32_t segment, int64_t n) {
+  SegmentState& s = segments_[segment];
+  RLVR_CHECK(s.live && s.references == 1)
+      << "segment " << segment << " has children: it cannot shrink";
+  RLVR_CHECK(n >= 0 && n <= s.length) << n << " " << s.length;
+  s.length -= n;
+  const auto pages = static_cast<size_t>((s.length + kPageTokens - 1) / kPageTokens);
+  while (s.pages.size() > pages) {
+    free_pages_.push_back(s.pages.back());
+    s.pages.pop_back();
+  }
+}
+
 void KvCache::AddRun(int32_t segment, int64_t num_rows, int64_t row,
                      const std::vector<int64_t>* row_of_segment, BlockTable* table) const {
   const SegmentState& own = segments_[segment];

@@ -26,6 +26,9 @@ class KvCache {
 
   // Reserves n more tokens at the segment's end; returns their slots.
   void Append(int32_t segment, int64_t n, std::vector<KvSlot>* slots);
+  // Takes the segment's last n tokens back; pages that become empty are free again. The segment must
+  // have no children.
+  void Truncate(int32_t segment, int64_t n);
   // Adds one run: the last `num_rows` tokens of the segment as query rows from `row` on, seeing the
   // path. first_row: packed row of the segment's first token for training (then ancestors' rows
   // must be known: pass rows_of_segments), else nullptr.

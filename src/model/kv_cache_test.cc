@@ -107,6 +107,50 @@ TEST(KvCache, GrowingKeepsWhatIsStored) {
   }
 }
 
+TEST(KvCache, TruncateTakesTokensAndEmptyPagesBack) {  // pages hold 32 tokens
+  KvCache cache(TinyConfig(true), ComputeType::kFp32);
+  std::vector<KvSlot> slots;
+  const int32_t root = cache.AddSegment(-1);
+  cache.Append(root, 5, &slots);
+  const int32_t a = cache.AddSegment(root);
+  slots.clear();
+  cache.Append(a, 70, &slots);
+  EXPECT_EQ(cache.pages_in_use(), 1 + 3);
+  cache.Truncate(a, 0);
+  EXPECT_EQ(cache.Length(a), 70);
+  cache.Truncate(a, 6);  // 64: two full pages
+  EXPECT_EQ(cache.EndPosition(a), 69);
+  EXPECT_EQ(cache.pages_in_use(), 1 + 2);
+  cache.Truncate(a, 3);
+  EXPECT_EQ(cache.pages_in_use(), 1 + 2);
+  std::vector<KvSlot> again;
+  cache.Append(a, 4, &again);  // the same slots as the tokens that were there, then a new page
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(again[static_cast<size_t>(i)].page, slots[static_cast<size_t>(61 + i)].page);
+    EXPECT_EQ(again[static_cast<size_t>(i)].offset, 29 + i);
+  }
+  EXPECT_EQ(again[3].offset, 0);
+  BlockTable table;
+  cache.AddRun(a, 2, 0, nullptr, &table);
+  using Block = std::tuple<int64_t, int64_t, int64_t>;
+  EXPECT_EQ(BlocksOf(table, 0),
+            (std::vector<Block>{{5, 0, -1}, {32, 5, -1}, {32, 37, -1}, {1, 69, -1}}));
+  cache.Truncate(a, 65);
+  EXPECT_EQ(cache.pages_in_use(), 1);
+  cache.Append(a, 1, &again);
+  EXPECT_EQ(cache.EndPosition(a), 6);
+}
+
+TEST(KvCacheDeathTest, WhatHasChildrenOrTooFewTokensCannotShrink) {
+  KvCache cache(TinyConfig(true), ComputeType::kFp32);
+  std::vector<KvSlot> slots;
+  const int32_t root = cache.AddSegment(-1);
+  cache.Append(root, 2, &slots);
+  EXPECT_DEATH(cache.Truncate(root, 3), "3 2");
+  cache.AddSegment(root);
+  EXPECT_DEATH(cache.Truncate(root, 1), "cannot shrink");
+}
+
 TEST(KvCache, PathsMayBeDeep) {
   KvCache cache(TinyConfig(true), ComputeType::kFp32);
   std::vector<KvSlot> slots;

@@ -148,6 +148,7 @@ TEST_P(ConversationOf, TrainingBitsForAnyBatchThreadsAndWaiting) {
     RolloutOptions options;
     options.max_tokens = 11;
     options.sampling.temperature = 0.9f;
+    options.speculation.name = "none";
     SetNumThreads(1);
     RolloutStats stats;
     const auto want = Rollout(model, p.tokenizer, options, Conversations(6), &stats);
@@ -169,15 +170,27 @@ TEST_P(ConversationOf, TrainingBitsForAnyBatchThreadsAndWaiting) {
       int threads;
       int64_t sequences, prefill;
       bool blocks;
+      int max_draft = 0;
     };
-    for (const Way& way : {Way{1, 1, 2048, false}, Way{1, 3, 20, true}, Way{2, 3, 2048, false},
-                           Way{2, 64, 64, true}}) {
+    // From the second time on the drafts are what will be drawn.
+    Speculation earlier;
+    options.drafts = &earlier;
+    int64_t accepted = 0;
+    for (const Way& way : {Way{1, 1, 2048, false}, Way{1, 3, 20, true, 3},
+                           Way{2, 3, 2048, false, 8}, Way{2, 64, 64, true, 1}}) {
+      options.speculation.name = way.max_draft > 0 ? "always" : "none";
+      options.speculation.max_draft = std::max(1, way.max_draft);
       SetNumThreads(way.threads);
       options.max_sequences = way.sequences;
       options.prefill_tokens = way.prefill;
-      const auto got = Rollout(model, p.tokenizer, options, Conversations(6, way.blocks));
+      RolloutStats again;
+      const auto got = Rollout(model, p.tokenizer, options, Conversations(6, way.blocks), &again);
       for (size_t i = 0; i < want.size(); ++i) ExpectSameTree(got[i], want[i]);
+      EXPECT_EQ(again.sampled_tokens, stats.sampled_tokens);
+      EXPECT_EQ(again.reply_tokens, stats.reply_tokens);
+      accepted += again.accepted_tokens;
     }
+    EXPECT_GT(accepted, stats.sampled_tokens / 2);
   }
 }
 
@@ -252,6 +265,7 @@ TEST(Conversations, TreeLeafAndResults) {
   const TinyPolicy p(ComputeType::kFp32);
   RolloutOptions options;
   options.max_tokens = 4;
+  options.speculation.name = "none";
   Record record;
   RolloutStats stats;
   const auto trees = Rollout(p.model, p.tokenizer, options,

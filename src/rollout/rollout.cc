@@ -32,6 +32,12 @@ void Validate(const RolloutOptions& o) {
   Require(s.top_k >= 0, "top_k", s.top_k, "give a count, or 0 for off");
   Require(s.top_p > 0 && s.top_p <= 1, "top_p", s.top_p, "give a share above 0; 1 is off");
   Require(s.min_p >= 0 && s.min_p <= 1, "min_p", s.min_p, "give a share; 0 is off");
+  const SpeculationOptions& d = o.speculation;
+  if (d.name != "none" && d.name != "auto" && d.name != "always")
+    throw Error("rollout", "speculation is " + d.name, "give none, auto or always");
+  Require(d.max_draft >= 1, "speculation.max_draft", d.max_draft, "give at least 1");
+  Require(d.memory_mb >= 0, "speculation.memory_mb", static_cast<double>(d.memory_mb),
+          "give a size, or 0 to keep nothing");
   for (const auto& stop : o.stop) {
     if (stop.empty()) throw Error("rollout", "a stop string is empty", "remove it");
   }
@@ -64,11 +70,15 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
 }
 
 std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
-                          const RolloutOptions& options, const StrategySettings& strategy,
+                          const RolloutOptions& given, const StrategySettings& strategy,
                           const LeafJudge& judge, std::vector<RolloutRequest> requests,
                           RolloutStats* stats,
                           const std::function<void(int64_t, int64_t)>& progress) {
-  Validate(options);
+  Validate(given);
+  RolloutOptions options = given;
+  Speculation own;
+  if (options.drafts == nullptr) options.drafts = &own;
+  options.drafts->store.set_max_bytes(options.speculation.memory_mb << 20);
   CheckPrompts(model, requests);
   if (stats) stats->results.assign(requests.size(), {});
   int64_t total = 0, ended = 0;

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "rollout/conversation.h"
 #include "rollout/sampler.h"
+#include "rollout/speculation.h"
 #include "text/tokenizer.h"
 #include "tree/tree.h"
 
@@ -23,6 +24,9 @@ struct RolloutOptions {
   int64_t prefill_tokens = 2048;  // most prompt tokens in one prefill call
   bool interruptible = true;      // throw Interrupted when the user asks to stop
   ConversationLimits conversation;
+  SpeculationOptions speculation;  // changes no sample, only speed and memory
+  // What earlier calls sampled and measured, and this one's too when it ends; null: this call's alone.
+  Speculation* drafts = nullptr;
 };
 
 // One group to sample: a tree whose root holds the prompt's tokens.
@@ -39,6 +43,9 @@ struct RolloutStats {
   int64_t prompt_tokens = 0, sampled_tokens = 0;
   int64_t reply_tokens = 0;  // of the other sides of conversations
   int64_t decode_steps = 0, kv_bytes = 0;
+  // Speculation: sequences of all decode steps, the drafts behind them, and those of them that became
+  // tokens: decoded_sequences + accepted_tokens were decoded, the first of each sequence aside.
+  int64_t decoded_sequences = 0, draft_tokens = 0, accepted_tokens = 0;
   double seconds = 0;
   // What the conversations came to, as their trees' leaves: [requests][samples], or nothing for a
   // request without them. Of one call, unlike the sums above.
@@ -51,8 +58,8 @@ struct RolloutStats {
 // blocking other side thinks, its conversation leaves its place to others; as many as max_sequences
 // may wait so beside those that decode.
 //
-// Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads, and
-// whoever's reply comes first. A prompt longer than the model's context minus one is an Error naming
+// Same requests, same trees, bit for bit, whatever max_sequences, order and number of threads, with
+// and without speculation, and whoever's reply comes first. A prompt longer than the model's context minus one is an Error naming
 // the prompt's index. eos: the model's eos_token_ids end a response (the eos token is part of it,
 // with its log-prob). progress(finished leaves, total leaves) may be empty. Throws Interrupted if
 // InterruptRequested().

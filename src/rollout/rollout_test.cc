@@ -36,11 +36,13 @@ TEST_P(RolloutOfType, SameBitsWhateverBatchThreadsAndCompany) {
   RolloutOptions options;
   options.max_tokens = 40;  // past a page of the cache
   options.sampling.temperature = 0.9f;
+  options.speculation.name = "none";
   SetNumThreads(1);
   const auto want = Rollout(p.model, p.tokenizer, options, Requests(7));
   for (const int threads : {1, 2}) {
     SetNumThreads(threads);
     for (const int64_t sequences : {1, 3, 64}) {
+      options.speculation.name = sequences == 1 ? "none" : sequences == 3 ? "always" : "auto";
       options.max_sequences = sequences;
       options.prefill_tokens = sequences == 3 ? 1 : 100;
       const auto got = Rollout(p.model, p.tokenizer, options, Requests(7));
@@ -80,6 +82,7 @@ TEST(Rollout, NeverDecodesMoreThanMaxSequences) {
   RolloutOptions options;
   options.max_tokens = 12;
   options.max_sequences = 1;
+  options.speculation.name = "none";
   RolloutStats stats;
   const auto trees = Rollout(p.model, p.tokenizer, options, Requests(4), &stats);
   EXPECT_EQ(stats.decode_steps, stats.sampled_tokens - NumSamples(trees));
@@ -97,6 +100,7 @@ TEST(Rollout, RefillsASlotAtOnce) {
   RolloutOptions options;
   options.max_tokens = 10;
   options.max_sequences = 3;
+  options.speculation.name = "none";
   RolloutStats stats;
   const auto trees = Rollout(endless, p.tokenizer, options, Requests(5), &stats);
   EXPECT_EQ(NumSamples(trees), 15);
@@ -227,6 +231,9 @@ TEST(Rollout, NamesWhatIsWrong) {
   ExpectError(p.model, p.tokenizer, {.sampling = {.top_p = 0}}, Requests(1), "top_p");
   ExpectError(p.model, p.tokenizer, {.sampling = {.min_p = 1.5f}}, Requests(1), "min_p");
   ExpectError(p.model, p.tokenizer, {.stop = {"a", ""}}, Requests(1), "stop");
+  ExpectError(p.model, p.tokenizer, {.speculation = {.name = "sometimes"}}, Requests(1),
+              "sometimes");
+  ExpectError(p.model, p.tokenizer, {.speculation = {.max_draft = 0}}, Requests(1), "max_draft");
   ExpectError(p.model, p.tokenizer, {.max_tokens = 0}, Requests(1), "max_tokens");
 }
 

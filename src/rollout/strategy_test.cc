@@ -249,8 +249,13 @@ TEST_P(StrategyOf, TrainingBitsForAnyBatchThreadsAndCompany) {
     options.max_tokens = 30;
     options.sampling.temperature = 0.9f;
     const StrategySettings s = Named(GetParam());
+    options.speculation.name = "none";
     SetNumThreads(1);
     const auto want = Rollout(p.model, p.tokenizer, options, s, Parity, Groups(4, 6));
+    Speculation earlier;
+    options.drafts = &earlier;
+    options.speculation.name = "always";
+    RolloutStats stats;
     EXPECT_GT(ExpectTrainingBits(p.model, want, 0.9f), 200);
     for (const Tree& tree : want) {
       ASSERT_EQ(tree.leaves.size(), 6u);
@@ -265,11 +270,14 @@ TEST_P(StrategyOf, TrainingBitsForAnyBatchThreadsAndCompany) {
       SetNumThreads(threads);
       options.max_sequences = threads == 1 ? 2 : 5;
       options.prefill_tokens = threads == 1 ? 1 : 100;
-      const auto got = Rollout(p.model, p.tokenizer, options, s, Parity, Groups(4, 6));
+      options.speculation.max_draft = threads == 1 ? 8 : 3;
+      const auto got = Rollout(p.model, p.tokenizer, options, s, Parity, Groups(4, 6), &stats);
       for (size_t i = 0; i < want.size(); ++i) ExpectSameTree(got[i], want[i]);
       ExpectSameTree(Rollout(p.model, p.tokenizer, options, s, Parity, {Groups(4, 6)[2]})[0],
                      want[2]);
     }
+    // The second time the drafts are what will be drawn.
+    EXPECT_GT(stats.accepted_tokens, stats.sampled_tokens / 5);
   }
   SetNumThreads(threads_before);
 }

@@ -117,6 +117,9 @@ StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& sta
                              static_cast<double>(per_round)});
     batch.rollout.sampled_tokens += stats.sampled_tokens;
     batch.rollout.prompt_tokens += stats.prompt_tokens;
+    batch.rollout.decoded_sequences += stats.decoded_sequences;
+    batch.rollout.draft_tokens += stats.draft_tokens;
+    batch.rollout.accepted_tokens += stats.accepted_tokens;
     batch.seconds_rollout += watch.Lap();
     // Those that it does not answer to leave below.
     const JudgedResponses judged = JudgeStrategies(step, round.prompts, &trees);
@@ -264,6 +267,7 @@ void Collector::MakeTerms(int64_t step, const RunState& state) {
 std::vector<Tree> Collector::Sample(Round* round, const RunState& state, RolloutStats* stats) {
   Open(round);
   RolloutOptions options = recipe_.rollout.options;
+  options.drafts = &speculation_;
   if (recipe_.rollout.token_temperature.name != "none")
     options.sampling.token_temperature = LoadTokenTemperature(state);
   const LeafJudge judge = [&](int64_t request, const Tree& tree, const Leaf& leaf) {

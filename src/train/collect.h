@@ -80,6 +80,7 @@ class Collector {
   std::vector<WeightedTerm> reward_terms_;  // of this step
   ReplayStore replay_;
   ResponseStore responses_;
+  Speculation speculation_;  // from step to step; in no checkpoint, since it changes no sample
 };
 
 }  // namespace rlvr

@@ -87,6 +87,12 @@ Metrics MeasureStep(const StepBatch& batch, const PolicyUpdate& update) {
   m["timing_s/reward"] = batch.seconds_reward;
   m["perf/sampled_tokens_per_s"] =
       static_cast<double>(batch.rollout.sampled_tokens) / batch.seconds_rollout;
+  const auto drafts = static_cast<double>(batch.rollout.draft_tokens),
+             accepted = static_cast<double>(batch.rollout.accepted_tokens),
+             decoded = static_cast<double>(batch.rollout.decoded_sequences);
+  m["perf/draft_tokens"] = drafts;
+  m["perf/draft_acceptance_rate"] = accepted / std::max(drafts, 1.0);
+  m["perf/mean_acceptance_length"] = 1 + accepted / std::max(decoded, 1.0);
   m["perf/trained_tokens"] = static_cast<double>(update.trained_tokens);
   m["perf/total_tokens"] =
       (sampled.prompt_length.mean() + response.mean()) * static_cast<double>(num_leaves);

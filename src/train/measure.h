@@ -19,9 +19,9 @@ struct PolicyUpdate {
 
 // critic/score/*, critic/rewards/*, critic/advantages/*, response_length/*, prompt_length/*,
 // actor/*, training/rollout_probs_diff_max, verdict/*, select/*, batch/*, timing_s/{gen, reward},
-// perf/{sampled_tokens_per_s, trained_tokens, total_tokens}, with conversations env/* and num_turns/*,
-// and the batch's own terms. Rows that
-// this policy did not sample count in none of the first five.
+// perf/{sampled_tokens_per_s, draft_*, mean_acceptance_length, trained_tokens, total_tokens}, with
+// conversations env/* and num_turns/*, and the batch's own terms. Rows that this policy did not
+// sample count in none of the first five.
 Metrics MeasureStep(const StepBatch& batch, const PolicyUpdate& update);
 
 }  // namespace rlvr

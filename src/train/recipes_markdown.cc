@@ -202,6 +202,11 @@ const std::map<std::string, std::string>& Meanings() {
       {"eval.ks", "the k of pass@k and maj@k; empty: powers of two up to `eval.k`"},
       {"rollout.max_sequences", "decoded together; memory and speed only"},
       {"rollout.prefill_tokens", "in one prefill call; memory and speed only"},
+      {"rollout.speculation.name",
+       "speculative decoding where it pays, never, always; changes no sample "
+       "([rollouts.md](rollouts.md))"},
+      {"rollout.speculation.max_draft", "tokens of a sequence in one pass"},
+      {"rollout.speculation.memory_mb", "of earlier responses that drafts are made from"},
       {"rollout.gen_prompts", "prompts sampled in one round; 0: `data.prompts_per_step`"},
       {"reward.name", "a verifier; auto: by the prompt's `data_source`"},
       {"reward.correct", "score of a right answer"},
