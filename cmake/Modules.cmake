@@ -19,6 +19,7 @@ find_library(RLVR_FLINT flint REQUIRED)  # Debian's FLINT and Arb have no pkg-co
 find_library(RLVR_ARB NAMES flint-arb arb REQUIRED)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 find_library(CLD2 cld2 REQUIRED)
+pkg_check_modules(MPI REQUIRED IMPORTED_TARGET ompi-c)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 
 if(RLVR_BUILD_TESTS)
@@ -32,6 +33,7 @@ set(rlvr_computing base tensor text model rollout)
 set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-cpp PkgConfig::XXHASH)
 set(rlvr_tensor_libs PkgConfig::HWY)
 set(rlvr_text_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+set(rlvr_parallel_libs PkgConfig::MPI)
 set(rlvr_data_libs PkgConfig::SNAPPY PkgConfig::ZSTD PkgConfig::ZLIB)
 set(rlvr_verify_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::SECCOMP ${CLD2} ${RLVR_ARB} ${RLVR_FLINT} gmp
     ${CMAKE_DL_LIBS})
