@@ -33,7 +33,6 @@ set(rlvr_computing base tensor text model rollout)
 set(rlvr_base_libs Threads::Threads fmt::fmt nlohmann_json::nlohmann_json yaml-cpp PkgConfig::XXHASH)
 set(rlvr_tensor_libs PkgConfig::HWY)
 set(rlvr_text_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC)
-set(rlvr_parallel_libs PkgConfig::MPI)
 set(rlvr_data_libs PkgConfig::SNAPPY PkgConfig::ZSTD PkgConfig::ZLIB)
 set(rlvr_verify_libs PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::SECCOMP ${CLD2} ${RLVR_ARB} ${RLVR_FLINT} gmp
     ${CMAKE_DL_LIBS})

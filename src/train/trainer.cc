@@ -85,7 +85,8 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       CountUpdates(recipe_, needs).policy, recipe_.rollout.options.sampling.score_temperature(),
       update.micro_batch_tokens, update.recompute, ShardsOf(recipe_, &ranks_));
   collector_ = std::make_unique<Collector>(recipe_, policy_, updater_->passes(), &ranks_);
-  credit_ = std::make_unique<CreditAssignment>(recipe_, policy_, needs, updater_->passes());
+  credit_ =
+      std::make_unique<CreditAssignment>(recipe_, policy_, needs, updater_->passes(), &ranks_);
   updater_->SetReference(credit_->reference());
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "model/value_head.h"
+#include "parallel/bytes.h"
+#include "parallel/deal.h"
 
 namespace rlvr {
 
@@ -133,12 +135,14 @@ void TreePasses::BackwardValues(const std::vector<float>& coefficients, Gradient
                  gradient->body());
 }
 
-std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
-                                                         std::span<const Tree* const> trees,
-                                                         std::span<const Statistic> wanted,
-                                                         float temperature,
-                                                         int64_t micro_batch_tokens) {
-  std::vector<std::vector<SegmentField<float>>> fields(wanted.size());
+namespace {
+
+using TreeFields = std::vector<SegmentField<float>>;  // [trees]
+
+std::vector<TreeFields> ScoreHere(TreePasses* passes, std::span<const Tree* const> trees,
+                                  std::span<const Statistic> wanted, float temperature,
+                                  int64_t micro_batch_tokens) {
+  std::vector<TreeFields> fields(wanted.size());
   const auto bounds = SplitMicroBatches(trees, micro_batch_tokens);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
@@ -148,6 +152,38 @@ std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
     for (size_t i = 0; i < wanted.size(); ++i) {
       for (auto& field : ScatterToTrees(packed, micro, values[i]))
         fields[i].push_back(std::move(field));
+    }
+  }
+  return fields;
+}
+
+}  // namespace
+
+std::vector<std::vector<SegmentField<float>>> ScoreTrees(
+    TreePasses* passes, std::span<const Tree* const> trees, std::span<const Statistic> wanted,
+    float temperature, int64_t micro_batch_tokens, Communicator* ranks) {
+  if (ranks->alone()) return ScoreHere(passes, trees, wanted, temperature, micro_batch_tokens);
+  const auto share = [&](const std::vector<int64_t>& items, std::string*) {
+    std::vector<const Tree*> own;
+    for (const int64_t i : items) own.push_back(trees[static_cast<size_t>(i)]);
+    const auto fields = ScoreHere(passes, own, wanted, temperature, micro_batch_tokens);
+    std::vector<std::string> bytes;
+    for (size_t g = 0; g < own.size(); ++g) {
+      ByteWriter out;
+      for (const TreeFields& field : fields) {
+        for (const std::vector<float>& segment : field[g]) out.Put(segment);
+      }
+      bytes.push_back(out.Take());
+    }
+    return bytes;
+  };
+  const DealtResults dealt = ShareDealt(*ranks, static_cast<int64_t>(trees.size()), share);
+  std::vector<TreeFields> fields(wanted.size(), TreeFields(trees.size()));
+  for (size_t g = 0; g < trees.size(); ++g) {
+    ByteReader in(dealt.items[g]);
+    for (TreeFields& field : fields) {
+      for (size_t s = 0; s < trees[g]->segments.size(); ++s)
+        field[g].push_back(in.GetVector<float>());
     }
   }
   return fields;

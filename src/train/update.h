@@ -72,12 +72,11 @@ std::vector<SegmentField<float>> ScatterToTrees(const PackedTrees& packed,
                                                 const std::vector<float>& values);
 
 // Statistics of every training token of the trees under a model that does not change:
-// [wanted][trees]. For a reference model, or for what a method asks of the policy that sampled.
-std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
-                                                         std::span<const Tree* const> trees,
-                                                         std::span<const Statistic> wanted,
-                                                         float temperature,
-                                                         int64_t micro_batch_tokens);
+// [wanted][trees]. For a reference model, or for what a method asks of the policy that sampled. The
+// trees are dealt out to the ranks, every one of which must call.
+std::vector<std::vector<SegmentField<float>>> ScoreTrees(
+    TreePasses* passes, std::span<const Tree* const> trees, std::span<const Statistic> wanted,
+    float temperature, int64_t micro_batch_tokens, Communicator* ranks = &Alone());
 
 struct UpdateResult {
   double objective = 0;
