@@ -322,6 +322,7 @@ void Resume(const std::string& run_folder, const ResumeOptions& options) {
   Recipe recipe = LoadRunRecipe(run_folder);
   CheckIsa(run_folder, recipe, options.other_isa);
   if (options.threads > 0) recipe.threads = options.threads;
+  if (recipe.kind != "rl") RefuseRanks(World(), "kind " + recipe.kind);
   PrepareRanks(World(), /*new_run=*/false, &recipe);
   if (recipe.kind != "rl") return ResumeSupervised(run_folder, recipe);
   if (!recipe.stages.empty()) return RunStages(recipe, run_folder);
