@@ -24,8 +24,8 @@ trainer: {steps: 1}
 """
 # A fresh model says nothing right: every response has max_tokens, and the shaped rewards still give gradients.
 RECIPE = """
-data: {train: "gsm_micro:max_steps=2", prompts_per_step: 8}
-rollout: {group_size: 8, max_tokens: 128, max_sequences: 64}
+data: {train: "gsm_micro:max_steps=2", prompts_per_step: 16}
+rollout: {group_size: 8, max_tokens: 128, max_sequences: 128}
 advantage: {name: group_normalized}
 regularizer: [{name: entropy_bonus, coefficient: 0.001}]
 update: {lr: 1.0e-6}
