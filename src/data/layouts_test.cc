@@ -89,9 +89,9 @@ TEST(Layouts, CompetitionsAndOthers) {
 }
 
 TEST(Layouts, Ifeval) {
-  const Prompt p = Parse(
-      R"({"key": 7, "prompt": "Say it.", "instruction_id_list": ["punctuation:no_comma"],)"
-      R"( "kwargs": [{"num_words": null}]})");
+  const Prompt p =
+      Parse(R"({"key": 7, "prompt": "Say it.", "instruction_id_list": ["punctuation:no_comma"],)"
+            R"( "kwargs": [{"num_words": null}]})");
   EXPECT_EQ(p.data_source, "ifeval");
   EXPECT_EQ(p.messages[0].second, "Say it.");
   EXPECT_EQ(p.ground_truth,

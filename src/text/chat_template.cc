@@ -100,7 +100,7 @@ std::vector<Source> SourcesIn(const ChatJson& json, const std::string& place) {
 }  // namespace
 
 struct ChatTemplate::Impl {
-  std::string source;      // of the default
+  std::string source;  // of the default
   std::string all_sources;
   std::vector<jinja::Template> templates;  // [0] the default, [1] for tools, if any
   std::vector<std::pair<std::string, Value>> special_tokens;
@@ -267,8 +267,8 @@ std::vector<int32_t> ChatTemplate::Encode(const Tokenizer& tokenizer,
 
 std::vector<int32_t> ChatTemplate::EncodeAfterTurn(const Tokenizer& tokenizer, int32_t end,
                                                    std::span<const Message> messages) const {
-  auto tokens =
-      impl_->markers.Encode(tokenizer, impl_->AfterTurn(messages, Complete({.add_generation_prompt = true})));
+  auto tokens = impl_->markers.Encode(
+      tokenizer, impl_->AfterTurn(messages, Complete({.add_generation_prompt = true})));
   const auto marker = std::find_if(tokens.begin(), tokens.end(),
                                    [&](int32_t t) { return impl_->markers.IsMarker(t); });
   if (marker != tokens.end() && *marker == end) tokens.erase(tokens.begin(), marker + 1);
@@ -276,8 +276,7 @@ std::vector<int32_t> ChatTemplate::EncodeAfterTurn(const Tokenizer& tokenizer, i
 }
 
 int32_t ChatTemplate::TurnEnd(const Tokenizer& tokenizer) const {
-  const auto tokens =
-      impl_->markers.Encode(tokenizer, impl_->AfterTurn({}, Complete({})));
+  const auto tokens = impl_->markers.Encode(tokenizer, impl_->AfterTurn({}, Complete({})));
   for (const int32_t token : tokens) {
     if (impl_->markers.IsMarker(token)) return token;
   }

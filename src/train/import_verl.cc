@@ -267,7 +267,8 @@ void Importer::RunAndData() {
   Copy("data.reward_fn_key", "data.columns.data_source");
   const std::string kwargs = "data.apply_chat_template_kwargs.";
   for (const std::string& key : order_) {
-    if (key.starts_with(kwargs)) Copy(key, "data.chat_template_kwargs." + key.substr(kwargs.size()));
+    if (key.starts_with(kwargs))
+      Copy(key, "data.chat_template_kwargs." + key.substr(kwargs.size()));
   }
   Copy("data.truncation", "data.truncation");
   Copy("actor_rollout_ref.rollout.n", "rollout.group_size");

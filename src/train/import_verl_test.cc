@@ -56,7 +56,6 @@ constexpr const char* kDapo = R"(python3 -m recipe.dapo.src.main_dapo \
   actor_rollout_ref.rollout.top_k="-1" \
   actor_rollout_ref.rollout.val_kwargs.temperature=1.0 \
   actor_rollout_ref.rollout.val_kwargs.do_sample=True actor_rollout_ref.rollout.val_kwargs.n=1 \
-  +data.apply_chat_template_kwargs.enable_thinking=False \
   reward_model.reward_manager=dapo custom_reward_function.overlong_buffer.enable=True \
   custom_reward_function.overlong_buffer.len=4096 \
   custom_reward_function.overlong_buffer.penalty_factor=1.0 \
@@ -106,7 +105,6 @@ TEST(ImportVerl, DaposRunIsDaposRecipe) {
   EXPECT_TRUE(r.update.recompute);
   EXPECT_EQ(r.rollout.options.sampling.top_k, 0);
   EXPECT_EQ(r.name, "DAPO-Qwen2.5-32B");
-  EXPECT_EQ(r.data.chat_template_kwargs.at("enable_thinking"), "false");
   EXPECT_EQ(r.eval.every, 5);
   EXPECT_TRUE(r.eval.before);
   EXPECT_EQ(r.trainer.checkpoint_every, 5);
@@ -126,6 +124,15 @@ TEST(ImportVerl, EveryKeyIsInTheRecipeOrNamed) {
   EXPECT_TRUE(Names(imported.not_here, "actor_rollout_ref.actor.kl_loss_coef"));
   EXPECT_TRUE(Names(imported.unknown, "actor_rollout_ref.rollout.tensor_model_parallel_size"));
   EXPECT_FALSE(Names(imported.not_here, "actor_rollout_ref.rollout.n"));
+}
+
+TEST(ImportVerl, VariablesOfTheChatTemplate) {
+  const ImportedRecipe imported = ImportVerl(ParseVerlCommandLine(
+      "python -m verl.trainer.main_ppo +data.apply_chat_template_kwargs.enable_thinking=False"));
+  EXPECT_TRUE(imported.unknown.empty());
+  const auto kwargs = Load(imported).data.chat_template_kwargs;
+  ASSERT_EQ(kwargs.size(), 1u);
+  EXPECT_EQ(kwargs.at("enable_thinking"), "false");
 }
 
 TEST(ImportVerl, WhatIsLeftOutHasVerlsDefault) {

@@ -32,7 +32,8 @@ const KeyMapping kKeys[] = {
     {"data.filter_overlong_prompts", "", "data.filter_overlong_prompts", ""},
     {"data.truncation", "", "data.truncation", ""},
     {"data.shuffle", "shuffle_dataset", "", "always shuffled, by seed"},
-    {"data.apply_chat_template_kwargs", "chat_template_kwargs", "data.chat_template_kwargs", "a map"},
+    {"data.apply_chat_template_kwargs", "chat_template_kwargs", "data.chat_template_kwargs",
+     "a map"},
     {"data.prompt_key", "", "data.columns.prompt", "prompt by default"},
     {"data.reward_fn_key", "", "data.columns.data_source", "data_source by default"},
 

@@ -26,7 +26,8 @@ std::string AsJson(const std::map<std::string, std::string>& values) {
 Policy LoadTrained(const Recipe& recipe, const std::string& folder) {
   const ComputeType compute = ParseComputeType(recipe.compute);
   // Packed for training once, with the adapters.
-  Policy policy = LoadPolicy(folder, compute, /*for_training=*/!recipe.lora.on(), AsJson(recipe.data.chat_template_kwargs));
+  Policy policy = LoadPolicy(folder, compute, /*for_training=*/!recipe.lora.on(),
+                             AsJson(recipe.data.chat_template_kwargs));
   if (!recipe.lora.on()) return policy;
   policy.model->AddAdapters(recipe.lora);
   policy.model->lora()->Initialize(StreamKey(recipe.seed, Stream::kInit));
