@@ -57,8 +57,7 @@ void PrepareRanks(Communicator& ranks, bool new_run, Recipe* recipe) {
              shards == 1 ? "" : "s", recipe->parallel.ordered ? "in order" : "in any order");
   if (shards % ranks.size() != 0) {
     fmt::print(stderr,
-               "{} shards cannot be dealt evenly to {} ranks: some wait while others train\n",
-               shards, ranks.size());
+               "the shards cannot be dealt evenly to the ranks: some wait while others train\n");
   }
 }
 
