@@ -19,6 +19,7 @@ find_library(RLVR_FLINT flint REQUIRED)  # Debian's FLINT and Arb have no pkg-co
 find_library(RLVR_ARB NAMES flint-arb arb REQUIRED)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 find_library(CLD2 cld2 REQUIRED)
+pkg_check_modules(MPI REQUIRED IMPORTED_TARGET ompi-c)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 
 if(RLVR_BUILD_TESTS)

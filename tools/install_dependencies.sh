@@ -6,7 +6,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config libhwy-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev
   libxxhash-dev protobuf-compiler libprotobuf-dev libpcre2-dev libutf8proc-dev libisal-dev
   libcurl4-openssl-dev libsnappy-dev libzstd-dev zlib1g-dev libflint-dev libflint-arb-dev libseccomp-dev
-  libcld2-dev libcpp-httplib-dev)
+  libcld2-dev libcpp-httplib-dev libopenmpi-dev openmpi-bin)
 testing=(libgtest-dev clang-format python3)
 benchmark=(libbenchmark-dev libdnnl-dev)
 

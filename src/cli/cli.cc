@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "base/thread_pool.h"
 #include "cli/command.h"
+#include "parallel/mpi.h"
 
 namespace rlvr {
 
@@ -38,6 +39,36 @@ CLI::Validator TemperatureRange() {
       },
       "0 or [0.001, 1000]");
 }
+
+namespace {
+
+// Prints why it ends, on one line; the exit code.
+int RunAction(const std::string& command, int threads, const Action& action) {
+  const auto say = [](int code, const std::string& why) {
+    WaitToSpeak(code);
+    const std::string rank = World().first() ? "" : "rank " + std::to_string(World().rank()) + ": ";
+    // On a terminal the line may hold what the key has shown: ^C.
+    std::fprintf(stderr, "%srlvr: %s%s\n", code == 130 && StderrIsTerminal() ? "\n" : "",
+                 rank.c_str(), why.c_str());
+    return code;
+  };
+  try {
+    JoinRanks();
+    if (!World().alone() && command != "train" && command != "resume")
+      throw Error("mpirun", "rlvr " + command + " runs in one process", "start it without mpirun");
+    if (threads != 0) SetNumThreads(threads);
+    action();
+    return 0;
+  } catch (const Interrupted& e) {
+    return say(130, e.what());
+  } catch (const std::bad_alloc&) {
+    return say(1, "memory: cannot allocate (use a smaller model, batch or max_tokens)");
+  } catch (const std::exception& e) {
+    return say(1, e.what());
+  }
+}
+
+}  // namespace
 
 int RunCommandLine(int argc, char** argv) {
   HandleInterrupts();
@@ -83,22 +114,9 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  try {
-    if (threads != 0) SetNumThreads(threads);
-    action();
-    return 0;
-  } catch (const Interrupted& e) {
-    // On a terminal the line may hold what the key has shown: ^C.
-    std::fprintf(stderr, "%srlvr: %s\n", StderrIsTerminal() ? "\n" : "", e.what());
-    return 130;
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr,
-                 "rlvr: memory: cannot allocate (use a smaller model, batch or max_tokens)\n");
-    return 1;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "rlvr: %s\n", e.what());
-    return 1;
-  }
+  const int code = RunAction(argv[1], threads, action);
+  LeaveRanks(code);
+  return code;
 }
 
 }  // namespace rlvr

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/dry_run.h"
 #include "cli/run_summary.h"
+#include "parallel/mpi.h"
 #include "train/run_folder.h"
 #include "train/train.h"
 
@@ -13,7 +14,7 @@ namespace rlvr {
 namespace {
 
 void PrintSummary(const std::string& run_folder) {
-  fmt::print("{}", RunSummary(run_folder, StdoutIsTerminal()));
+  if (World().first()) fmt::print("{}", RunSummary(run_folder, StdoutIsTerminal()));
 }
 
 // A command that takes RECIPE [key=value ...] and runs it.
@@ -39,7 +40,10 @@ void AddRecipeCommand(CLI::App& app, const std::string& name, const std::string&
       std::vector<std::string> overrides = arguments->overrides;
       if (threads->count() > 0) overrides.push_back("threads=" + threads->as<std::string>());
       const Recipe recipe = LoadRecipe(arguments->recipe, overrides);
-      if (arguments->dry_run) return PrintDryRun(recipe);
+      if (arguments->dry_run) {
+        if (World().first()) PrintDryRun(recipe);
+        return;
+      }
       run(recipe);
       PrintSummary(RunFolder(recipe));
     };

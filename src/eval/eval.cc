@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "eval/conversations.h"
 #include "eval/coverage.h"
+#include "eval/judged_tree.h"
+#include "parallel/deal.h"
 #include "text/chat.h"
 
 namespace rlvr {
@@ -96,6 +98,72 @@ std::vector<std::pair<std::string, double>> JudgeTree(const Tokenizer& tokenizer
   return metrics;
 }
 
+namespace {
+
+// These prompts' samples, judged. No two prompts have to do with each other.
+std::vector<JudgedTree> SampleAndJudge(const Model& model, const Tokenizer& tokenizer,
+                                       const std::vector<Prompt>& rows,
+                                       std::vector<RolloutRequest> requests,
+                                       const EvalOptions& options,
+                                       const std::function<void(int64_t, int64_t)>& progress) {
+  if (rows.empty()) return {};  // more ranks than prompts
+  if (options.environment != nullptr)
+    OpenConversations(options.environment, tokenizer, rows, requests);
+  RolloutStats stats;
+  std::vector<Tree> trees =
+      Rollout(model, tokenizer, options.rollout, std::move(requests), &stats, progress);
+  std::vector<JudgedTree> judged(trees.size());
+  std::map<std::string, std::unique_ptr<Verifier>> verifiers;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    if (options.environment != nullptr) {
+      judged[i].results = std::move(stats.results[i]);
+    } else {
+      auto& verifier = verifiers[trees[i].data_source];
+      if (!verifier)
+        verifier = options.verifier ? options.verifier(trees[i].data_source)
+                                    : MakeVerifier(VerifierForDataSource(trees[i].data_source));
+      JudgeTree(tokenizer, rows[i], *verifier, 1, 0, &trees[i]);
+    }
+    judged[i].tree = std::move(trees[i]);
+  }
+  return judged;
+}
+
+// The same, each rank its share.
+std::vector<JudgedTree> SampleOnRanks(const Model& model, const Tokenizer& tokenizer,
+                                      const std::vector<Prompt>& rows,
+                                      std::vector<RolloutRequest> requests,
+                                      const EvalOptions& options,
+                                      const std::function<void(int64_t, int64_t)>& progress) {
+  if (options.ranks->alone())
+    return SampleAndJudge(model, tokenizer, rows, std::move(requests), options, progress);
+  const auto share = [&](const std::vector<int64_t>& items, std::string*) {
+    std::vector<Prompt> own_rows;
+    std::vector<RolloutRequest> own;
+    for (const int64_t i : items) {
+      own_rows.push_back(rows[static_cast<size_t>(i)]);
+      own.push_back(std::move(requests[static_cast<size_t>(i)]));
+    }
+    std::vector<std::string> bytes;
+    for (const JudgedTree& judged :
+         SampleAndJudge(model, tokenizer, own_rows, std::move(own), options, progress)) {
+      ByteWriter out;
+      PutJudgedTree(judged, &out);
+      bytes.push_back(out.Take());
+    }
+    return bytes;
+  };
+  std::vector<JudgedTree> all;
+  const DealtResults dealt = ShareDealt(*options.ranks, static_cast<int64_t>(rows.size()), share);
+  for (const std::string& bytes : dealt.items) {
+    ByteReader in(bytes);
+    all.push_back(GetJudgedTree(&in));
+  }
+  return all;
+}
+
+}  // namespace
+
 EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const PromptSource& prompts,
                     const EvalOptions& options,
                     const std::function<void(int64_t, int64_t)>& progress) {
@@ -118,32 +186,20 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
     r.key = key[static_cast<uint64_t>(i)];
     requests.push_back(std::move(r));
   }
-  if (options.environment != nullptr)
-    OpenConversations(options.environment, tokenizer, rows, requests);
-  RolloutStats stats;
-  std::vector<Tree> trees =
-      Rollout(model, tokenizer, options.rollout, std::move(requests), &stats, progress);
+  std::vector<JudgedTree> judged =
+      SampleOnRanks(model, tokenizer, rows, std::move(requests), options, progress);
 
   EvalResult result;
   ConversationTally tally;
   result.num_prompts = n;
   result.k = options.k;
-  std::map<std::string, std::unique_ptr<Verifier>> verifiers;
   std::map<std::string, std::vector<double>> by_source;
   std::vector<double> average, pass, majority;
   std::vector<double> pass_sums(ks.size(), 0.0), majority_sums(ks.size(), 0.0);
   double length = 0, cut = 0, entropy = 0, tokens = 0;
   for (int64_t i = 0; i < n; ++i) {
-    Tree& tree = trees[static_cast<size_t>(i)];
-    if (options.environment != nullptr) {
-      tally.Add(tree, stats.results[static_cast<size_t>(i)]);
-    } else {
-      auto& verifier = verifiers[tree.data_source];
-      if (!verifier)
-        verifier = options.verifier ? options.verifier(tree.data_source)
-                                    : MakeVerifier(VerifierForDataSource(tree.data_source));
-      JudgeTree(tokenizer, rows[static_cast<size_t>(i)], *verifier, 1, 0, &tree);
-    }
+    const Tree& tree = judged[static_cast<size_t>(i)].tree;
+    if (options.environment != nullptr) tally.Add(tree, judged[static_cast<size_t>(i)].results);
     int64_t right = 0;
     std::vector<std::string> answers;
     std::map<std::string, AnswerVotes> votes;
@@ -204,7 +260,7 @@ EvalResult Evaluate(const Model& model, const Tokenizer& tokenizer, const Prompt
   result.clip_ratio = cut / samples;
   result.mean_entropy = tokens > 0 ? entropy / tokens : 0;
   if (options.keep_samples) {
-    result.trees = std::move(trees);
+    for (JudgedTree& j : judged) result.trees.push_back(std::move(j.tree));
     result.prompts = std::move(rows);
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "data/data.h"
 #include "env/environment.h"
+#include "parallel/communicator.h"
 #include "rollout/rollout.h"
 #include "verify/verify.h"
 
@@ -39,6 +40,8 @@ struct EvalOptions {
   std::function<std::unique_ptr<Verifier>(const std::string&)> verifier;
   uint64_t seed = 0;
   bool keep_samples = false;
+  // Prompts are dealt out to these, and all have the same result; every one must call.
+  Communicator* ranks = &Alone();
 };
 
 // Of one prompt's k samples.

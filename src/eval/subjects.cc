@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json IntervalJson(const Interval& interval) {
+Json SubjectIntervalJson(const Interval& interval) {
   return {{"mean", interval.mean}, {"low", interval.low}, {"high", interval.high}};
 }
 
@@ -108,9 +108,9 @@ std::string SummaryJson(const std::string& name, const std::string& layout,
   if (!layout.empty()) out["layout"] = layout;
   out["num_prompts"] = result.num_prompts;
   out["k"] = result.k;
-  out["avg@" + k] = IntervalJson(result.avg_at_k);
-  out["pass@" + k] = IntervalJson(result.pass_at_k);
-  out["maj@" + k] = IntervalJson(result.maj_at_k);
+  out["avg@" + k] = SubjectIntervalJson(result.avg_at_k);
+  out["pass@" + k] = SubjectIntervalJson(result.pass_at_k);
+  out["maj@" + k] = SubjectIntervalJson(result.maj_at_k);
   out["pass_at"] = result.pass_at;
   out["maj_at"] = result.maj_at;
   const auto mean = [&](auto value) {
@@ -126,9 +126,9 @@ std::string SummaryJson(const std::string& name, const std::string& layout,
       mean([&](int64_t c) { return MeanGPassAtK(result.k, c, result.k); });
   for (const SubjectResult& s : subjects) {
     out["by_subject"][s.name] = {{"num_prompts", s.num_prompts},
-                                 {"avg@" + k, IntervalJson(s.avg_at_k)},
-                                 {"pass@" + k, IntervalJson(s.pass_at_k)},
-                                 {"maj@" + k, IntervalJson(s.maj_at_k)}};
+                                 {"avg@" + k, SubjectIntervalJson(s.avg_at_k)},
+                                 {"pass@" + k, SubjectIntervalJson(s.pass_at_k)},
+                                 {"maj@" + k, SubjectIntervalJson(s.maj_at_k)}};
   }
   out["response_length"] = result.mean_response_length;
   out["clip_ratio"] = result.clip_ratio;

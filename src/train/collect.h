@@ -9,6 +9,7 @@
 
 #include "data/data.h"
 #include "env/environment.h"
+#include "eval/judged_tree.h"
 #include "eval/policy.h"
 #include "objective/objective.h"
 #include "train/curriculum.h"
@@ -25,8 +26,10 @@ namespace rlvr {
 
 class Collector {
  public:
-  // All must outlive it. passes: of the policy.
-  Collector(const Recipe& recipe, const Policy& policy, TreePasses* passes);
+  // All must outlive it. passes: of the policy. ranks: each samples and judges its share of a round's
+  // prompts, and all collect the same groups; every one must call Collect, with the same arguments.
+  Collector(const Recipe& recipe, const Policy& policy, TreePasses* passes,
+            Communicator* ranks = &Alone());
 
   // The judged groups of step `step` (1 is the first) that the recipe's selection keeps, sampled
   // from the prompts after `position`. state: schedules and the token temperature read it. Throws
@@ -56,6 +59,18 @@ class Collector {
     std::vector<RolloutRequest> requests;
     int64_t truncated = 0;
   };
+  struct JudgedGroup : JudgedTree {
+    std::vector<MetricTerm> terms;  // of the verifier and of rewards
+  };
+  struct JudgedRound {                // judged_round.cc
+    std::vector<JudgedGroup> groups;  // in the order of the prompts
+    int64_t truncated = 0, sampled_tokens = 0, prompt_tokens = 0;
+    int64_t decoded_sequences = 0, draft_tokens = 0, accepted_tokens = 0;
+    JudgedResponses strategies;
+    double seconds_rollout = 0;
+  };
+  JudgedRound SampleRound(int64_t step, const RunState& state, Round round);
+  JudgedRound SampleOnRanks(int64_t step, const RunState& state, const Round& round);
   void AddRequest(int64_t step, Curriculum::Draw draw, Round* round) const;
   void Open(Round* round) const;
   std::vector<Tree> Sample(Round* round, const RunState& state, RolloutStats* stats);
@@ -65,11 +80,13 @@ class Collector {
   JudgedResponses JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
                                   std::vector<Tree>* trees);
   void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
+  void AddRewards(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
   void AddReplays(int64_t step, StepBatch* batch);
 
   const Recipe& recipe_;
   const Policy& policy_;
   TreePasses* passes_;
+  Communicator* ranks_;
   std::unique_ptr<PromptSource> prompts_;
   Curriculum curriculum_;
   std::unique_ptr<Selector> selector_;

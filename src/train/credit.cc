@@ -82,8 +82,8 @@ UpdateCounts CountUpdates(const Recipe& recipe, const Needs& needs) {
 }
 
 CreditAssignment::CreditAssignment(const Recipe& recipe, const Policy& policy, const Needs& needs,
-                                   TreePasses* passes)
-    : recipe_(recipe), policy_(policy), passes_(passes) {
+                                   TreePasses* passes, Communicator* ranks)
+    : recipe_(recipe), policy_(policy), passes_(passes), ranks_(ranks) {
   const UpdateCounts counts = CountUpdates(recipe, needs);
   const auto& update = recipe.update;
   const ComputeType compute = ParseComputeType(recipe.compute);
@@ -137,13 +137,13 @@ void CreditAssignment::Assign(int64_t step, const StepMethods& methods, RunState
   const Needs needs = methods.needs();
   const float temperature = recipe_.rollout.options.sampling.score_temperature();
   const int64_t micro = recipe_.update.micro_batch_tokens;
-  if (reads_logp_ref_) rows.logp_ref = reference_->Logp(trees, temperature, micro);
+  if (reads_logp_ref_) rows.logp_ref = reference_->Logp(trees, temperature, micro, ranks_);
   if (process_reward_) RewardTokens(batch);
   if (flow_reward_) RewardByFlow(step, batch);
   if (critic_) rows.value = critic_->Values(trees);
   if (!needs.behaviour.empty()) {
     passes_->SetSecond(needs.second_model() ? reference_->passes() : nullptr);
-    const auto fields = ScoreTrees(passes_, trees, needs.behaviour, temperature, micro);
+    const auto fields = ScoreTrees(passes_, trees, needs.behaviour, temperature, micro, ranks_);
     passes_->SetSecond(nullptr);
     for (size_t i = 0; i < fields.size(); ++i)
       rows.behaviour[ToString(needs.behaviour[i])] = LeafRows(trees, fields[i]);

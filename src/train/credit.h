@@ -43,9 +43,10 @@ UpdateCounts CountUpdates(const Recipe& recipe, const Needs& needs);
 class CreditAssignment {
  public:
   // All but needs must outlive it. passes: of the policy. Loads the models that the needs and the
-  // recipe ask for; one that does not fit the policy throws Error.
+  // recipe ask for; one that does not fit the policy throws Error. ranks: every one makes the same
+  // calls and has the same state; the reference's passes are dealt out to them.
   CreditAssignment(const Recipe& recipe, const Policy& policy, const Needs& needs,
-                   TreePasses* passes);
+                   TreePasses* passes, Communicator* ranks = &Alone());
 
   // Makes batch->rows, with advantages, over the whole rollout batch. Leaves' rewards become those
   // after shaping. The reward models learn too, before or after they are asked.
@@ -74,6 +75,7 @@ class CreditAssignment {
   const Recipe& recipe_;
   const Policy& policy_;
   TreePasses* passes_;
+  Communicator* ranks_;
   std::unique_ptr<Reference> reference_;  // these five: where a method needs them
   std::unique_ptr<Critic> critic_;
   std::unique_ptr<ProcessReward> process_reward_;

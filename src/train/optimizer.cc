@@ -43,6 +43,11 @@ void Gradient::Clear() {
   FillZero(&tied_);
 }
 
+void Gradient::Fold() {
+  Finish();
+  FillZero(&tied_);
+}
+
 const AlignedBuffer<float>& Gradient::Finish() {
   if (tied_.size() > 0) AddTiedGradient(model_, tied_.data(), body_.data());
   return body_;

@@ -28,6 +28,9 @@ class Gradient {
   void Clear();
   float* body() { return body_.data(); }
   float* tied() { return tied_.size() > 0 ? tied_.data() : nullptr; }
+  int64_t size() const { return body_.size(); }
+  // Adds the head's part to the body, and has none any more.
+  void Fold();
   const AlignedBuffer<float>& Finish();  // [trainable().total], all parts together
 
  private:

@@ -44,7 +44,7 @@ void DropUnread(const std::string& kind, ConfigNode* resolved) {
                                             "curriculum",     "likelihood_reward",
                                             "flow_reward",    "stages",
                                             "turn_gain",      "environment",
-                                            "strategy_judge"};
+                                            "strategy_judge", "parallel"};
   ConfigNode kept = *resolved;
   kept.keys.clear();
   kept.items.clear();
@@ -130,8 +130,8 @@ Recipe ReadRecipe(const ConfigNode& root, const std::string& name) {
 }
 
 // What a stage may not change: it belongs to the run.
-const std::set<std::string> kOfTheRun = {"name",  "output",  "seed",         "threads",
-                                         "model", "compute", "architecture", "stages"};
+const std::set<std::string> kOfTheRun = {"name",    "output",       "seed",   "threads", "model",
+                                         "compute", "architecture", "stages", "parallel"};
 
 // One item of `stages`: its keys on top of the whole recipe.
 Recipe LoadStage(const std::string& path, std::vector<std::string> overrides,

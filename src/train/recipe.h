@@ -177,6 +177,12 @@ struct Recipe {
     bool recompute = false;
     OptimizerSettings optimizer;
   } update;
+  struct {  // docs/parallel.md
+    // Each mini-batch's gradient is the sum over so many runs of groups, whatever the number of ranks;
+    // 0: one for each rank.
+    int64_t shards = 0;
+    bool ordered = true;  // the same bits on any number of ranks
+  } parallel;
   struct {
     int64_t rows = 0;  // added to each group from the prompt's `target`; LUFFY, arXiv:2504.14945
   } expert;

@@ -219,6 +219,10 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("recompute", r.update.recompute);
     VisitOptimizer(o, p);
   });
+  f.Map("parallel", [&](auto& p) {
+    p("shards", r.parallel.shards, int64_t{0}, int64_t{1} << 16);
+    p("ordered", r.parallel.ordered);
+  });
   f.Map("expert", [&](auto& p) { p("rows", r.expert.rows, int64_t{0}, int64_t{1}); });
   f.Map("replay", [&](auto& p) {
     p("groups", r.replay.groups, int64_t{0}, kMany);

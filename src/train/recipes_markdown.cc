@@ -80,6 +80,7 @@ const Section kSections[] = {
      "Who tells the strategies of turns, in conversations, `eval.protocol` and ICPO "
      "([environments.md](environments.md))."},
     {"update", "From a rollout batch to new weights."},
+    {"parallel", "Several processes under `mpirun` ([parallel.md](parallel.md))."},
     {"expert", "Demonstrations in the groups."},
     {"replay", "Groups of earlier steps train again, with the log-probs recorded then."},
     {"reference", "The policy of `logp_ref`; loaded only where a method reads it."},
@@ -263,6 +264,10 @@ const std::map<std::string, std::string>& Meanings() {
       {"warmup_steps", "optimizer steps of linear warm-up"},
       {"schedule", "of the learning rate after the warm-up, over the run"},
       {"min_lr_ratio", "at the last step, of lr"},
+      {"parallel.shards",
+       "each gradient is the sum over so many parts, whatever the number of ranks; 0: one for each "
+       "rank"},
+      {"parallel.ordered", "the same bits on any number of ranks; false: faster"},
       {"expert.rows", "the prompt's `target`, as one more response of its group"},
       {"replay.groups", "added to each batch; 0: no replay"},
       {"replay.capacity", "groups kept; the oldest go first"},

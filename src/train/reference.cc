@@ -30,9 +30,10 @@ Reference::Reference(const std::string& folder, const ReferenceSettings& setting
 }
 
 std::vector<double> Reference::Logp(std::span<const Tree* const> trees, float temperature,
-                                    int64_t micro_batch_tokens) {
+                                    int64_t micro_batch_tokens, Communicator* ranks) {
   constexpr Statistic kWanted[] = {Statistic::kLogp};
-  return LeafRows(trees, ScoreTrees(&passes_, trees, kWanted, temperature, micro_batch_tokens)[0]);
+  return LeafRows(trees,
+                  ScoreTrees(&passes_, trees, kWanted, temperature, micro_batch_tokens, ranks)[0]);
 }
 
 void Reference::AfterStep(int64_t step, const Model& policy, Optimizer* optimizer) {

@@ -20,7 +20,7 @@ class Reference {
 
   // log pi_ref of every training token, in the order of Rows: [T].
   std::vector<double> Logp(std::span<const Tree* const> trees, float temperature,
-                           int64_t micro_batch_tokens);
+                           int64_t micro_batch_tokens, Communicator* ranks = &Alone());
 
   // After training step `step` (1 is the first). optimizer: the policy's.
   void AfterStep(int64_t step, const Model& policy, Optimizer* optimizer);

@@ -13,6 +13,7 @@
 #include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -261,7 +262,8 @@ void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& t
 }
 
 void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int64_t step,
-                       const Model& model, const Tokenizer& tokenizer, Metrics* metrics) {
+                       const Model& model, const Tokenizer& tokenizer, Metrics* metrics,
+                       Communicator* ranks) {
   const auto prompts = OpenValidationPrompts(recipe);
   EvalOptions options;
   options.k = recipe.eval.k;
@@ -286,9 +288,15 @@ void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int6
   options.keep_samples = true;
   const int64_t num_prompts =
       options.max_prompts > 0 ? std::min(options.max_prompts, prompts->size()) : prompts->size();
-  Progress progress(fmt::format("evaluation at step {}", step), num_prompts * options.k);
-  const EvalResult result = Evaluate(model, tokenizer, *prompts, options,
-                                     [&](int64_t done, int64_t) { progress.Update(done); });
+  options.ranks = ranks;
+  std::optional<Progress> progress;
+  if (ranks->first())
+    progress.emplace(fmt::format("evaluation at step {}", step), num_prompts * options.k);
+  const EvalResult result =
+      Evaluate(model, tokenizer, *prompts, options, [&](int64_t done, int64_t) {
+        if (progress) progress->Update(done * ranks->size());  // the others are about as far
+      });
+  if (!ranks->first()) return;
   const std::string k = fmt::format("{}", result.k);
   nlohmann::json summary = {{"step", step},
                             {"k", result.k},

@@ -8,6 +8,7 @@
 
 #include "data/data.h"
 #include "eval/eval.h"
+#include "parallel/communicator.h"
 #include "train/metrics.h"
 #include "train/recipe.h"
 
@@ -38,9 +39,10 @@ void WriteTrajectories(const std::string& path, int64_t step, const Tokenizer& t
                        std::span<const RecordedGroup> groups);
 
 // Evaluates on the recipe's validation prompts, writes eval/step_N.{json,jsonl}, adds val/* to
-// metrics.
+// metrics. Every rank must call; the first one writes and has the metrics.
 void EvaluateAndRecord(const Recipe& recipe, const std::string& run_folder, int64_t step,
-                       const Model& model, const Tokenizer& tokenizer, Metrics* metrics);
+                       const Model& model, const Tokenizer& tokenizer, Metrics* metrics,
+                       Communicator* ranks = &Alone());
 
 std::string StepName(int64_t step);  // "step_000050"
 double PeakMemoryGb();

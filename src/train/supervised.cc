@@ -13,10 +13,12 @@
 #include "eval/eval.h"
 #include "eval/policy.h"
 #include "model/hf_folder.h"
+#include "parallel/mpi.h"
 #include "text/bpe_trainer.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
+#include "train/ranks.h"
 #include "train/run_folder.h"
 #include "train/supervised_examples.h"
 #include "train/trainer.h"
@@ -204,6 +206,7 @@ void CheckKind(const Recipe& recipe, const std::string& kind) {
 }
 
 void StartSupervised(const Recipe& recipe) {
+  RefuseRanks(World(), "kind " + recipe.kind);
   SetNumThreads(recipe.threads);
   if (recipe.kind == "pretrain") {
     OpenExamples(recipe);  // a wrong name leaves no folder behind
@@ -227,6 +230,7 @@ void Sft(const Recipe& recipe) {
 }
 
 void ResumeSupervised(const std::string& run_folder, const Recipe& recipe) {
+  RefuseRanks(World(), "kind " + recipe.kind);
   SupervisedTrainer trainer(recipe, run_folder);
   trainer.RestoreLatest();
   trainer.Run();

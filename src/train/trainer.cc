@@ -5,16 +5,18 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "eval/policy.h"
+#include "parallel/mpi.h"
 #include "train/checkpoint.h"
 #include "train/collect.h"
 #include "train/credit.h"
 #include "train/measure.h"
+#include "train/ranks.h"
 #include "train/run_folder.h"
 #include "train/stopwatch.h"
 #include "train/supervised.h"
@@ -35,7 +37,8 @@ std::vector<std::vector<double>> LeafAdvantages(const Rows& rows, size_t g, cons
   return adv;
 }
 
-// What one run holds in memory. Step() does one step and writes nothing; Run() writes.
+// What one run holds in memory. Step() does one step and writes nothing; Run() writes. Every rank has
+// one, with the same state after every call; the first one writes and speaks.
 class Trainer {
  public:
   Trainer(const Recipe& recipe, std::string run_folder);
@@ -50,10 +53,12 @@ class Trainer {
   void FitTemperature();
   void RunSteps(MetricsLog* log);
   void Record(MetricsLog* log, Metrics metrics, Stopwatch* watch);
+  void WriteRollouts();
   void Save();
 
   Recipe recipe_;
   std::string run_folder_;
+  Communicator& ranks_ = World();
   Policy policy_;
   Progression at_;
   Optimizer optimizer_;
@@ -62,6 +67,7 @@ class Trainer {
   std::unique_ptr<Collector> collector_;
   std::unique_ptr<CreditAssignment> credit_;
   StepBatch batch_;    // of the last step, for rollouts/
+  double norm_ = 0;    // of the last gradient
   bool whole_ = true;  // weights and at_ are those of a whole, recorded step
 };
 
@@ -74,12 +80,13 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       methods_(MakeMethods(recipe_, at_.step + 1, at_.state)) {
   const auto& update = recipe_.update;
   const Needs needs = methods_.needs();
-  updater_ = std::make_unique<Updater>(policy_.model.get(), methods_.objective.get(),
-                                       update.optimizer, CountUpdates(recipe_, needs).policy,
-                                       recipe_.rollout.options.sampling.score_temperature(),
-                                       update.micro_batch_tokens, update.recompute);
-  collector_ = std::make_unique<Collector>(recipe_, policy_, updater_->passes());
-  credit_ = std::make_unique<CreditAssignment>(recipe_, policy_, needs, updater_->passes());
+  updater_ = std::make_unique<Updater>(
+      policy_.model.get(), methods_.objective.get(), update.optimizer,
+      CountUpdates(recipe_, needs).policy, recipe_.rollout.options.sampling.score_temperature(),
+      update.micro_batch_tokens, update.recompute, ShardsOf(recipe_, &ranks_));
+  collector_ = std::make_unique<Collector>(recipe_, policy_, updater_->passes(), &ranks_);
+  credit_ =
+      std::make_unique<CreditAssignment>(recipe_, policy_, needs, updater_->passes(), &ranks_);
   updater_->SetReference(credit_->reference());
 }
 
@@ -130,7 +137,7 @@ PolicyUpdate Trainer::Update() {
         return;
       }
       ++sum.updates;
-      sum.grad_norm += result.gradient.norm;
+      sum.grad_norm += norm_ = result.gradient.norm;
       sum.lr = result.gradient.lr;
       sum.objective += result.objective;
       sum.probs_diff_max = std::max(sum.probs_diff_max, result.probs_diff_max);
@@ -173,27 +180,34 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
         metrics["perf/trained_tokens"] / metrics["timing_s/update_actor"];
   }
   if ((recipe_.eval.every > 0 && step % recipe_.eval.every == 0) || (last && recipe_.eval.after)) {
-    EvaluateAndRecord(recipe_, run_folder_, step, *policy_.model, *policy_.tokenizer, &metrics);
+    EvaluateAndRecord(recipe_, run_folder_, step, *policy_.model, *policy_.tokenizer, &metrics,
+                      &ranks_);
     metrics["timing_s/eval"] = watch->Lap();
     seconds += metrics["timing_s/eval"];
   }
   metrics["timing_s/step"] = seconds;
   metrics["perf/max_memory_gb"] = PeakMemoryGb();
-  if (t.rollouts_every > 0 && step % t.rollouts_every == 0) {
-    std::vector<RecordedGroup> groups;
-    for (size_t g = 0; g < batch_.trees.size() && static_cast<int64_t>(g) < t.rollout_groups; ++g) {
-      groups.push_back(
-          {&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g, batch_.trees[g])});
-    }
-    WriteTrajectories(run_folder_ + "/rollouts/" + StepName(step) + ".jsonl", step,
-                      *policy_.tokenizer, groups);
+  if (ranks_.first()) {
+    if (t.rollouts_every > 0 && step % t.rollouts_every == 0) WriteRollouts();
+    log->Write(step, metrics);
   }
-  log->Write(step, metrics);
   whole_ = true;
   if (last || (t.checkpoint_every > 0 && step % t.checkpoint_every == 0)) Save();
 }
 
+void Trainer::WriteRollouts() {
+  std::vector<RecordedGroup> groups;
+  for (size_t g = 0; g < batch_.trees.size(); ++g) {
+    if (static_cast<int64_t>(g) == recipe_.trainer.rollout_groups) break;
+    groups.push_back(
+        {&batch_.prompts[g], &batch_.trees[g], LeafAdvantages(batch_.rows, g, batch_.trees[g])});
+  }
+  WriteTrajectories(run_folder_ + "/rollouts/" + StepName(at_.step) + ".jsonl", at_.step,
+                    *policy_.tokenizer, groups);
+}
+
 void Trainer::Save() {
+  if (!ranks_.first()) return;
   collector_->Save(&at_.files);
   credit_->Save(&at_.files);
   SaveCheckpoint(run_folder_, at_, *policy_.model, optimizer_, policy_.folder,
@@ -211,38 +225,45 @@ void Trainer::Restore(int64_t checkpoint) {
 void Trainer::RunSteps(MetricsLog* log) {
   if (at_.step == 0 && recipe_.eval.before) {
     Metrics metrics;
-    EvaluateAndRecord(recipe_, run_folder_, 0, *policy_.model, *policy_.tokenizer, &metrics);
-    log->Write(0, metrics);
+    EvaluateAndRecord(recipe_, run_folder_, 0, *policy_.model, *policy_.tokenizer, &metrics,
+                      &ranks_);
+    if (log != nullptr) log->Write(0, metrics);
   }
   const int64_t first = at_.step, todo = recipe_.trainer.steps - first;
-  Progress progress(recipe_.name, todo);
+  std::optional<Progress> progress;
   std::string note;
-  collector_->on_progress = [&](double share) {
-    progress.Update(at_.step - first, fmt::format("{}  sampling {:.0f} %", note, 100 * share));
-  };
+  if (ranks_.first()) {
+    progress.emplace(recipe_.name, todo);
+    collector_->on_progress = [&](double share) {
+      progress->Update(at_.step - first, fmt::format("{}  sampling {:.0f} %", note, 100 * share));
+    };
+  }
   while (at_.step < recipe_.trainer.steps) {
-    if (InterruptRequested()) throw Interrupted("");
+    if (StopOnRanks(ranks_, at_.step, at_.position, norm_)) throw Interrupted("");
     Stopwatch watch;
     Metrics metrics = Step();
     note = fmt::format("score {:.3f}  entropy {:.3f}  length {:.0f}", metrics["critic/score/mean"],
                        metrics["actor/entropy"], metrics["response_length/mean"]);
     Record(log, std::move(metrics), &watch);
-    progress.Update(at_.step - first, note);
+    if (progress) progress->Update(at_.step - first, note);
   }
   collector_->on_progress = nullptr;
 }
 
 void Trainer::Run() {
-  CutRunFolder(run_folder_, at_.step > 0 ? at_.step : -1);
-  MetricsLog log(run_folder_, at_.step > 0 ? at_.step : -1);
+  std::optional<MetricsLog> log;
+  if (ranks_.first()) {
+    CutRunFolder(run_folder_, at_.step > 0 ? at_.step : -1);
+    log.emplace(run_folder_, at_.step > 0 ? at_.step : -1);
+  }
   try {
-    RunSteps(&log);
+    RunSteps(log ? &*log : nullptr);
   } catch (const Interrupted&) {
     if (whole_ && at_.step > 0 && LatestCheckpoint(run_folder_) != at_.step) Save();
     throw Interrupted(fmt::format("stopped after step {} of {}; go on with: rlvr resume {}",
                                   at_.step, recipe_.trainer.steps, run_folder_));
   }
-  ExportModel(run_folder_ + "/model", *policy_.model, policy_.folder);
+  if (ranks_.first()) ExportModel(run_folder_ + "/model", *policy_.model, policy_.folder);
 }
 
 Tree Trainer::Replay(int64_t prompt_index, int sample) {
@@ -256,9 +277,10 @@ Tree Trainer::Replay(int64_t prompt_index, int sample) {
 void RunStages(const Recipe& recipe, const std::string& run_folder) {
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     Recipe stage = recipe.stages[i];
-    const int64_t latest = LatestCheckpoint(run_folder);
+    const int64_t latest = LatestCheckpointOnRanks(World(), run_folder);
     if (latest >= stage.trainer.steps && i + 1 < recipe.stages.size()) continue;
-    if (stage.first_step > 0) stage.model = StageModel(run_folder, stage.first_step);
+    if (stage.first_step > 0)
+      stage.model = StageModelOnRanks(World(), run_folder, stage.first_step);
     if (stage.kind != "rl") {
       ResumeSupervised(run_folder, stage);
       continue;
@@ -281,16 +303,18 @@ Recipe StageOf(const Recipe& recipe, const std::string& run_folder, int64_t step
 
 }  // namespace
 
-void Train(const Recipe& recipe) {
-  if (recipe.kind != "rl")
-    throw Error(recipe.name, "a recipe of kind " + recipe.kind, "run it with rlvr " + recipe.kind);
-  SetNumThreads(recipe.threads);
+void Train(const Recipe& given) {
+  if (given.kind != "rl")
+    throw Error(given.name, "a recipe of kind " + given.kind, "run it with rlvr " + given.kind);
+  Recipe recipe = given;
+  PrepareRanks(World(), /*new_run=*/true, &recipe);
+  const auto start = [&] { return World().first() ? StartRunFolder(recipe) : RunFolder(recipe); };
   if (!recipe.stages.empty()) {
     FindModelFolder(recipe.model);  // before the folder: a wrong model leaves nothing behind
-    return RunStages(recipe, StartRunFolder(recipe));
+    return RunStages(recipe, start());
   }
   Trainer trainer(recipe, RunFolder(recipe));  // likewise
-  StartRunFolder(recipe);
+  start();
   trainer.Run();
 }
 
@@ -298,11 +322,13 @@ void Resume(const std::string& run_folder, const ResumeOptions& options) {
   Recipe recipe = LoadRunRecipe(run_folder);
   CheckIsa(run_folder, recipe, options.other_isa);
   if (options.threads > 0) recipe.threads = options.threads;
-  SetNumThreads(recipe.threads);
+  if (recipe.kind != "rl") RefuseRanks(World(), "kind " + recipe.kind);
+  PrepareRanks(World(), /*new_run=*/false, &recipe);
   if (recipe.kind != "rl") return ResumeSupervised(run_folder, recipe);
   if (!recipe.stages.empty()) return RunStages(recipe, run_folder);
   Trainer trainer(recipe, run_folder);
-  if (const int64_t latest = LatestCheckpoint(run_folder); latest >= 0) trainer.Restore(latest);
+  const int64_t latest = LatestCheckpointOnRanks(World(), run_folder);
+  if (latest >= 0) trainer.Restore(latest);
   trainer.Run();
 }
 

@@ -1,49 +1,12 @@
 #include "train/update.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
 #include "model/value_head.h"
+#include "parallel/bytes.h"
+#include "parallel/deal.h"
 
 namespace rlvr {
-namespace {
-
-// What sampling recorded of a statistic.
-SegmentField<float> Recorded(const Tree& tree, Statistic statistic) {
-  SegmentField<float> field(tree.segments.size());
-  for (size_t s = 0; s < field.size(); ++s) {
-    if (tree.segments[s].author != Author::kPolicy) continue;
-    field[s] = statistic == Statistic::kLogp ? tree.segments[s].logp : tree.segments[s].entropy;
-  }
-  return field;
-}
-
-// Largest |p - p_recorded| over the batch; a logp that differs in any bit throws.
-double CompareWithRecorded(const PackedTrees& packed, std::span<const Tree* const> trees,
-                           const std::vector<float>& logp) {
-  double diff_max = 0;
-  for (size_t i = 0; i < logp.size(); ++i) {
-    const Prediction& p = packed.predictions[i];
-    const Tree& tree = *trees[static_cast<size_t>(p.tree)];
-    const Segment& segment = tree.segments[static_cast<size_t>(p.segment)];
-    if (segment.author != Author::kPolicy) continue;  // not sampled by this policy
-    const float recorded = segment.logp[static_cast<size_t>(p.offset)];
-    diff_max = std::max(diff_max, std::abs(std::exp(double{logp[i]}) - std::exp(double{recorded})));
-    if (std::bit_cast<uint32_t>(logp[i]) == std::bit_cast<uint32_t>(recorded)) continue;
-    throw Error(
-        fmt::format("prompt {}, sample {}, response token {}", tree.prompt_index, segment.sample,
-                    p.offset),
-        fmt::format("sampling recorded log-prob {} and training computes {}", recorded, logp[i]),
-        "they must be the same bits: this is a bug of a kernel; RLVR_ISA=scalar runs the reference "
-        "ones");
-  }
-  return diff_max;
-}
-
-}  // namespace
 
 std::vector<int64_t> SplitMicroBatches(std::span<const Tree* const> trees, int64_t max_tokens) {
   std::vector<int64_t> bounds = {0};
@@ -172,23 +135,14 @@ void TreePasses::BackwardValues(const std::vector<float>& coefficients, Gradient
                  gradient->body());
 }
 
-Updater::Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
-                 int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute)
-    : model_(model),
-      objective_(objective),
-      settings_(settings),
-      total_steps_(total_steps),
-      temperature_(temperature),
-      micro_batch_tokens_(micro_batch_tokens),
-      passes_(model, recompute),
-      gradient_(*model) {}
+namespace {
 
-std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
-                                                         std::span<const Tree* const> trees,
-                                                         std::span<const Statistic> wanted,
-                                                         float temperature,
-                                                         int64_t micro_batch_tokens) {
-  std::vector<std::vector<SegmentField<float>>> fields(wanted.size());
+using TreeFields = std::vector<SegmentField<float>>;  // [trees]
+
+std::vector<TreeFields> ScoreHere(TreePasses* passes, std::span<const Tree* const> trees,
+                                  std::span<const Statistic> wanted, float temperature,
+                                  int64_t micro_batch_tokens) {
+  std::vector<TreeFields> fields(wanted.size());
   const auto bounds = SplitMicroBatches(trees, micro_batch_tokens);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
@@ -203,114 +157,36 @@ std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
   return fields;
 }
 
-UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& rows,
-                                bool on_policy, RandomKey key, Optimizer* optimizer,
-                                const GradientTerm& more) {
-  UpdateResult result;
-  RLVR_CHECK(rows.num_groups() == static_cast<int64_t>(trees.size()));
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
-  const auto& wanted = objective_->needs().statistics;
-  const bool compares = std::any_of(wanted.begin(), wanted.end(), ReadsSecondModel);
-  RLVR_CHECK(!compares || reference_) << "an objective that compares models, and no reference";
-  passes_.SetSecond(compares ? reference_ : nullptr);
-  // What sampling recorded are the bits that training would compute: no pass is needed to have
-  // them.
-  const bool recorded =
-      on_policy &&
-      std::all_of(
-          wanted.begin(), wanted.end(),
-          [](const Statistic& s) { return s == Statistic::kLogp || s == Statistic::kEntropy; }) &&
-      std::none_of(rows.foreign.begin(), rows.foreign.end(), [](char f) { return f != 0; });
-  std::vector<std::vector<SegmentField<float>>> statistics(wanted.size());     // [wanted][trees]
-  std::vector<std::vector<SegmentField<double>>> coefficients(wanted.size());  // likewise
-  for (auto& c : coefficients) c.resize(trees.size());
-  const auto part = [&](size_t m) {
-    const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
-    return std::pair(begin, end);
-  };
-  const auto score = [&](size_t m) {  // after Forward of micro-batch m
-    const auto [begin, end] = part(m);
-    const auto values = passes_.Score(temperature_, wanted);
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      for (auto& field :
-           ScatterToTrees(passes_.packed(), trees.subspan(begin, end - begin), values[i]))
-        statistics[i].push_back(std::move(field));
-    }
-  };
-  const Totals totals = CountTotals(rows);
-  if (totals.tokens == 0 && !more) return result;
-  const auto evaluate = [&](size_t begin, size_t end) {
-    std::vector<std::vector<double>> values;
-    for (const auto& fields : statistics) {
-      values.push_back(LeafRows(trees.subspan(begin, end - begin),
-                                std::span(fields).subspan(begin, end - begin)));
-    }
-    const bool whole = begin == 0 && end == trees.size();
-    const ObjectiveResult r = whole ? objective_->Evaluate(rows, totals, values, key)
-                                    : objective_->Evaluate(Part(rows, static_cast<int64_t>(begin),
-                                                                static_cast<int64_t>(end)),
-                                                           totals, values, key);
-    result.objective += r.objective;
-    AddTerms(r.metrics, &result.terms);
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      size_t cursor = 0;
-      for (size_t g = begin; g < end; ++g)
-        coefficients[i][g] = SumOntoTokens(*trees[g], r.coefficients[i], &cursor);
-    }
-  };
+}  // namespace
 
-  if (totals.tokens == 0) {  // only the further term has a gradient
-    gradient_.Clear();
-    more(&passes_, &gradient_);
-    result.gradient = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
-    result.applied = true;
-    return result;
-  }
-  if (recorded) {
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      for (const Tree* tree : trees) statistics[i].push_back(Recorded(*tree, wanted[i]));
-    }
-  }
-  if (!objective_
-           ->separable()) {  // its scope is the mini-batch: all statistics before any coefficient
-    for (size_t m = 0; !recorded && m + 1 < bounds.size(); ++m) {
-      const auto [begin, end] = part(m);
-      passes_.Forward(trees.subspan(begin, end - begin), kTrained, false);
-      score(m);
-    }
-    evaluate(0, trees.size());
-  }
-
-  gradient_.Clear();
-  for (size_t m = 0; m + 1 < bounds.size(); ++m) {
-    const auto [begin, end] = part(m);
-    const auto micro = trees.subspan(begin, end - begin);
-    const PackedTrees& packed = passes_.Forward(micro, kTrained, true);
-    if (objective_->separable()) {
-      if (!recorded) score(m);
-      // Group by group, so that sums over groups do not depend on the micro-batches' borders.
-      for (size_t g = begin; g < end; ++g) evaluate(g, g + 1);
-    }
-    std::vector<std::vector<float>> loss_coefficients(wanted.size());  // minus: the loss is -J
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      for (const Prediction& p : packed.predictions) {
-        const auto& field = coefficients[i][begin + static_cast<size_t>(p.tree)];
-        loss_coefficients[i].push_back(static_cast<float>(
-            -field[static_cast<size_t>(p.segment)][static_cast<size_t>(p.offset)]));
+std::vector<std::vector<SegmentField<float>>> ScoreTrees(
+    TreePasses* passes, std::span<const Tree* const> trees, std::span<const Statistic> wanted,
+    float temperature, int64_t micro_batch_tokens, Communicator* ranks) {
+  if (ranks->alone()) return ScoreHere(passes, trees, wanted, temperature, micro_batch_tokens);
+  const auto share = [&](const std::vector<int64_t>& items, std::string*) {
+    std::vector<const Tree*> own;
+    for (const int64_t i : items) own.push_back(trees[static_cast<size_t>(i)]);
+    const auto fields = ScoreHere(passes, own, wanted, temperature, micro_batch_tokens);
+    std::vector<std::string> bytes;
+    for (size_t g = 0; g < own.size(); ++g) {
+      ByteWriter out;
+      for (const TreeFields& field : fields) {
+        for (const std::vector<float>& segment : field[g]) out.Put(segment);
       }
+      bytes.push_back(out.Take());
     }
-    const auto values = passes_.Backward(temperature_, wanted, loss_coefficients, &gradient_);
-    if (on_policy) {
-      result.probs_diff_max =
-          std::max(result.probs_diff_max, CompareWithRecorded(packed, micro, values[0]));
+    return bytes;
+  };
+  const DealtResults dealt = ShareDealt(*ranks, static_cast<int64_t>(trees.size()), share);
+  std::vector<TreeFields> fields(wanted.size(), TreeFields(trees.size()));
+  for (size_t g = 0; g < trees.size(); ++g) {
+    ByteReader in(dealt.items[g]);
+    for (TreeFields& field : fields) {
+      for (size_t s = 0; s < trees[g]->segments.size(); ++s)
+        field[g].push_back(in.GetVector<float>());
     }
-    result.trained_tokens += packed.batch.size();
   }
-  passes_.SetSecond(nullptr);
-  if (more) more(&passes_, &gradient_);
-  result.applied = true;
-  result.gradient = ApplyGradient(settings_, total_steps_, gradient_.Finish(), model_, optimizer);
-  return result;
+  return fields;
 }
 
 double Value(const MetricTerm& term) {

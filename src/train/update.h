@@ -11,6 +11,7 @@
 #include "model/head.h"
 #include "model/pack_tree.h"
 #include "objective/objective.h"
+#include "train/gradient_shards.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/tree_rows.h"
@@ -71,12 +72,11 @@ std::vector<SegmentField<float>> ScatterToTrees(const PackedTrees& packed,
                                                 const std::vector<float>& values);
 
 // Statistics of every training token of the trees under a model that does not change:
-// [wanted][trees]. For a reference model, or for what a method asks of the policy that sampled.
-std::vector<std::vector<SegmentField<float>>> ScoreTrees(TreePasses* passes,
-                                                         std::span<const Tree* const> trees,
-                                                         std::span<const Statistic> wanted,
-                                                         float temperature,
-                                                         int64_t micro_batch_tokens);
+// [wanted][trees]. For a reference model, or for what a method asks of the policy that sampled. The
+// trees are dealt out to the ranks, every one of which must call.
+std::vector<std::vector<SegmentField<float>>> ScoreTrees(
+    TreePasses* passes, std::span<const Tree* const> trees, std::span<const Statistic> wanted,
+    float temperature, int64_t micro_batch_tokens, Communicator* ranks = &Alone());
 
 struct UpdateResult {
   double objective = 0;
@@ -92,14 +92,16 @@ class Updater {
   // total_steps: optimizer steps of the whole run, for the schedule. temperature: of the
   // statistics.
   Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
-          int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute);
+          int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute,
+          const GradientShards& shards = {});
 
   // One optimizer step on whole groups. rows [G] groups: of these trees. on_policy: the weights are
   // still those that sampled, so the recorded statistics serve, and backward's own must equal them
   // bit for bit; if not, throws Error naming the token. key: of this optimizer step. The same
-  // groups give the same bits for any micro_batch_tokens and number of threads. A mini-batch of
+  // groups and number of shards give the same bits for any micro_batch_tokens and number of threads
+  // and ranks; every rank calls with the same arguments and has the same result. A mini-batch of
   // which every token is masked, and without `more`, is no optimizer step.
-  // more: adds a further term's gradient, of a loss, before the step.
+  // more: adds a further term's gradient, of a loss, before the step; on every rank the whole.
   using GradientTerm = std::function<void(TreePasses*, Gradient*)>;
   UpdateResult MiniBatch(std::span<const Tree* const> trees, const Rows& rows, bool on_policy,
                          RandomKey key, Optimizer* optimizer, const GradientTerm& more = {});
@@ -111,12 +113,15 @@ class Updater {
   Gradient& gradient() { return gradient_; }  // of the loss, of the last MiniBatch
 
  private:
+  friend class MiniBatchRun;  // mini_batch.cc
+
   Model* model_;
   const Objective* objective_;
   OptimizerSettings settings_;
   int64_t total_steps_;
   float temperature_;
   int64_t micro_batch_tokens_;
+  GradientShards shards_;
   TreePasses passes_;
   TreePasses* reference_ = nullptr;
   Gradient gradient_;
