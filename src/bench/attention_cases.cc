@@ -48,9 +48,8 @@ struct Run {
   void Backward() {
     AttentionBackward({d_o.data(), T, width()}, {q.data(), T, width()}, {o.data(), T, width()},
                       {max_score.data(), T, shape.num_heads}, {sum.data(), T, shape.num_heads},
-                      batch.table, batch.unit_begin, cache.layer(0), shape,
-                      {dq.data(), T, width()}, {dk.data(), T, kv_width()},
-                      {dv.data(), T, kv_width()});
+                      batch.table, batch.unit_begin, cache.layer(0), shape, {dq.data(), T, width()},
+                      {dk.data(), T, kv_width()}, {dv.data(), T, kv_width()});
   }
   Work work(double flops_a_pair, double floats_a_row) const {
     const double element = batch.table.runs.empty() ? 4 : ElementBytes();
@@ -119,13 +118,15 @@ void AddAttentionCases(BenchModel* model, const BenchOptions& options,
   };
   const int64_t prompt = options.prompt, half = std::max<int64_t>(1, options.response / 2);
   for (const int64_t n : options.sequences) {
-    add("decode, " + std::to_string(n) + (n == 1 ? " sequence" : " sequences") + " on " +
+    add(
+        "decode, " + std::to_string(n) + (n == 1 ? " sequence" : " sequences") + " on " +
             std::to_string(prompt + half) + " keys",
         [=] { return Decode(config, type, n, 1, prompt, half); }, 4, 2, false);
   }
   const int64_t context = config.context_length();
   const int64_t shared = std::min<int64_t>(1024, context - half);
-  add("decode, 16 sequences that share " + std::to_string(shared) + " of " +
+  add(
+      "decode, 16 sequences that share " + std::to_string(shared) + " of " +
           std::to_string(shared + half) + " keys",
       [=] { return Decode(config, type, 1, 16, shared, half); }, 4, 2, false);
   const int64_t length = std::min<int64_t>(512, std::min(context, options.tokens));

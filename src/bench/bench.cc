@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "base/error.h"
 #include "base/suggest.h"
 #include "base/thread_pool.h"
@@ -11,6 +13,7 @@ namespace rlvr {
 namespace {
 
 constexpr int64_t kLargeModel = 100'000'000;  // parameters
+constexpr std::chrono::seconds kPeaksHold(5);
 
 }  // namespace
 
@@ -79,8 +82,7 @@ std::vector<Tree> ArbitraryTrees(const ModelConfig& config, int64_t count, int64
   return trees;
 }
 
-BenchReport RunBench(const std::string& name, const ModelConfig& config,
-                     const BenchOptions& given,
+BenchReport RunBench(const std::string& name, const ModelConfig& config, const BenchOptions& given,
                      const std::function<void(int, int, const std::string&)>& progress) {
   BenchOptions options = given;
   if (options.tokens == 0) options.tokens = config.NumParameters() < kLargeModel ? 8192 : 2048;
@@ -101,16 +103,20 @@ BenchReport RunBench(const std::string& name, const ModelConfig& config,
   for (BenchCase& c : PhaseCases(&model, options)) cases.push_back(std::move(c));
   const auto total = static_cast<int>(cases.size());
   Peaks peaks;
+  auto since_peaks = std::chrono::steady_clock::now();
   for (int i = 0; i < total; ++i) {
     BenchCase& c = cases[static_cast<size_t>(i)];
     if (progress) progress(i, total, c.name);
-    // The machine may be another one a minute later.
-    if (report.items.empty() || report.items.back().section != c.section)
+    // The machine may be another one some seconds later.
+    if (i == 0 || std::chrono::steady_clock::now() - since_peaks > kPeaksHold) {
       peaks = MeasurePeaks(threads);
-    if (c.bandwidth) peaks.read_gbs = c.bandwidth();
+      since_peaks = std::chrono::steady_clock::now();
+    }
+    Peaks limits = peaks;
+    if (c.bandwidth) limits.read_gbs = c.bandwidth();
     const Timing timing = c.measure();
     report.items.push_back(
-        {c.section, c.name, c.work, timing, peaks, Share(c.work, timing, peaks)});
+        {c.section, c.name, c.work, timing, limits, Share(c.work, timing, limits)});
     c.measure = nullptr;  // and its buffers with it
   }
   if (progress) progress(total, total, "");

@@ -16,7 +16,7 @@ struct BenchOptions {
   double seconds = 0.2;  // for the repeats of one item
   int repeats = 3;       // at least so many
   int64_t tokens = 0;    // of a training step; 0: about 8192 for small models, 2048 for large ones
-  int64_t prompt = 128, response = 128;  // tokens, of prefill and decode
+  int64_t prompt = 128, response = 128;         // tokens, of prefill and decode
   std::vector<int64_t> sequences = {1, 8, 64};  // decoded together
   std::string folder;  // where a checkpoint is written for a moment; "": none is
 };

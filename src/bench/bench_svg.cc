@@ -40,8 +40,8 @@ std::string BenchSvg(const BenchReport& r) {
   }
   const Peaks& peaks = r.peaks.back();
   const double top = std::max(peaks.gflops_bf16, peaks.gflops_fp32);
-  const Axis x{std::floor(std::log10(std::min(least, 1.0))), std::ceil(std::log10(most + 1)),
-               kLeft, kWidth - kRight};
+  const Axis x{std::floor(std::log10(std::min(least, 1.0))), std::ceil(std::log10(most + 1)), kLeft,
+               kWidth - kRight};
   const Axis y{std::floor(std::log10(std::min(slowest, peaks.read_gbs))),
                std::ceil(std::log10(top)), kHeight - kBottom, kTop};
   std::string out = fmt::format(

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "bench/cases.h"
 #include "bench/roofline.h"
+#include "eval/eval.h"
 #include "train/collect.h"
 #include "train/credit.h"
 #include "train/recipe_prompts.h"
@@ -34,8 +35,7 @@ struct Sampler {
     o.max_tokens = tokens;
     o.max_sequences = sequences;
     std::vector<RolloutRequest> requests;
-    for (Tree& tree :
-         ArbitraryTrees(policy.model->config(), 1, prompt_tokens, 0, 0)) {
+    for (Tree& tree : ArbitraryTrees(policy.model->config(), 1, prompt_tokens, 0, 0)) {
       requests.push_back({.tree = std::move(tree), .num_samples = static_cast<int>(sequences)});
       requests.back().key = RandomKey(17);
     }
@@ -50,8 +50,8 @@ struct Sampler {
     std::vector<double> steps;
     for (int i = 0; i < 3; ++i) {
       const Run shorter = Sample(n, from), longer = Sample(n, to);
-      const double count = std::max(1.0, static_cast<double>(longer.tokens - shorter.tokens) /
-                                             static_cast<double>(n));
+      const double count = std::max(
+          1.0, static_cast<double>(longer.tokens - shorter.tokens) / static_cast<double>(n));
       steps.push_back(std::max(1e-9, longer.seconds - shorter.seconds) / count);
     }
     return Median(steps);
@@ -80,8 +80,8 @@ SamplingRates MeasureSampling(const Policy& policy, const RolloutOptions& option
   if (far > 2 * to) {
     const double near_step = rates.StepSeconds(static_cast<double>(n), rates.context);
     const double far_step = sampler.Step(n, far - to, far);
-    const double keys = static_cast<double>(far - to) + static_cast<double>(to) / 2 -
-                        static_cast<double>(to) / 2;
+    const double keys =
+        static_cast<double>(far - to) + static_cast<double>(to) / 2 - static_cast<double>(to) / 2;
     rates.key = std::max(0.0, (far_step - near_step) / (static_cast<double>(n) * keys));
   }
   // Prompts alone: eight times as long against once, with one response token.
@@ -119,10 +119,12 @@ int64_t NumTokens(const std::vector<const Tree*>& trees) {
 // Of what a mini-batch takes whatever its tokens: clearing the gradient, AdamW, packing.
 double OptimizerSeconds(Updater* updater, const OptimizerSettings& settings, Model* model,
                         Optimizer* optimizer) {
-  return Measure(0, 3, [&] {
-           updater->gradient().Clear();
-           ApplyGradient(settings, 1000, updater->gradient().Finish(), model, optimizer);
-         }).seconds;
+  return Measure(0, 3,
+                 [&] {
+                   updater->gradient().Clear();
+                   ApplyGradient(settings, 1000, updater->gradient().Finish(), model, optimizer);
+                 })
+      .seconds;
 }
 
 }  // namespace
@@ -157,11 +159,13 @@ Calibration Calibrate(const Recipe& recipe, double budget,
     const auto source = OpenTrainPrompts(recipe, policy.tokenizer.get());
     const int64_t n = std::min<int64_t>(source->size(), 64);
     for (int64_t i = 0; i < n; ++i) {
-      const auto tokens = static_cast<int64_t>(EncodePrompt(*policy.tokenizer, source->Get(i)).size());
+      const auto tokens =
+          static_cast<int64_t>(EncodePrompt(*policy.tokenizer, source->Get(i)).size());
       c.prompt_tokens += static_cast<double>(tokens) / static_cast<double>(n);
     }
   }
-  c.sampling = MeasureSampling(policy, recipe.rollout.options, c.prompt_tokens, at_once, max_tokens);
+  c.sampling =
+      MeasureSampling(policy, recipe.rollout.options, c.prompt_tokens, at_once, max_tokens);
 
   // The first prompts of the first step, as many and as far as the budget allows.
   tell(0.35, "sampling");
@@ -170,9 +174,9 @@ Calibration Calibrate(const Recipe& recipe, double budget,
   c.cut = std::clamp<int64_t>(static_cast<int64_t>(0.5 * budget / one_step),
                               std::min<int64_t>(max_tokens, kShort), max_tokens);
   const double a_group = a_token * static_cast<double>(group * c.cut);
-  c.prompts = std::clamp<int64_t>(static_cast<int64_t>(0.5 * budget / a_group),
-                                  std::min<int64_t>(per_round, std::max<int64_t>(1, at_once / group)),
-                                  per_round);
+  c.prompts = std::clamp<int64_t>(
+      static_cast<int64_t>(0.5 * budget / a_group),
+      std::min<int64_t>(per_round, std::max<int64_t>(1, at_once / group)), per_round);
   std::vector<std::string> less = {fmt::format("data.prompts_per_step={}", c.prompts),
                                    fmt::format("rollout.gen_prompts={}", c.prompts),
                                    fmt::format("update.mini_batch_prompts={}", c.prompts),

@@ -50,8 +50,8 @@ std::vector<int64_t> Units(int64_t tokens) {
 
 struct Matrix {
   const char* name;
-  PackedWeight Model::PackedLayer::* forward;
-  PackedWeight Model::PackedLayer::* backward;
+  PackedWeight Model::PackedLayer::*forward;
+  PackedWeight Model::PackedLayer::*backward;
 };
 constexpr Matrix kMatrices[] = {
     {"q, k, v", &Model::PackedLayer::qkv, &Model::PackedLayer::qkv_t},
@@ -61,13 +61,11 @@ constexpr Matrix kMatrices[] = {
 
 Work Product(ComputeType type, int64_t m, int64_t n, int64_t k, double weight_bytes) {
   return {type, 2e-9 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k),
-          1e-9 * (weight_bytes + 4.0 * static_cast<double>(m * (n + k))),
-          static_cast<double>(m)};
+          1e-9 * (weight_bytes + 4.0 * static_cast<double>(m * (n + k))), static_cast<double>(m)};
 }
 
 std::string Named(const char* matrix, const char* what, int64_t m) {
-  return std::string(matrix) + ", " + what + ", " + std::to_string(m) +
-         (m == 1 ? " row" : " rows");
+  return std::string(matrix) + ", " + what + ", " + std::to_string(m) + (m == 1 ? " row" : " rows");
 }
 
 // y = x W^T with a layer's packed weight, or dx = dy W with its transposed one.
@@ -139,8 +137,8 @@ void AddHead(const Case& c) {
     };
   });
   work.gflop *= 3;  // logits, input's and weight's gradient
-  work.gb = 1e-9 * (2 * weight + 8.0 * static_cast<double>(V * D) +
-                    8.0 * static_cast<double>(m * D));
+  work.gb =
+      1e-9 * (2 * weight + 8.0 * static_cast<double>(V * D) + 8.0 * static_cast<double>(m * D));
   c.Add("head", Named("log-probs", "and gradient", m), work, [&model, m, D, V, targets] {
     const int64_t total = model.layout().total;
     std::vector<int64_t> rows(static_cast<size_t>(m));
@@ -171,8 +169,8 @@ void AddRows(const Case& c) {
   c.Add("rows", "RMSNorm, backward" + rows, moved(4 * d), [T, D] {
     return [=, x = Values(T * D), dy = Values(T * D), dx = Values(T * D), w = Values(D),
             dw = Values(D), r = Values(T), units = Units(T)] {
-      RmsNormBackward({dy->data(), T, D}, {x->data(), T, D}, {w->data(), 1, D},
-                      {r->data(), T, 1}, units, {dx->data(), T, D}, {dw->data(), 1, D});
+      RmsNormBackward({dy->data(), T, D}, {x->data(), T, D}, {w->data(), 1, D}, {r->data(), T, 1},
+                      units, {dx->data(), T, D}, {dw->data(), 1, D});
     };
   });
   c.Add("rows", "SwiGLU" + rows, moved(3 * f), [T, F] {

@@ -44,7 +44,7 @@ int64_t BackwardFloats(const ModelConfig& c) {
 Needs NeedsOf(const Recipe& recipe) { return MakeMethods(recipe, 1, {}).needs(); }
 
 // Scored alone: fp32 weights and one packed copy. Trained: the transposes, gradient and moments too.
-int64_t SecondModel(int64_t parameters, int64_t element, bool trained) {
+int64_t SecondModelBytes(int64_t parameters, int64_t element, bool trained) {
   return parameters * (trained ? 4 + 2 * element + 12 : 4 + element);
 }
 
@@ -85,10 +85,10 @@ TokenCounts LongestTokens(const Recipe& recipe) {
   if (rl || evaluates) {
     const int64_t most = std::max(per_round * recipe.rollout.group_size,
                                   evaluates ? recipe.eval.prompts * recipe.eval.k : 0);
-    t.sequences = std::min(recipe.rollout.options.max_sequences,
-                           recipe.eval.prompts == 0 && evaluates
-                               ? recipe.rollout.options.max_sequences
-                               : std::max<int64_t>(most, 1));
+    t.sequences =
+        std::min(recipe.rollout.options.max_sequences, recipe.eval.prompts == 0 && evaluates
+                                                           ? recipe.rollout.options.max_sequences
+                                                           : std::max<int64_t>(most, 1));
     t.cache = t.sequences * max_tokens + DivideUp(t.sequences, k) * prompt;
     t.prefill = std::max(recipe.rollout.options.prefill_tokens, prompt) + t.sequences;
   }
@@ -123,10 +123,10 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c,
     const Needs needs = NeedsOf(recipe);
     if (needs.reference || needs.second_model() ||
         (needs.process_reward && recipe.process_reward.reference == "reference"))
-      e.others += SecondModel(parameters, element, /*trained=*/false);
-    if (needs.values) e.others += SecondModel(parameters, element, /*trained=*/true);
+      e.others += SecondModelBytes(parameters, element, /*trained=*/false);
+    if (needs.values) e.others += SecondModelBytes(parameters, element, /*trained=*/true);
     if (needs.process_reward)
-      e.others += SecondModel(parameters, element, recipe.process_reward.update != "none");
+      e.others += SecondModelBytes(parameters, element, recipe.process_reward.update != "none");
   }
   if (tokens.sequences > 0) {
     // A sequence's last page is half empty.

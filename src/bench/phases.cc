@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "bench/cases.h"
+#include "bench/memory.h"
 #include "rollout/rollout.h"
 #include "text/bpe_trainer.h"
 #include "train/checkpoint.h"
@@ -26,11 +27,6 @@ std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
   return pointers;
 }
 
-double KvTokenBytes(const ModelConfig& c, ComputeType type) {
-  return static_cast<double>(2 * c.num_hidden_layers * c.num_key_value_heads * c.head_dim *
-                             (type == ComputeType::kBf16 ? 2 : 4));
-}
-
 // Of what a pass reads of the weights, the transposed copies for training left out.
 double ForwardWeightBytes(const Model& model) {
   int64_t bytes = model.packed_head().bytes();
@@ -47,7 +43,8 @@ BenchCase Prefill(BenchModel* m, const BenchOptions& o) {
   const double weights =
       ForwardWeightBytes(model) - static_cast<double>(model.packed_head().bytes());
   const Work work = {model.compute(), n * BodyGflop(c, static_cast<double>(o.prompt) / 2),
-                     1e-9 * (weights + n * KvTokenBytes(c, model.compute())), n};
+                     1e-9 * (weights + n * static_cast<double>(KvTokenBytes(c, model.compute()))),
+                     n};
   return {"phases", fmt::format("prefill, {} prompts of {} tokens", count, o.prompt), work,
           [&model, o, count] {
             const auto trees = ArbitraryTrees(model.config(), count, o.prompt, 0, 0);
@@ -74,11 +71,11 @@ BenchCase Decode(BenchModel* m, const BenchOptions& o, int64_t sequences) {
   const ModelConfig& c = model.config();
   const auto n = static_cast<double>(sequences), steps = static_cast<double>(o.response - 1);
   const double keys = static_cast<double>(o.prompt) + static_cast<double>(o.response) / 2;
-  const Work work = {
-      model.compute(), n * steps * (BodyGflop(c, keys) + HeadGflop(c)),
-      1e-9 * steps *
-          (ForwardWeightBytes(model) + n * (keys + 1) * KvTokenBytes(c, model.compute())),
-      n * steps};
+  const Work work = {model.compute(), n * steps * (BodyGflop(c, keys) + HeadGflop(c)),
+                     1e-9 * steps *
+                         (ForwardWeightBytes(model) +
+                          n * (keys + 1) * static_cast<double>(KvTokenBytes(c, model.compute()))),
+                     n * steps};
   return {"phases",
           fmt::format("decode, {} sequence{}, prompt {}, response {}", sequences,
                       sequences == 1 ? "" : "s", o.prompt, o.response),
@@ -152,7 +149,10 @@ double DiskWriteGBs(const std::string& folder, double gb) {
 // Weights and moments in fp32, with checksums, onto the disk.
 BenchCase Save(BenchModel* m, const BenchOptions& o) {
   const double gb = 12e-9 * static_cast<double>(m->model.layout().total);
-  return {"checkpoint", "saving", {ComputeType::kFp32, 0, gb, 0}, [m, o] {
+  return {"checkpoint",
+          "saving",
+          {ComputeType::kFp32, 0, gb, 0},
+          [m, o] {
             if (!m->optimizer) m->optimizer = std::make_unique<Optimizer>(m->model);
             const std::string run = o.folder + "/rlvr_bench_checkpoint";
             const std::string tokenizer = run + "/tokenizer";

@@ -42,7 +42,8 @@ void CountTrained(const Recipe& r, const StepTime& step, TokenCounts* tokens) {
   const auto group = static_cast<int64_t>(std::ceil(step.trained_tokens / groups));
   const int64_t mini =
       r.update.mini_batch_prompts > 0 ? r.update.mini_batch_prompts : r.data.prompts_per_step;
-  const int64_t fit = std::max<int64_t>(1, r.update.micro_batch_tokens / std::max<int64_t>(1, group));
+  const int64_t fit =
+      std::max<int64_t>(1, r.update.micro_batch_tokens / std::max<int64_t>(1, group));
   tokens->unit = group;
   tokens->micro_batch = std::min(mini, fit) * group;
 }
@@ -51,8 +52,9 @@ void CountTrained(const Recipe& r, const StepTime& step, TokenCounts* tokens) {
 
 double ExpectedRounds(double kept, int64_t per_round, int64_t wanted, int64_t most) {
   if (kept >= 1 || per_round <= 0) {
-    return per_round <= 0 ? 1
-                          : static_cast<double>(std::min(most, (wanted + per_round - 1) / per_round));
+    return per_round <= 0
+               ? 1
+               : static_cast<double>(std::min(most, (wanted + per_round - 1) / per_round));
   }
   constexpr int kDraws = 200;
   Random random(RandomKey(29));
@@ -83,22 +85,23 @@ StepTime TimeOfStep(const Recipe& r, const Calibration& c, const std::vector<int
   const double response =
       static_cast<double>(sampling->tokens) / static_cast<double>(per_round * group);
   // The last token of a response is predicted, not run.
-  t.trained_tokens = static_cast<double>(wanted) *
-                     (c.prompt_tokens + static_cast<double>(group) * response);
+  t.trained_tokens =
+      static_cast<double>(wanted) * (c.prompt_tokens + static_cast<double>(group) * response);
   t.credit = c.credit_token * t.trained_tokens;
   const int64_t mini = r.update.mini_batch_prompts > 0 ? r.update.mini_batch_prompts : wanted;
   const double per_epoch = std::ceil(static_cast<double>(wanted) / static_cast<double>(mini));
   t.updates = static_cast<double>(r.update.epochs) * per_epoch;
   const double on_policy = std::min(1.0, static_cast<double>(mini) / static_cast<double>(wanted));
-  t.update = t.trained_tokens * (on_policy * c.update_token +
-                                 (static_cast<double>(r.update.epochs) - on_policy) * c.later_token);
+  t.update =
+      t.trained_tokens * (on_policy * c.update_token +
+                          (static_cast<double>(r.update.epochs) - on_policy) * c.later_token);
   t.optimizer = t.updates * c.optimizer;
   if (NumEvaluations(r) > 0) {
     const int64_t n = NumEvaluationPrompts(r) * r.eval.k;
-    t.evaluation = PlanSampling(c.sampling, Cycled(lengths, n), r.eval.k, c.prompt_tokens,
-                                max_sequences)
-                       .seconds() +
-                   static_cast<double>(n) * c.judge_response;
+    t.evaluation =
+        PlanSampling(c.sampling, Cycled(lengths, n), r.eval.k, c.prompt_tokens, max_sequences)
+            .seconds() +
+        static_cast<double>(n) * c.judge_response;
   }
   return t;
 }

@@ -29,7 +29,7 @@ struct Plan {
   TokenCounts expected_tokens, longest_tokens;
   MemoryEstimate expected_memory, longest_memory;
   StepTime expected, longest;
-  int64_t available = 0;  // bytes
+  int64_t available = 0;              // bytes
   std::vector<MemorySaving> savings;  // where longest_memory does not fit
   bool timed = false;                 // false: the memory for a calibration is not there
 };

@@ -10,7 +10,7 @@ namespace {
 
 struct MemoryRow {
   const char* name;
-  int64_t MemoryEstimate::* bytes;
+  int64_t MemoryEstimate::*bytes;
 };
 constexpr MemoryRow kMemory[] = {{"weights, fp32", &MemoryEstimate::weights},
                                  {"weights, packed", &MemoryEstimate::packed},
@@ -24,7 +24,7 @@ constexpr MemoryRow kMemory[] = {{"weights, fp32", &MemoryEstimate::weights},
 
 struct TimeRow {
   const char* name;
-  double StepTime::* seconds;
+  double StepTime::*seconds;
 };
 constexpr TimeRow kTimes[] = {{"prefill", &StepTime::prefill},
                               {"decode", &StepTime::decode},
@@ -33,9 +33,7 @@ constexpr TimeRow kTimes[] = {{"prefill", &StepTime::prefill},
                               {"forward, backward", &StepTime::update},
                               {"optimizer", &StepTime::optimizer}};
 
-std::string Seconds(double s) {
-  return s < 100 ? fmt::format("{:.2f} s", s) : FormatDuration(s);
-}
+std::string Seconds(double s) { return s < 100 ? fmt::format("{:.2f} s", s) : FormatDuration(s); }
 
 std::string MemoryText(const Plan& p) {
   std::string out =
@@ -101,9 +99,9 @@ std::string PlanText(const Plan& p) {
   out += fmt::format("  {:22}{:>12}{:>12}\n", "step", Seconds(p.expected.step()),
                      Seconds(p.longest.step()));
   if (p.evaluations > 0) {
-    out += fmt::format("  {:22}{:>12}{:>12}   {} of them\n", "an evaluation",
-                       Seconds(p.expected.evaluation), Seconds(p.longest.evaluation),
-                       p.evaluations);
+    out +=
+        fmt::format("  {:22}{:>12}{:>12}   {} of them\n", "an evaluation",
+                    Seconds(p.expected.evaluation), Seconds(p.longest.evaluation), p.evaluations);
   }
   const auto whole = [&](const StepTime& t) {
     return static_cast<double>(p.steps) * t.step() +
@@ -115,8 +113,7 @@ std::string PlanText(const Plan& p) {
       "\nexpected: {} prompts of {:.0f} tokens sampled {}: responses of {:.0f} tokens ({:.0f} % "
       "went on at {}); {:.0f} %\nof the groups kept, {:.2f} rounds of sampling a step. at most: "
       "every response {} tokens. Measured in {}.\n",
-      c.prompts, c.prompt_tokens, c.cut == p.max_tokens ? "to their end" : "in part",
-      p.mean_length,
+      c.prompts, c.prompt_tokens, c.cut == p.max_tokens ? "to their end" : "in part", p.mean_length,
       100 * static_cast<double>(c.num_cut) / static_cast<double>(c.lengths.size()), c.cut,
       100 * c.kept, p.expected.rounds, p.max_tokens, FormatDuration(c.seconds));
   return out;

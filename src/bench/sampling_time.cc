@@ -58,9 +58,8 @@ SamplingPlan PlanSampling(const SamplingRates& rates, const std::vector<int64_t>
     own += steps * static_cast<int64_t>(running.size());
     plan.tokens += steps * static_cast<int64_t>(running.size());
     plan.most_sequences = std::max(plan.most_sequences, static_cast<int64_t>(running.size()));
-    plan.most_cached =
-        std::max(plan.most_cached, own + static_cast<int64_t>(std::ceil(prompt_tokens)) *
-                                             open_prompts);
+    plan.most_cached = std::max(
+        plan.most_cached, own + static_cast<int64_t>(std::ceil(prompt_tokens)) * open_prompts);
     now = until;
     while (!running.empty() && running.top().step == now) {
       const int64_t r = running.top().response;

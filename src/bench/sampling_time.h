@@ -12,9 +12,9 @@ struct SamplingRates {
   double prompt_token = 0;  // seconds a token of prefill
   // (sequences, seconds of a step that gives each of them a token), rising in sequences.
   std::vector<std::pair<double, double>> step;
-  double key = 0;       // further seconds a sequence and key beyond `context`
-  double context = 0;   // mean keys that `step` was measured at
-  double scale = 1;     // of all of it: measured over predicted, for one real sample
+  double key = 0;      // further seconds a sequence and key beyond `context`
+  double context = 0;  // mean keys that `step` was measured at
+  double scale = 1;    // of all of it: measured over predicted, for one real sample
   double StepSeconds(double sequences, double keys) const;  // between measured points: linear
 };
 

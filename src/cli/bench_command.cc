@@ -70,8 +70,9 @@ void AddBench(CLI::App& app, Action* action) {
   command->add_option("--repeats", a->options.repeats, "At least so many")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--tokens", a->options.tokens,
-                      "Of a training step; 8192, from 100 million parameters on 2048")
+  command
+      ->add_option("--tokens", a->options.tokens,
+                   "Of a training step; 8192, from 100 million parameters on 2048")
       ->check(CLI::Range(16, 1 << 20));
   command->add_option("--prompt", a->options.prompt, "Tokens, of prefill and decode")
       ->check(CLI::Range(1, 1 << 20))
