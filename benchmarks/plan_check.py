@@ -3,7 +3,8 @@
     python3 benchmarks/plan_check.py [--rlvr build/release/rlvr] [--steps 5] RECIPE [key=value ...]
 
 Plans, trains so many steps into a temporary folder, and prints peak memory and seconds a step side by side. The first step
-is left out of the medians: its memory is new.
+is left out of the medians: its memory is new. A plan is of the model as it is; where training changes the lengths of
+responses, compare seconds a token, or give --still.
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ parser.add_argument("overrides", nargs="*")
 parser.add_argument("--rlvr", default="build/release/rlvr")
 parser.add_argument("--steps", type=int, default=5)
 parser.add_argument("--seconds", default="10", help="for rlvr plan to measure")
+parser.add_argument("--still", action="store_true", help="train with a learning rate of 1e-12: lengths stay as they are")
 parser.add_argument("--json", help="also write the table to this file")
 args = parser.parse_args()
 
@@ -29,6 +31,8 @@ def run(*command):
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder)
     overrides = args.overrides + [f"trainer.steps={args.steps}", "trainer.checkpoint_every=0"]
+    if args.still:
+        overrides.append("update.lr=1.0e-12")
     plan_file = path / "plan.json"
     run(args.rlvr, "plan", args.recipe, *overrides, "--seconds", args.seconds, "--json", str(plan_file))
     plan = json.loads(plan_file.read_text())
@@ -52,6 +56,10 @@ rows = [
     ("verify, s", seconds["verify"], median("timing_s/reward")),
     ("update, s", seconds["update"], median("timing_s/update_actor")),
     ("step, s", seconds["step"], median("step", without_eval)),
+    ("sampling, us a token", 1e6 * seconds["gen"] / seconds["sampled_tokens"],
+     1e6 / median("perf/sampled_tokens_per_s")),
+    ("update, us a token", 1e6 * seconds["update"] / seconds["trained_tokens"],
+     1e6 / median("perf/trained_tokens_per_s")),
     ("an evaluation, s", seconds["evaluation"], median("timing_s/eval", steps)),
     ("rounds of sampling", seconds["rounds"], statistics.mean(s["select/rounds"] for s in timed)),
     ("response length", plan["response_length"], statistics.mean(s["response_length/mean"] for s in timed)),

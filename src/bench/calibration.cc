@@ -171,11 +171,11 @@ Calibration Calibrate(const Recipe& recipe, double budget,
   tell(0.35, "sampling");
   const double one_step = c.sampling.StepSeconds(static_cast<double>(at_once), c.sampling.context);
   const double a_token = one_step / static_cast<double>(at_once);
-  c.cut = std::clamp<int64_t>(static_cast<int64_t>(0.5 * budget / one_step),
+  c.cut = std::clamp<int64_t>(static_cast<int64_t>(0.3 * budget / one_step),
                               std::min<int64_t>(max_tokens, kShort), max_tokens);
   const double a_group = a_token * static_cast<double>(group * c.cut);
   c.prompts = std::clamp<int64_t>(
-      static_cast<int64_t>(0.5 * budget / a_group),
+      static_cast<int64_t>(0.3 * budget / a_group),
       std::min<int64_t>(per_round, std::max<int64_t>(1, at_once / group)), per_round);
   std::vector<std::string> less = {fmt::format("data.prompts_per_step={}", c.prompts),
                                    fmt::format("rollout.gen_prompts={}", c.prompts),
@@ -183,8 +183,17 @@ Calibration Calibrate(const Recipe& recipe, double budget,
                                    "select={name: none}"};
   if (!HasEnvironment(recipe.resolved)) less.push_back(fmt::format("rollout.max_tokens={}", c.cut));
   const Recipe small = reload(less);
+  double spent = 0;
   Collector collector(small, policy, updater.passes());
-  StepBatch batch = collector.Collect(1, 0, {});
+  // Again and again where there is time: the same samples, and a median of what they took.
+  StepBatch batch;
+  std::vector<double> rollout, reward;
+  for (Stopwatch watch; rollout.empty() || (rollout.size() < 3 && spent < 0.3 * budget);) {
+    batch = collector.Collect(1, 0, {});
+    rollout.push_back(batch.seconds_rollout);
+    reward.push_back(batch.seconds_reward);
+    spent += watch.Lap();
+  }
   StepBatch kept;
   const auto selector = MakeSelector(recipe.resolved.Find("select"));
   c.max_rounds = selector->max_rounds();
@@ -202,13 +211,14 @@ Calibration Calibrate(const Recipe& recipe, double budget,
     kept.prompts.push_back(batch.prompts[static_cast<size_t>(&tree - batch.trees.data())]);
   }
   c.kept = static_cast<double>(kept.trees.size()) / static_cast<double>(batch.trees.size());
-  c.judge_response = batch.seconds_reward / static_cast<double>(c.lengths.size());
+  c.judge_response = Median(reward) / static_cast<double>(c.lengths.size());
   const SamplingPlan predicted =
       PlanSampling(c.sampling, c.lengths, group, c.prompt_tokens, at_once);
-  c.sampling.scale = batch.seconds_rollout / predicted.seconds();
+  c.sampling.scale = Median(rollout) / predicted.seconds();
 
   tell(0.6, "training");
   if (kept.trees.empty()) kept = batch;
+  std::vector<double> credits, updates, laters;
   const auto pass = [&](const StepBatch& whole, const std::vector<const Tree*>& trees, bool timed) {
     StepBatch part;
     for (size_t i = 0; i < trees.size(); ++i) {
@@ -226,25 +236,31 @@ Calibration Calibrate(const Recipe& recipe, double budget,
         updater.MiniBatch(pointers, part.rows, /*on_policy=*/true, RandomKey(1), &optimizer,
                           credit.MoreGradient(0, static_cast<int64_t>(pointers.size())));
     const double on_policy = watch.Lap();
-    if (!timed || !result.applied) return on_policy / tokens;
+    if (!timed) return on_policy / tokens;
     updater.MiniBatch(pointers, part.rows, /*on_policy=*/false, RandomKey(1), &optimizer,
                       credit.MoreGradient(0, static_cast<int64_t>(pointers.size())));
     const double later = watch.Lap();
-    c.credit_token = assigned / tokens;
-    c.update_token = std::max(0.0, on_policy - c.optimizer) / tokens;
-    c.later_token = std::max(0.0, later - c.optimizer) / tokens;
+    credits.push_back(assigned / tokens);
+    updates.push_back(std::max(0.0, on_policy - c.optimizer) / tokens);
+    laters.push_back(std::max(0.0, later - c.optimizer) / tokens);
     c.update_tokens = static_cast<int64_t>(tokens);
     return on_policy / tokens;
   };
   // The first passes find their memory new; then a batch as large as the trainer's where there is
   // time for it.
+  pass(kept, UpTo(kept.trees, 1), false);
   const double rough = pass(kept, UpTo(kept.trees, 1), false);
   c.optimizer = OptimizerSeconds(&updater, settings, policy.model.get(), &optimizer);
-  const auto most = static_cast<int64_t>(0.25 * budget / rough);
+  const auto most = static_cast<int64_t>(0.2 * budget / rough);
   const auto trees = UpTo(kept.trees, std::min(most, update.micro_batch_tokens));
   pass(kept, trees, false);
   tell(0.8, "training");
-  pass(kept, trees, true);
+  spent = 0;
+  for (Stopwatch watch; updates.size() < 3 && spent < 0.3 * budget; spent += watch.Lap())
+    pass(kept, trees, true);
+  c.credit_token = Median(credits);
+  c.update_token = Median(updates);
+  c.later_token = Median(laters);
   c.seconds = all.Lap();
   tell(1, "");
   return c;

@@ -15,6 +15,23 @@ namespace {
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+constexpr int64_t kMiB = 1 << 20;
+// The program with its tables, tokenizer and prompts.
+constexpr int64_t kProgram = 40 * kMiB;
+// Arrays end in the middle of a huge page (tensor/view.cc); so many besides those of the layers.
+constexpr int64_t kHugePage = 2 * kMiB, kWorkspaceArrays = 20;
+// Trees, rows and the objective's fields, by a token that trains in the step.
+constexpr int64_t kStepTokenBytes = 500;
+// glibc keeps what is smaller when it is freed (M_MMAP_THRESHOLD's largest value).
+constexpr int64_t kKeptByAllocator = 32 * kMiB;
+
+constexpr int64_t kScorePiece = 4096;  // rows that TreePasses::Score copies at once
+
+// A segment's last page is half empty.
+int64_t Pages(int64_t tokens, int64_t segments) {
+  return DivideUp(tokens, kPageTokens) + segments / 2;
+}
+
 int64_t ElementBytes(ComputeType compute) { return compute == ComputeType::kBf16 ? 2 : 4; }
 
 // Rows of logits at once: as ChunkRows of model/head.cc and SampleRows of rollout/scheduler.cc.
@@ -41,7 +58,14 @@ int64_t BackwardFloats(const ModelConfig& c) {
   return 2 * c.hidden_size + (q + 2 * kv) + q + 3 * c.intermediate_size;
 }
 
-Needs NeedsOf(const Recipe& recipe) { return MakeMethods(recipe, 1, {}).needs(); }
+// Whether the policy is also run forward alone: for what a method asks of the policy that sampled, or
+// for an objective over a whole mini-batch after the first update of a step.
+bool ScoresPolicy(const Recipe& recipe, const StepMethods& methods) {
+  if (!methods.needs().behaviour.empty()) return true;
+  const int64_t mini = recipe.update.mini_batch_prompts;
+  const bool later = recipe.update.epochs > 1 || (mini > 0 && mini < recipe.data.prompts_per_step);
+  return later && !methods.objective->separable();
+}
 
 // Scored alone: fp32 weights and one packed copy. Trained: the transposes, gradient and moments too.
 int64_t SecondModelBytes(int64_t parameters, int64_t element, bool trained) {
@@ -74,6 +98,23 @@ int64_t ActivationBytes(const ModelConfig& c, const TokenCounts& tokens, bool re
   return 4 * (T * a_token + head + attention);
 }
 
+namespace {
+
+// Passes over a micro-batch: forward and backward, or forward alone (TreePasses).
+int64_t UpdateBytes(const ModelConfig& c, ComputeType compute, const TokenCounts& tokens,
+                    bool recompute) {
+  return ActivationBytes(c, tokens, recompute) +
+         KvCacheBytes(c, compute, Pages(tokens.micro_batch, tokens.segments));
+}
+int64_t ScoringBytes(const ModelConfig& c, ComputeType compute, const TokenCounts& tokens) {
+  const int64_t a_token = SavedFloats(c) - 2 * c.hidden_size + ForwardFloats(c) + c.hidden_size;
+  return 4 * (tokens.micro_batch * a_token +
+              std::min(tokens.micro_batch, kScorePiece) * c.hidden_size) +
+         KvCacheBytes(c, compute, Pages(tokens.micro_batch, tokens.segments));
+}
+
+}  // namespace
+
 TokenCounts LongestTokens(const Recipe& recipe) {
   TokenCounts t;
   const bool rl = recipe.kind == "rl";
@@ -100,6 +141,8 @@ TokenCounts LongestTokens(const Recipe& recipe) {
   const int64_t most = rl ? mini * t.unit : recipe.supervised.tokens_per_step;
   t.micro_batch =
       std::min(most, std::max(recipe.update.micro_batch_tokens, rl ? t.unit : int64_t{0}));
+  t.segments = DivideUp(t.micro_batch, t.unit) * (rl ? 1 + recipe.rollout.group_size : 1);
+  t.step = rl ? recipe.data.prompts_per_step * t.unit : most;
   return t;
 }
 
@@ -119,27 +162,38 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c,
   const bool apart = c.tie_word_embeddings && !recipe.lora.on();
   e.gradient = 4 * (trained + (apart ? c.vocab_size * c.hidden_size : 0));
   e.moments = 8 * trained;
+  int64_t scoring = 0;  // of the policy
   if (recipe.kind == "rl") {
-    const Needs needs = NeedsOf(recipe);
+    const StepMethods methods = MakeMethods(recipe, 1, {});
+    const Needs needs = methods.needs();
+    if (ScoresPolicy(recipe, methods))
+      scoring = 4 * tokens.micro_batch * (SavedFloats(c) - 2 * c.hidden_size);
     if (needs.reference || needs.second_model() ||
-        (needs.process_reward && recipe.process_reward.reference == "reference"))
-      e.others += SecondModelBytes(parameters, element, /*trained=*/false);
-    if (needs.values) e.others += SecondModelBytes(parameters, element, /*trained=*/true);
-    if (needs.process_reward)
-      e.others += SecondModelBytes(parameters, element, recipe.process_reward.update != "none");
+        (needs.process_reward && recipe.process_reward.reference == "reference")) {
+      e.others += SecondModelBytes(parameters, element, /*trained=*/false) +
+                  ScoringBytes(c, compute, tokens);
+    }
+    const auto add = [&](bool trained) {
+      e.others += SecondModelBytes(parameters, element, trained) +
+                  (trained ? UpdateBytes(c, compute, tokens, recipe.update.recompute)
+                           : ScoringBytes(c, compute, tokens));
+    };
+    if (needs.values) add(/*trained=*/true);
+    if (needs.process_reward) add(recipe.process_reward.update != "none");
   }
   if (tokens.sequences > 0) {
-    // A sequence's last page is half empty.
-    const int64_t pages = DivideUp(tokens.cache, kPageTokens) + tokens.sequences / 2;
-    e.kv_cache = KvCacheBytes(c, compute, pages);
+    e.kv_cache = KvCacheBytes(c, compute, Pages(tokens.cache, tokens.sequences));
     const int64_t rows = std::min(tokens.sequences, SampleRows(c.vocab_size));
     e.sampling = 4 * (tokens.prefill * (SavedFloats(c) + ForwardFloats(c)) +
                       rows * (c.vocab_size + 2 * c.hidden_size));
   }
-  e.activations = ActivationBytes(c, tokens, recipe.update.recompute) +
-                  KvCacheBytes(c, compute, DivideUp(tokens.micro_batch, kPageTokens));
-  // The program, its tables and prompts, and what allocators round up.
-  e.rest = (int64_t{40} << 20) + std::max(e.activations, e.kv_cache + e.sampling) / 20;
+  e.activations = UpdateBytes(c, compute, tokens, recipe.update.recompute) + scoring;
+  const int64_t sample = e.kv_cache + e.sampling;
+  const int64_t arrays = (recipe.update.recompute ? 1 : 6) * c.num_hidden_layers +
+                         4 * c.num_hidden_layers + kWorkspaceArrays;
+  e.rest = kProgram + arrays * kHugePage / 2 + kStepTokenBytes * tokens.step;
+  if (e.kv_cache / (2 * c.num_hidden_layers) < kKeptByAllocator)
+    e.rest += std::min(sample, e.activations);
   return e;
 }
 

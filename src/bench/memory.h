@@ -19,6 +19,8 @@ struct TokenCounts {
   int64_t prefill = 0;      // tokens of the largest sampling pass
   int64_t micro_batch = 0;  // tokens of the largest forward and backward
   int64_t unit = 0;         // tokens of its largest tree
+  int64_t segments = 0;     // of the micro-batch: prompts and responses
+  int64_t step = 0;         // trained in a whole step
 };
 // If every prompt and response is as long as the recipe allows.
 TokenCounts LongestTokens(const Recipe& recipe);
@@ -34,10 +36,11 @@ struct MemoryEstimate {  // bytes
   int64_t kv_cache = 0;     // of sampling
   int64_t sampling = 0;     // other arrays of sampling
   int64_t activations = 0;  // forward and backward of one micro-batch, its keys and values too
-  int64_t rest = 0;         // program, prompts, trees, what allocators keep
+  int64_t rest = 0;         // program, prompts, trees, what allocators round up and keep
 
   int64_t held() const { return weights + packed + gradient + moments + others; }
-  // Sampling gives its memory back before the update begins.
+  // Sampling gives its memory back before the update begins, unless its arrays are so small that the
+  // allocator keeps them: then they are in the rest, too.
   int64_t total() const {
     const int64_t sample = kv_cache + sampling;
     return held() + (sample > activations ? sample : activations) + rest;

@@ -46,6 +46,8 @@ void CountTrained(const Recipe& r, const StepTime& step, TokenCounts* tokens) {
       std::max<int64_t>(1, r.update.micro_batch_tokens / std::max<int64_t>(1, group));
   tokens->unit = group;
   tokens->micro_batch = std::min(mini, fit) * group;
+  tokens->segments = std::min(mini, fit) * (1 + r.rollout.group_size);
+  tokens->step = static_cast<int64_t>(step.trained_tokens);
 }
 
 }  // namespace
