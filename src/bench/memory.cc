@@ -163,22 +163,23 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c,
   e.gradient = 4 * (trained + (apart ? c.vocab_size * c.hidden_size : 0));
   e.moments = 8 * trained;
   int64_t scoring = 0;  // of the policy
+  int64_t models = 1;   // that run micro-batches
   if (recipe.kind == "rl") {
     const StepMethods methods = MakeMethods(recipe, 1, {});
     const Needs needs = methods.needs();
     if (ScoresPolicy(recipe, methods))
       scoring = 4 * tokens.micro_batch * (SavedFloats(c) - 2 * c.hidden_size);
+    const auto add = [&](bool learns) {
+      ++models;
+      e.others += SecondModelBytes(parameters, element, learns) +
+                  (learns ? UpdateBytes(c, compute, tokens, recipe.update.recompute)
+                          : ScoringBytes(c, compute, tokens));
+    };
     if (needs.reference || needs.second_model() ||
         (needs.process_reward && recipe.process_reward.reference == "reference")) {
-      e.others += SecondModelBytes(parameters, element, /*trained=*/false) +
-                  ScoringBytes(c, compute, tokens);
+      add(/*learns=*/false);
     }
-    const auto add = [&](bool trained) {
-      e.others += SecondModelBytes(parameters, element, trained) +
-                  (trained ? UpdateBytes(c, compute, tokens, recipe.update.recompute)
-                           : ScoringBytes(c, compute, tokens));
-    };
-    if (needs.values) add(/*trained=*/true);
+    if (needs.values) add(/*learns=*/true);
     if (needs.process_reward) add(recipe.process_reward.update != "none");
   }
   if (tokens.sequences > 0) {
@@ -192,8 +193,12 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c,
   const int64_t arrays = (recipe.update.recompute ? 1 : 6) * c.num_hidden_layers +
                          4 * c.num_hidden_layers + kWorkspaceArrays;
   e.rest = kProgram + arrays * kHugePage / 2 + kStepTokenBytes * tokens.step;
-  if (e.kv_cache / (2 * c.num_hidden_layers) < kKeptByAllocator)
+  const int64_t pool = KvCacheBytes(c, compute, Pages(tokens.micro_batch, tokens.segments));
+  if (std::max(e.kv_cache, pool) / (2 * c.num_hidden_layers) < kKeptByAllocator) {
     e.rest += std::min(sample, e.activations);
+    // A pool of pages that grows leaves the smaller ones behind, together about as large again.
+    e.rest += e.kv_cache + pool * models;
+  }
   return e;
 }
 

@@ -28,7 +28,7 @@ ModelConfig Small() {
 
 Recipe SmallRecipe() {
   return LoadRecipe(
-      "grpo", {"regularizer=[]", "rollout={max_tokens: 32, group_size: 4}",
+      "grpo", {"model=base_tiny", "regularizer=[]", "rollout={max_tokens: 32, group_size: 4}",
                "rollout.max_sequences=16", "data.max_prompt_tokens=64", "data.prompts_per_step=8",
                "update.micro_batch_tokens=400", "eval={before: false, after: false}"});
 }
