@@ -81,18 +81,19 @@ std::shared_ptr<Run> Decode(const ModelConfig& c, ComputeType type, int64_t grou
   return run;
 }
 
-// Whole sequences of `length` tokens, `tokens` in all, as prefill and training have them.
-std::shared_ptr<Run> Packed(const ModelConfig& c, ComputeType type, int64_t tokens,
+// Trees of a prompt of `length` tokens and responses as long.
+std::shared_ptr<Run> Packed(const ModelConfig& c, ComputeType type, const std::vector<Tree>& trees,
                             int64_t length) {
   auto run = std::make_shared<Run>(c, type);
-  const int64_t count = std::max<int64_t>(1, tokens / length);
-  const auto trees = ArbitraryTrees(c, count, length, 0, 0);
   std::vector<const Tree*> pointers;
-  for (const Tree& tree : trees) pointers.push_back(&tree);
+  const auto n = static_cast<double>(length);
+  for (const Tree& tree : trees) {
+    pointers.push_back(&tree);
+    const auto responses = static_cast<double>(tree.segments.size() - 1);
+    run->pairs += (1 + responses) * n * (n + 1) / 2 + responses * n * n;
+  }
   run->batch = PackTrees(pointers, Author::kPolicy, &run->cache).batch;
   run->T = run->batch.size();
-  const auto n = static_cast<double>(length);
-  run->pairs = static_cast<double>(count) * n * (n + 1) / 2;
   run->kv_rows = static_cast<double>(run->T);
   run->Allocate(run->batch.slots);
   return run;
@@ -107,14 +108,19 @@ void AddAttentionCases(BenchModel* model, const BenchOptions& options,
   const double seconds = options.seconds;
   const int repeats = options.repeats;
   const auto add = [&](const std::string& name, auto make, double flops_a_pair, double floats_a_row,
-                       bool backward) {
+                       bool backward, const StepPart& part = {}) {
     const Work work = make()->work(flops_a_pair, floats_a_row);
-    cases->push_back({"attention of one layer", name, work, [=] {
+    cases->push_back({"attention of one layer",
+                      name,
+                      work,
+                      [=] {
                         const std::shared_ptr<Run> run = make();
                         run->Forward();
                         return Measure(seconds, repeats,
                                        [&] { backward ? run->Backward() : run->Forward(); });
-                      }});
+                      },
+                      {},
+                      part});
   };
   const int64_t prompt = options.prompt, half = std::max<int64_t>(1, options.response / 2);
   for (const int64_t n : options.sequences) {
@@ -129,12 +135,19 @@ void AddAttentionCases(BenchModel* model, const BenchOptions& options,
       "decode, 16 sequences that share " + std::to_string(shared) + " of " +
           std::to_string(shared + half) + " keys",
       [=] { return Decode(config, type, 1, 16, shared, half); }, 4, 2, false);
-  const int64_t length = std::min<int64_t>(512, std::min(context, options.tokens));
-  const std::string of =
-      std::to_string(options.tokens) + " tokens in sequences of " + std::to_string(length);
-  const auto packed = [=] { return Packed(config, type, options.tokens, length); };
-  add("prefill and training, " + of, packed, 4, 2, false);
-  add("backward, " + of, packed, 10, 4, true);
+  const auto layers = static_cast<double>(config.num_hidden_layers);
+  const TrainingBatch batch = MakeTrainingBatch(config, options.tokens);
+  const std::string groups = "training, prompts and 7 responses of " + std::to_string(batch.length);
+  const auto packed = [=] { return Packed(config, type, batch.trees, batch.length); };
+  add(groups, packed, 4, 2, false, {"attention, forward", layers});
+  add(groups + ", backward", packed, 10, 4, true, {"attention, backward", layers});
+  const int64_t length = std::min<int64_t>(2048, std::min(context, options.tokens));
+  const std::string one = "one sequence of " + std::to_string(length) + " tokens";
+  const auto whole = [=] {
+    return Packed(config, type, ArbitraryTrees(config, 1, length, 0, 0), length);
+  };
+  add(one, whole, 4, 2, false);
+  add(one + ", backward", whole, 10, 4, true);
 }
 
 }  // namespace rlvr

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/error.h"
@@ -82,6 +83,32 @@ std::vector<Tree> ArbitraryTrees(const ModelConfig& config, int64_t count, int64
   return trees;
 }
 
+TrainingBatch MakeTrainingBatch(const ModelConfig& config, int64_t tokens) {
+  TrainingBatch batch;
+  batch.length = std::max<int64_t>(2, std::min<int64_t>(128, tokens / 8));
+  batch.trees = ArbitraryTrees(config, std::max<int64_t>(1, tokens / (8 * batch.length)),
+                               batch.length, 7, batch.length);
+  return batch;
+}
+
+std::vector<std::pair<std::string, double>> TrainingStepParts(const BenchReport& report) {
+  std::vector<std::pair<std::string, double>> parts;
+  double whole = 0, sum = 0;
+  for (const BenchItem& item : report.items) {
+    if (item.name.rfind(kTrainingStep, 0) == 0) whole = item.timing.seconds;
+    if (item.part.calls == 0) continue;
+    auto at = std::find_if(parts.begin(), parts.end(),
+                           [&](const auto& part) { return part.first == item.part.name; });
+    if (at == parts.end()) at = parts.insert(at, {item.part.name, 0});
+    at->second += item.part.calls * item.timing.seconds;
+    sum += item.part.calls * item.timing.seconds;
+  }
+  if (whole == 0) return {};
+  parts.emplace_back("rest", whole - sum);
+  for (auto& part : parts) part.second /= whole;
+  return parts;
+}
+
 BenchReport RunBench(const std::string& name, const ModelConfig& config, const BenchOptions& given,
                      const std::function<void(int, int, const std::string&)>& progress) {
   BenchOptions options = given;
@@ -116,7 +143,7 @@ BenchReport RunBench(const std::string& name, const ModelConfig& config, const B
     if (c.bandwidth) limits.read_gbs = c.bandwidth();
     const Timing timing = c.measure();
     report.items.push_back(
-        {c.section, c.name, c.work, timing, limits, Share(c.work, timing, limits)});
+        {c.section, c.name, c.work, timing, limits, Share(c.work, timing, limits), c.part});
     c.measure = nullptr;  // and its buffers with it
   }
   if (progress) progress(total, total, "");

@@ -4,6 +4,7 @@
 #define RLVR_BENCH_BENCH_H_
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/roofline.h"
@@ -21,12 +22,19 @@ struct BenchOptions {
   std::string folder;  // where a checkpoint is written for a moment; "": none is
 };
 
+// A kernel's place in a training step of BenchOptions::tokens.
+struct StepPart {
+  std::string name;  // "products, forward"; "": it has none
+  double calls = 0;
+};
+
 struct BenchItem {
   std::string section, name;
   Work work;
   Timing timing;
   Peaks peaks;   // measured just before its section
   double share;  // of the limit
+  StepPart part;
 };
 
 struct BenchReport {
@@ -45,6 +53,10 @@ ModelConfig BenchShape(const std::string& name);
 BenchReport RunBench(const std::string& name, const ModelConfig& config,
                      const BenchOptions& options,
                      const std::function<void(int, int, const std::string&)>& progress = {});
+
+// What the kernels of a training step come to, in the order of the items, and the "rest" up to the
+// time of the whole step: (part, share of the step).
+std::vector<std::pair<std::string, double>> TrainingStepParts(const BenchReport& report);
 
 // A table with a bar for every share; color: for a terminal.
 std::string BenchText(const BenchReport& report, bool color);

@@ -62,6 +62,9 @@ std::string BenchText(const BenchReport& r, bool color) {
                        Number(Intensity(item.work)), Number(item.work.tokens / s), LimitText(item),
                        100 * item.share, Bar(item.share, color));
   }
+  out += fmt::format("\n{:53}{:>10}\n", "a training step, by its kernels", "of it");
+  for (const auto& [part, share] : TrainingStepParts(r))
+    out += fmt::format("  {:51}{:8.0f} % {}\n", part, 100 * share, Bar(share, false));
   out +=
       "\nlimit: the lower of the measured peak and intensity x bandwidth; share: of it. More than "
       "100 %: caches held\nwhat was counted as read from memory. Times are medians.\n";
@@ -76,6 +79,8 @@ std::string BenchJson(const BenchReport& r) {
                      {"bf16_gflops", p.gflops_bf16},
                      {"read_gb_per_s", p.read_gbs}});
   }
+  nlohmann::ordered_json parts;
+  for (const auto& [part, share] : TrainingStepParts(r)) parts[part] = share;
   auto items = nlohmann::ordered_json::array();
   for (const BenchItem& item : r.items) {
     const double s = item.timing.seconds;
@@ -99,6 +104,7 @@ std::string BenchJson(const BenchReport& r) {
                                        {"isa", ToString(ActiveIsa())},
                                        {"tokens", r.tokens},
                                        {"peaks", peaks},
+                                       {"training_step", parts},
                                        {"items", items}};
   return root.dump(1) + "\n";
 }

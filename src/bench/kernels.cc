@@ -22,16 +22,23 @@ struct Case {
 
   const Model& model() const { return m->model; }
   const ModelConfig& config() const { return m->model.config(); }
+  double layers() const { return static_cast<double>(config().num_hidden_layers); }
 
   // make() allocates what the kernel needs and returns the kernel.
   template <class Make>
-  void Add(const std::string& section, const std::string& name, const Work& work, Make make) const {
+  void Add(const std::string& section, const std::string& name, const Work& work, Make make,
+           const StepPart& part = {}) const {
     const double seconds = o->seconds;
     const int repeats = o->repeats;
-    cases->push_back({section, name, work, [=] {
+    cases->push_back({section,
+                      name,
+                      work,
+                      [=] {
                         auto kernel = make();
                         return Measure(seconds, repeats, [&] { kernel(); });
-                      }});
+                      },
+                      {},
+                      part});
   }
 };
 
@@ -73,26 +80,32 @@ void AddProduct(const Case& c, const Matrix& matrix, bool forward, int64_t m) {
   const auto part = forward ? matrix.forward : matrix.backward;
   const auto& layers = c.model().packed_layers();
   const PackedWeight& first = layers[0].*part;
-  c.Add("matrix products", Named(matrix.name, forward ? "forward" : "input's gradient", m),
-        Product(first.type, m, first.n, first.k, static_cast<double>(first.bytes())),
-        [&layers, part, m, n = first.n, k = first.k] {
-          return [&layers, part, m, n, k, x = Values(m * k), y = Values(m * n),
-                  l = size_t{0}]() mutable {
-            MatMul({x->data(), m, k}, layers[l].*part, {y->data(), m, n});
-            l = (l + 1) % layers.size();
-          };
-        });
+  c.Add(
+      "matrix products", Named(matrix.name, forward ? "forward" : "input's gradient", m),
+      Product(first.type, m, first.n, first.k, static_cast<double>(first.bytes())),
+      [&layers, part, m, n = first.n, k = first.k] {
+        return [&layers, part, m, n, k, x = Values(m * k), y = Values(m * n),
+                l = size_t{0}]() mutable {
+          MatMul({x->data(), m, k}, layers[l].*part, {y->data(), m, n});
+          l = (l + 1) % layers.size();
+        };
+      },
+      m != c.o->tokens ? StepPart{}
+                       : StepPart{forward ? "products, forward" : "products, inputs' gradients",
+                                  static_cast<double>(layers.size())});
 }
 
 void AddWeightGradient(const Case& c, const Matrix& matrix, int64_t m) {
   const PackedWeight& w = c.model().packed_layers()[0].*matrix.forward;
   const double bytes = 8.0 * static_cast<double>(w.n * w.k);  // read and written
   c.Add("matrix products", Named(matrix.name, "weight's gradient", m),
-        Product(w.type, m, w.n, w.k, bytes), [type = w.type, m, n = w.n, k = w.k] {
+        Product(w.type, m, w.n, w.k, bytes),
+        [type = w.type, m, n = w.n, k = w.k] {
           return [=, dy = Values(m * n), x = Values(m * k), dw = Values(n * k), units = Units(m)] {
             WeightGradient({dy->data(), m, n}, {x->data(), m, k}, units, type, {dw->data(), n, k});
           };
-        });
+        },
+        {"products, weights' gradients", c.layers()});
 }
 
 void AddProducts(const Case& c) {
@@ -139,18 +152,20 @@ void AddHead(const Case& c) {
   work.gflop *= 3;  // logits, input's and weight's gradient
   work.gb =
       1e-9 * (2 * weight + 8.0 * static_cast<double>(V * D) + 8.0 * static_cast<double>(m * D));
-  c.Add("head", Named("log-probs", "and gradient", m), work, [&model, m, D, V, targets] {
-    const int64_t total = model.layout().total;
-    std::vector<int64_t> rows(static_cast<size_t>(m));
-    std::iota(rows.begin(), rows.end(), int64_t{0});
-    return [=, &model, x = Values(m * D), dx = Values(m * D), gradient = Values(total),
-            tied = Values(V * D), tokens = targets(), units = Units(m),
-            coefficients = std::vector<float>(static_cast<size_t>(m), 1e-4f)] {
-      const Statistic wanted[] = {Statistic::kLogp};
-      HeadBackward(model, {x->data(), m, D}, rows, tokens, 1, wanted, {coefficients}, units,
-                   {dx->data(), m, D}, gradient->data(), {}, tied->data());
-    };
-  });
+  c.Add("head", Named("log-probs", "and gradient", m), work,
+        [&model, m, D, V, targets] {
+          const int64_t total = model.layout().total;
+          std::vector<int64_t> rows(static_cast<size_t>(m));
+          std::iota(rows.begin(), rows.end(), int64_t{0});
+          return [=, &model, x = Values(m * D), dx = Values(m * D), gradient = Values(total),
+                  tied = Values(V * D), tokens = targets(), units = Units(m),
+                  coefficients = std::vector<float>(static_cast<size_t>(m), 1e-4f)] {
+            const Statistic wanted[] = {Statistic::kLogp};
+            HeadBackward(model, {x->data(), m, D}, rows, tokens, 1, wanted, {coefficients}, units,
+                         {dx->data(), m, D}, gradient->data(), {}, tied->data());
+          };
+        },
+        {"head", static_cast<double>(c.o->tokens) / static_cast<double>(m)});
 }
 
 void AddRows(const Case& c) {
@@ -161,28 +176,37 @@ void AddRows(const Case& c) {
   };
   const auto d = static_cast<double>(D), f = static_cast<double>(F);
   const std::string rows = ", " + std::to_string(T) + " rows";
-  c.Add("rows", "RMSNorm" + rows, moved(2 * d), [T, D] {
-    return [=, x = Values(T * D), y = Values(T * D), w = Values(D), r = Values(T)] {
-      RmsNorm({x->data(), T, D}, {w->data(), 1, D}, 1e-6f, {y->data(), T, D}, {r->data(), T, 1});
-    };
-  });
-  c.Add("rows", "RMSNorm, backward" + rows, moved(4 * d), [T, D] {
-    return [=, x = Values(T * D), dy = Values(T * D), dx = Values(T * D), w = Values(D),
-            dw = Values(D), r = Values(T), units = Units(T)] {
-      RmsNormBackward({dy->data(), T, D}, {x->data(), T, D}, {w->data(), 1, D}, {r->data(), T, 1},
-                      units, {dx->data(), T, D}, {dw->data(), 1, D});
-    };
-  });
-  c.Add("rows", "SwiGLU" + rows, moved(3 * f), [T, F] {
-    return [=, x = Values(T * 2 * F), y = Values(T * F)] {
-      SwiGlu({x->data(), T, 2 * F}, {y->data(), T, F});
-    };
-  });
-  c.Add("rows", "SwiGLU, backward" + rows, moved(5 * f), [T, F] {
-    return [=, x = Values(T * 2 * F), dy = Values(T * F), dx = Values(T * 2 * F)] {
-      SwiGluBackward({dy->data(), T, F}, {x->data(), T, 2 * F}, {dx->data(), T, 2 * F});
-    };
-  });
+  c.Add("rows", "RMSNorm" + rows, moved(2 * d),
+        [T, D] {
+          return [=, x = Values(T * D), y = Values(T * D), w = Values(D), r = Values(T)] {
+            RmsNorm({x->data(), T, D}, {w->data(), 1, D}, 1e-6f, {y->data(), T, D},
+                    {r->data(), T, 1});
+          };
+        },
+        {"rows", 4 * c.layers() + 1});  // backward makes the normed rows again
+  c.Add("rows", "RMSNorm, backward" + rows, moved(4 * d),
+        [T, D] {
+          return [=, x = Values(T * D), dy = Values(T * D), dx = Values(T * D), w = Values(D),
+                  dw = Values(D), r = Values(T), units = Units(T)] {
+            RmsNormBackward({dy->data(), T, D}, {x->data(), T, D}, {w->data(), 1, D},
+                            {r->data(), T, 1}, units, {dx->data(), T, D}, {dw->data(), 1, D});
+          };
+        },
+        {"rows", 2 * c.layers() + 1});
+  c.Add("rows", "SwiGLU" + rows, moved(3 * f),
+        [T, F] {
+          return [=, x = Values(T * 2 * F), y = Values(T * F)] {
+            SwiGlu({x->data(), T, 2 * F}, {y->data(), T, F});
+          };
+        },
+        {"rows", 2 * c.layers()});
+  c.Add("rows", "SwiGLU, backward" + rows, moved(5 * f),
+        [T, F] {
+          return [=, x = Values(T * 2 * F), dy = Values(T * F), dx = Values(T * 2 * F)] {
+            SwiGluBackward({dy->data(), T, F}, {x->data(), T, 2 * F}, {dx->data(), T, 2 * F});
+          };
+        },
+        {"rows", c.layers()});
 }
 
 void AddOptimizer(const Case& c) {
@@ -198,11 +222,13 @@ void AddOptimizer(const Case& c) {
             AdamW({.lr = 1e-9}, 1, 1, {g->data(), size}, {m->data(), size}, {v->data(), size},
                   {model.weights(), size});
           };
-        });
+        },
+        {"AdamW and packing", 1});
   const double packed = static_cast<double>(model.packed_bytes());
   c.Add("weights", "packing of new weights",
         {ComputeType::kFp32, 0, 1e-9 * (8.0 * static_cast<double>(n) + packed), 0},
-        [&model] { return [&model] { model.WeightsChanged(/*for_training=*/true); }; });
+        [&model] { return [&model] { model.WeightsChanged(/*for_training=*/true); }; },
+        {"AdamW and packing", 1});
 }
 
 }  // namespace

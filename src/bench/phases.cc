@@ -103,24 +103,21 @@ BenchCase Decode(BenchModel* m, const BenchOptions& o, int64_t sequences) {
           }};
 }
 
-// Forward, head, backward, AdamW and packing, as the trainer does them, on groups of 8 responses.
+// Forward, head, backward, AdamW and packing, as the trainer does them.
 BenchCase Train(BenchModel* m, const BenchOptions& o, bool recompute) {
   const ModelConfig& c = m->model.config();
-  constexpr int64_t kResponses = 7;
-  const int64_t length = std::max<int64_t>(2, std::min<int64_t>(128, o.tokens / (kResponses + 1)));
-  const int64_t groups = std::max<int64_t>(1, o.tokens / (length * (kResponses + 1)));
-  const int64_t T = groups * length * (kResponses + 1);
+  const int64_t T = MakeTrainingBatch(c, o.tokens).tokens();
   // Model-FLOP utilisation: 6 operations a parameter and token, the embedding counted once.
   const Work work = {m->model.compute(),
                      6e-9 * static_cast<double>(c.NumParameters()) * static_cast<double>(T), 0,
                      static_cast<double>(T)};
   return {"phases",
-          fmt::format("training step, {} tokens{} (MFU)", T, recompute ? ", recompute" : ""), work,
-          [m, o, groups, length, recompute, &c] {
+          fmt::format("{}{} tokens{} (MFU)", kTrainingStep, T, recompute ? ", recompute" : ""),
+          work, [m, o, recompute, &c] {
             Model& model = m->model;
             if (!m->gradient) m->gradient = std::make_unique<Gradient>(model);
             if (!m->optimizer) m->optimizer = std::make_unique<Optimizer>(model);
-            const auto trees = ArbitraryTrees(c, groups, length, kResponses, length);
+            const auto trees = MakeTrainingBatch(c, o.tokens).trees;
             TreePasses passes(&model, recompute);
             OptimizerSettings settings;
             settings.lr = 1e-9;

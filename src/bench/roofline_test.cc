@@ -65,6 +65,26 @@ TEST(Roofline, OperationsOfAToken) {
   EXPECT_DOUBLE_EQ(HeadGflop(Small()), 2e-9 * 16 * 4);
 }
 
+TEST(Bench, PartsOfATrainingStep) {
+  BenchReport report;
+  const auto add = [&](const std::string& name, double seconds, const StepPart& part) {
+    report.items.push_back({"", name, {}, {seconds, 1}, kPeaks, 0, part});
+  };
+  add("a", 0.1, {"products", 3});
+  add("b", 0.2, {"products", 1});
+  add("c", 0.4, {"rows", 0.5});
+  add("d", 9, {});  // no part of it
+  EXPECT_TRUE(TrainingStepParts(report).empty());
+  add("training step, 64 tokens (MFU)", 1, {});
+  const auto parts = TrainingStepParts(report);
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_EQ(parts[0].first, "products");
+  EXPECT_NEAR(parts[0].second, 0.5, 1e-12);
+  EXPECT_NEAR(parts[1].second, 0.2, 1e-12);
+  EXPECT_EQ(parts[2].first, "rest");
+  EXPECT_NEAR(parts[2].second, 0.3, 1e-12);
+}
+
 TEST(Bench, MeasuresEveryLine) {
   BenchOptions options;
   options.seconds = 0;
