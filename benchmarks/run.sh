@@ -14,4 +14,9 @@ run() { # run PROGRAM NAME FILTER REPETITIONS
 run gemm_bench gemm '^(matmul|onednn).*/m(64|256|2048)/.*threads[0-9]+' 5
 run model_bench tiny tiny 3
 run model_bench half_billion 'half_billion.*bf16' 3
+# rlvr bench: every kernel and phase beside the limits measured in the same run, and the rooflines of docs/performance.md.
+for shape in tiny half-billion; do
+  echo "rlvr: bench $shape" >&2
+  build/release/rlvr bench --shape "$shape" --checkpoint "$out" --json "$out/bench_$shape.json" --svg "docs/images/roofline_$shape.svg" >&2
+done
 python3 benchmarks/table.py "$out" > docs/benchmarks.md

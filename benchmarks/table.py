@@ -65,3 +65,15 @@ for name, title in (("tiny", "Tiny: hidden 256, 6 layers, 4 heads, 2 KV heads, F
         lines.append([what.replace("_", ", "), dtype, f"{size} {unit}", threads[7:], number(b["tokens/s"]),
                       f"{100 * b['share_peak']:.0f} %", memory])
     table(["", "type", "size", "threads", "tokens/s", "share of peak", "peak memory / expected"], lines)
+
+for shape in ("tiny", "half-billion"):
+    bench = json.loads((folder / f"bench_{shape}.json").read_text())
+    peaks = "; ".join(f"{p['threads']} threads: fp32 {p['fp32_gflops']:.0f} GFLOP/s, bf16 {p['bf16_gflops']:.0f} GFLOP/s, "
+                      f"memory {p['read_gb_per_s']:.1f} GB/s" for p in bench["peaks"])
+    print(f"## `rlvr bench --shape {shape}`\n\n{bench['compute']}, {peaks}. docs/performance.md says how to read it.\n")
+    lines = []
+    for item in bench["items"]:
+        bound = f"{item['peak_gflops']:.0f} GFLOP/s" if item["compute_bound"] else f"{item['peak_gb_per_s']:.1f} GB/s"
+        lines.append([item["section"], item["name"], f"{1e3 * item['seconds']:.3g} ms",
+                      number(item["tokens_per_s"]) if item["tokens_per_s"] else "", bound, f"{100 * item['share']:.0f} %"])
+    table(["", "", "time", "tokens/s", "limit", "share"], lines)

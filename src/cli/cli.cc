@@ -99,6 +99,8 @@ int RunCommandLine(int argc, char** argv) {
   AddCheck(app, &action);
   AddVerify(app, &action);
   AddDoctor(app, &action);
+  AddBench(app, &action);
+  AddPlan(app, &action);
 
   if (argc > 1 && argv[1][0] != '-') {
     std::vector<std::string> names;

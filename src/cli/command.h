@@ -30,6 +30,8 @@ void AddCheck(CLI::App& app, Action* action);
 void AddCheckRecipe(CLI::App& check, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
+void AddBench(CLI::App& app, Action* action);
+void AddPlan(CLI::App& app, Action* action);
 
 // A subcommand with its description and an example in the footer of its --help.
 CLI::App* Subcommand(CLI::App& app, const std::string& name, const std::string& description,

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "base/error.h"
+#include "bench/memory.h"
 #include "cli/command.h"
-#include "cli/dry_run.h"
 #include "eval/policy.h"
 #include "model/hf_folder.h"
 #include "model/peft_folder.h"
@@ -95,9 +95,10 @@ void PrintMemory(const InspectArguments& a, const std::string& folder, const Mod
       {"  with lora.rank=16 besides", {"update.recompute=true", "lora.rank=16"}}};
   for (const auto& [name, more] : ways) {
     const MemoryEstimate e = EstimateMemory(estimate(more), config);
-    fmt::print("  {:34}{:>9}   weights {}, optimizer {}, KV cache {}, activations {}, rest {}\n",
-               name, SizeText(e.total()), SizeText(e.weights), SizeText(e.optimizer),
-               SizeText(e.kv_cache), SizeText(e.activations), SizeText(e.rest));
+    fmt::print("  {:34}{:>9}   weights {}, optimizer {}, sampling {} or activations {}, rest {}\n",
+               name, SizeText(e.total()), SizeText(e.weights + e.packed + e.others),
+               SizeText(e.gradient + e.moments), SizeText(e.kv_cache + e.sampling),
+               SizeText(e.activations), SizeText(e.rest));
   }
 }
 

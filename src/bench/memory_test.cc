@@ -1,0 +1,145 @@
+#include "bench/memory.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "base/thread_pool.h"
+#include "bench/cases.h"
+#include "model/head.h"
+#include "model/pack_tree.h"
+
+namespace rlvr {
+namespace {
+
+// D 32, 2 layers, 4 heads of 16 with 2 KV heads, F 48, V 128, tied.
+ModelConfig Small() {
+  ModelConfig c;
+  c.vocab_size = 128;
+  c.hidden_size = 32;
+  c.num_hidden_layers = 2;
+  c.num_attention_heads = 4;
+  c.num_key_value_heads = 2;
+  c.head_dim = 16;
+  c.intermediate_size = 48;
+  c.max_position_embeddings = 512;
+  return c;
+}
+
+Recipe SmallRecipe() {
+  return LoadRecipe(
+      "grpo", {"model=base_tiny", "regularizer=[]", "rollout={max_tokens: 32, group_size: 4}",
+               "rollout.max_sequences=16", "data.max_prompt_tokens=64", "data.prompts_per_step=8",
+               "update.micro_batch_tokens=400", "eval={before: false, after: false}"});
+}
+
+TEST(Memory, WeightsByHand) {
+  const ModelConfig c = Small();
+  // Embedding 128 x 32; a layer: q 64x32, k and v 32x32, o 32x64, gate, up, down 48x32, norms
+  // 2 x 32 and 2 x 16; the last norm.
+  const int64_t n = 4096 + 2 * (2048 + 2 * 1024 + 2048 + 3 * 1536 + 64 + 32) + 32;
+  const MemoryEstimate e = EstimateMemory(SmallRecipe(), c);
+  EXPECT_EQ(e.weights, 4 * n);
+  EXPECT_EQ(e.packed, 2 * 2 * n);         // bf16, as it is and transposed
+  EXPECT_EQ(e.gradient, 4 * (n + 4096));  // the head's part of the tied embedding apart
+  EXPECT_EQ(e.moments, 8 * n);
+  EXPECT_EQ(e.others, 0);
+}
+
+TEST(Memory, LongestTokensByHand) {
+  const TokenCounts t = LongestTokens(SmallRecipe());
+  EXPECT_EQ(t.sequences, 16);
+  EXPECT_EQ(t.cache, 16 * 32 + 4 * 64);  // four groups of four are running
+  EXPECT_EQ(t.unit, 64 + 4 * 32);
+  EXPECT_EQ(t.micro_batch, 400);
+}
+
+TEST(Memory, ReferenceAndCritic) {
+  const ModelConfig c = Small();
+  const int64_t n = c.NumParameters();
+  // Without tokens: the models alone.
+  const auto others = [&](const Recipe& r) { return EstimateMemory(r, c, TokenCounts{}).others; };
+  EXPECT_EQ(others(LoadRecipe("grpo", {"model=base_tiny"})), n * (4 + 2));  // its KL term
+  EXPECT_EQ(others(LoadRecipe("ppo", {"model=base_tiny", "regularizer=[]"})), n * (4 + 4 + 12));
+  EXPECT_EQ(others(LoadRecipe("grpo", {"model=base_tiny", "regularizer=[]"})), 0);
+}
+
+TEST(Memory, SamplingAndUpdateTakeTurns) {
+  MemoryEstimate e;
+  e.weights = 100;
+  e.kv_cache = 30;
+  e.sampling = 5;
+  e.activations = 50;
+  e.rest = 1;
+  EXPECT_EQ(e.total(), 151);
+  e.kv_cache = 60;
+  EXPECT_EQ(e.total(), 166);
+}
+
+TEST(Memory, CacheGrowsAsKvCacheDoes) {
+  const ModelConfig c = Small();
+  for (const int64_t tokens : {1, 64 * 32, 64 * 32 + 1, 5000}) {
+    KvCache cache(c, ComputeType::kBf16);
+    const int32_t segment = cache.AddSegment(-1);
+    std::vector<KvSlot> slots;
+    cache.Append(segment, tokens, &slots);
+    EXPECT_EQ(KvCacheBytes(c, ComputeType::kBf16, (tokens + 31) / 32), cache.bytes()) << tokens;
+  }
+}
+
+// What the estimate counts is what a training pass has allocated, within a tenth.
+TEST(Memory, ActivationsAreWhatIsAllocated) {
+  const ModelConfig c = Small();
+  BenchModel m(c, ComputeType::kBf16);
+  for (const bool recompute : {false, true}) {
+    const auto trees = ArbitraryTrees(c, 8, 20, 4, 25);
+    std::vector<const Tree*> pointers;
+    for (const Tree& tree : trees) pointers.push_back(&tree);
+    KvCache cache(c, ComputeType::kBf16);
+    const PackedTrees packed = PackTrees(pointers, kTrained, &cache);
+    const int64_t T = packed.batch.size(), D = c.hidden_size;
+    AlignedBuffer<float> hidden(T * D), dhidden(T * D), gradient(m.model.layout().total);
+    dhidden.Fill(0.01f);
+    gradient.Fill(0);
+    Workspace workspace;
+    Activations saved;
+    saved.recompute = recompute;
+    Forward(m.model, packed.batch, cache, workspace, &saved, {hidden.data(), T, D});
+    Backward(m.model, packed.batch, cache, workspace, saved, {dhidden.data(), T, D},
+             gradient.data());
+    TokenCounts tokens;
+    tokens.micro_batch = T;
+    int64_t at_work = 0;  // one layer's, with recompute
+    const Activations::Layer& l = workspace.layer;
+    for (const auto* array : {&l.input_rstd, &l.qkv, &l.q, &l.q_rstd, &l.k_rstd, &l.max_score,
+                              &l.sum, &l.attention, &l.middle, &l.middle_rstd, &l.gate_up})
+      at_work += array->capacity_bytes();
+    const auto allocated =
+        static_cast<double>(saved.bytes() + workspace.bytes() + at_work + 8 * T * D);
+    const int64_t head = 4 * std::min<int64_t>(T, 512) * (c.vocab_size + 2 * D);
+    const auto estimate = static_cast<double>(ActivationBytes(c, tokens, recompute) - head);
+    EXPECT_NEAR(estimate / allocated, 1, 0.1) << recompute;
+  }
+}
+
+TEST(Memory, SavingsNameKeys) {
+  const std::vector<std::string> base = {"model=base_tiny", "regularizer=[]", "compute=fp32"};
+  const auto reload = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = base;
+    all.insert(all.end(), more.begin(), more.end());
+    return LoadRecipe("grpo", all);
+  };
+  const auto savings = MemorySavings(reload({}), Small(), reload);
+  ASSERT_FALSE(savings.empty());
+  for (size_t i = 0; i < savings.size(); ++i) {
+    EXPECT_GT(savings[i].bytes, 0);
+    if (i > 0) {
+      EXPECT_LE(savings[i].bytes, savings[i - 1].bytes);
+    }
+    EXPECT_EQ(EstimateMemory(reload({savings[i].override_text}), Small()).total(),
+              EstimateMemory(reload({}), Small()).total() - savings[i].bytes);
+  }
+}
+
+}  // namespace
+}  // namespace rlvr
