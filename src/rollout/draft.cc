@@ -41,6 +41,8 @@ std::array<uint64_t, kDraftOrders.size()> Keys(const int32_t* tokens, int64_t en
   return keys;
 }
 
+size_t Place(uint32_t key) { return (key * 0x9e3779b97f4a7c15u) >> 32; }
+
 int64_t Bytes(const DraftText& text) {
   return kTextOverhead +
          static_cast<int64_t>(text.tokens.size() * (sizeof(int32_t) + sizeof(float)));
@@ -48,18 +50,20 @@ int64_t Bytes(const DraftText& text) {
 
 }  // namespace
 
-const DraftTable::Entry* DraftTable::Find(uint64_t key) const {
+const DraftTable::Entry* DraftTable::Find(uint64_t hash) const {
   const size_t mask = entries_.size() - 1;
-  for (size_t i = (key >> 8) & mask;; i = (i + 1) & mask) {
+  const auto key = static_cast<uint32_t>(hash);
+  for (size_t i = Place(key) & mask;; i = (i + 1) & mask) {
     if (entries_[i].key == key) return &entries_[i];
     if (entries_[i].key == 0) return nullptr;
   }
 }
 
-DraftTable::Entry& DraftTable::FindOrAdd(uint64_t key) {
-  if (2 * (used_ + 1) > entries_.size()) Grow();
+DraftTable::Entry& DraftTable::FindOrAdd(uint64_t hash) {
+  if (4 * (used_ + 1) > 3 * entries_.size()) Grow();
   const size_t mask = entries_.size() - 1;
-  for (size_t i = (key >> 8) & mask;; i = (i + 1) & mask) {
+  const auto key = static_cast<uint32_t>(hash);
+  for (size_t i = Place(key) & mask;; i = (i + 1) & mask) {
     if (entries_[i].key == key) return entries_[i];
     if (entries_[i].key != 0) continue;
     ++used_;
@@ -68,13 +72,16 @@ DraftTable::Entry& DraftTable::FindOrAdd(uint64_t key) {
   }
 }
 
+// Large at once: to grow step by step takes longer than to fill a table.
 void DraftTable::Grow() {
+  constexpr size_t kLeast = 8192, kLarge = 65536;
+  const size_t now = entries_.size();
   std::vector<Entry> old =
-      std::exchange(entries_, std::vector<Entry>(std::max<size_t>(256, 2 * entries_.size())));
+      std::exchange(entries_, std::vector<Entry>(std::max(kLeast, (now < kLarge ? 4 : 2) * now)));
   const size_t mask = entries_.size() - 1;
   for (const Entry& e : old) {
     if (e.key == 0) continue;
-    size_t i = (e.key >> 8) & mask;
+    size_t i = Place(e.key) & mask;
     while (entries_[i].key != 0) i = (i + 1) & mask;
     entries_[i] = e;
   }

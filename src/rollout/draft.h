@@ -52,15 +52,15 @@ class DraftTable {
 
  private:
   // Followers beyond these push the least likely one out.
-  static constexpr int kFollowers = 6;
-  struct Entry {
-    uint64_t key = 0;  // 0: free
+  static constexpr int kFollowers = 3;
+  struct Entry {       // 32 bytes; two contexts with one key cost an accepted draft, no more
+    uint32_t key = 0;  // 0: free
     int32_t num = 0;
     int32_t token[kFollowers];  // rising
     float prob[kFollowers];
   };
-  const Entry* Find(uint64_t key) const;
-  Entry& FindOrAdd(uint64_t key);
+  const Entry* Find(uint64_t hash) const;
+  Entry& FindOrAdd(uint64_t hash);
   void Grow();
 
   std::vector<Entry> entries_;  // open addressing; a power of two

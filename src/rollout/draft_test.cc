@@ -110,14 +110,16 @@ TEST(DraftTable, LearnsOnlyWhatItIsTold) {
   EXPECT_EQ(TokenAfter(part, {3, 4}, 0.5), 5);
 }
 
-// The seventh follower takes the place of the least likely one.
+// The fourth follower takes the place of the least likely one: 10, 11 and 13 with 0.3, 0.2, 0.4.
 TEST(DraftTable, KeepsTheLikeliestFollowers) {
   DraftTable table;
-  for (int32_t token = 10; token < 17; ++token)
-    Learn(Text({1, 2, token}, {0, 0, token == 12 ? 0.01f : 0.1f}), &table);
-  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.01), 10);
-  EXPECT_EQ(TokenAfter(table, {1, 2}, 2.5 / 6), 13);  // 10, 11, 13, 14, 15, 16
-  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.99), 16);
+  const float probs[] = {0.3f, 0.2f, 0.01f, 0.4f};
+  for (int32_t i = 0; i < 4; ++i) Learn(Text({1, 2, 10 + i}, {0, 0, probs[i]}), &table);
+  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.32), 10);
+  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.34), 11);
+  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.55), 11);
+  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.56), 13);
+  EXPECT_EQ(TokenAfter(table, {1, 2}, 0.99), 13);
 }
 
 TEST(DraftTable, GrowsAndForgetsNothing) {

@@ -14,7 +14,7 @@ constexpr int64_t kLongestPause = 32;  // passes
 // Of a draft that is looked at: this, or most of what its row costs.
 constexpr double kLeastChance = 0.05, kShareOfCost = 0.8;
 // Where a row costs this part of a token, drafts bring too little to be looked for.
-constexpr double kTooDear = 0.85;
+constexpr double kTooDear = 0.8;
 
 }  // namespace
 

@@ -66,7 +66,7 @@ class AcceptanceRates {
 // they and all before them in their sequence are accepted, falling. To look for them takes `search`
 // seconds at the speed of costs. Returns how many of the first to run: those that make the most tokens
 // per second, or 0 unless that is kLeastGain faster than none.
-inline constexpr double kLeastGain = 1.03;
+inline constexpr double kLeastGain = 1.06;
 int64_t NumDrafts(int64_t rows, std::span<const double> gains, double search,
                   const PassCosts& costs);
 // What a row beside those of `rows` sequences costs, in tokens that the same time gives without drafts,
