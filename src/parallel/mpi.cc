@@ -4,6 +4,7 @@
 #include <mpi.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 
 extern char** environ;
 
@@ -18,7 +20,7 @@ namespace rlvr {
 namespace {
 
 // Rank 0 ends the run within this time after an error that it has too.
-constexpr std::chrono::seconds kErrorGrace{2};
+constexpr std::chrono::seconds kErrorGrace{5};
 // It may be writing a checkpoint after an interruption.
 constexpr std::chrono::seconds kInterruptGrace{60};
 constexpr int kInterruptedCode = 130;
@@ -121,7 +123,14 @@ int ThreadsOfRank() {
 
 void WaitToSpeak(int exit_code) {
   if (World().first()) return;
-  std::this_thread::sleep_for(exit_code == kInterruptedCode ? kInterruptGrace : kErrorGrace);
+  const bool interrupted = exit_code == kInterruptedCode;
+  const auto until =
+      std::chrono::steady_clock::now() + (interrupted ? kInterruptGrace : kErrorGrace);
+  while (std::chrono::steady_clock::now() < until) {
+    // That is mpirun, which ends all: rank 0 has spoken. (A second signal ends the process anyway.)
+    if (!interrupted && InterruptRequested()) _exit(exit_code);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 void LeaveRanks(int exit_code) {

@@ -98,7 +98,7 @@ grep -q "^rlvr: rank 1: has another recipe than rank 0" differ.err || fail "$(ca
 echo "errors after $(elapsed "$begin") s"
 
 # Ctrl-C: every rank stops after a whole step, with a checkpoint, if mpirun gives it the time.
-export OMPI_MCA_odls_base_sigkill_timeout=20
+export OMPI_MCA_odls_base_sigkill_timeout=2
 begin_on_ranks 2 train tiny_rl model=model output=runs name=stopped threads=1 parallel.shards=4 \
   "${whole[@]}" trainer.steps=400 trainer.checkpoint_every=0 >/dev/null 2>stopped.err &
 run=$!
