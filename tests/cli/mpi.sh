@@ -100,7 +100,7 @@ echo "errors after $(elapsed "$begin") s"
 # Ctrl-C: every rank stops after a whole step, with a checkpoint, if mpirun gives it the time.
 export OMPI_MCA_odls_base_sigkill_timeout=2
 begin_on_ranks 2 train tiny_rl model=model output=runs name=stopped threads=1 parallel.shards=4 \
-  "${whole[@]}" trainer.steps=400 trainer.checkpoint_every=0 >/dev/null 2>stopped.err &
+  "${whole[@]}" trainer.steps=100000 trainer.checkpoint_every=0 >/dev/null 2>stopped.err &
 run=$!
 until [ -s runs/stopped/metrics.jsonl ]; do kill -0 $run || fail "no run: $(cat stopped.err)"; sleep 0.02; done
 kill -TERM $run  # as Ctrl-C does to mpirun; a shell has its jobs ignore INT
@@ -109,9 +109,9 @@ wait $run || code=$?
 run=
 [ $code != 0 ] || fail "Ctrl-C, and exit code 0"
 steps=$(grep -c . runs/stopped/metrics.jsonl)
-[ "$steps" -lt 400 ] || fail "Ctrl-C was not heard"
+[ "$steps" -lt 100000 ] || fail "Ctrl-C was not heard"
 if [ -s runs/stopped/checkpoints/latest ]; then
-  grep -Eq "^rlvr: stopped after step [0-9]+ of 400; go on with: rlvr resume runs/stopped$" stopped.err || fail "$(cat stopped.err)"
+  grep -Eq "^rlvr: stopped after step [0-9]+ of 100000; go on with: rlvr resume runs/stopped$" stopped.err || fail "$(cat stopped.err)"
 else
   echo "Ctrl-C came before the first step had ended"
 fi
