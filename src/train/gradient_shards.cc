@@ -84,7 +84,9 @@ void SumOverShards(const GradientShards& shards, const AddToGradient& add, Gradi
   }
   std::vector<AlignedBuffer<float>> sums;
   std::vector<const float*> pointers;
-  if (own.size() == 1) {
+  if (own.size() == 0) {
+    total->Clear();  // its head's part too, which no sum replaces
+  } else if (own.size() == 1) {
     total->Clear();
     add(own.begin, total);
     total->Fold();
