@@ -171,6 +171,41 @@ TEST_P(Gradient, OfBf16IsThatOfFp32ButForRounding) {
   }
 }
 
+// A prompt that its responses share is computed once; its gradient is the sum over copies of it but for
+// rounding: in bf16 the sum is rounded where each copy's gradient would be.
+TEST_P(Gradient, OfASharedPromptIsTheSumOverCopies) {
+  Tree shared;
+  shared.prompt_index = 1;
+  Random random{RandomKey(8)};
+  for (const int64_t length : {12, 5, 7, 3, 6}) {
+    Segment& s = shared.segments.emplace_back();
+    s.parent = shared.segments.size() == 1 ? -1 : 0;
+    s.author = s.parent < 0 ? Author::kPrompt : Author::kPolicy;
+    for (int64_t i = 0; i < length; ++i)
+      s.tokens.push_back(static_cast<int32_t>(random.Int(0, config_.vocab_size - 1)));
+  }
+  std::vector<Tree> copies(4, shared);  // of each one response is left
+  std::vector<const Tree*> pointers;
+  for (size_t r = 0; r < copies.size(); ++r) {
+    for (size_t s = 1; s < copies[r].segments.size(); ++s)
+      if (s != r + 1) copies[r].segments[s].tokens.clear();
+    pointers.push_back(&copies[r]);
+  }
+  for (const auto& [compute, bound] :
+       {std::pair(ComputeType::kFp32, 1e-6), std::pair(ComputeType::kBf16, 1e-2)}) {
+    const Model model = RandomModel(config_, compute, 3, 0.35);
+    const auto once = GradientOf(model, {&shared}, {0, 1}, kTemperature, false);
+    const auto apart = GradientOf(model, pointers, {0, 4}, kTemperature, false);
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < once.size(); ++i) {
+      difference += std::pow(double{once[i]} - apart[i], 2);
+      norm += std::pow(double{apart[i]}, 2);
+    }
+    EXPECT_LT(std::sqrt(difference), bound * std::sqrt(norm)) << ToString(compute);
+    EXPECT_GT(norm, 1e-2);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Gradient, testing::ValuesIn(FamilyNames()), NameOfFamily);
 
 }  // namespace
