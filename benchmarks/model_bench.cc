@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "bench/bench.h"
 #include "model/head.h"
 #include "model/pack_tree.h"
 #include "tensor/adamw.h"
@@ -23,32 +24,6 @@ namespace rlvr {
 namespace {
 
 constexpr int64_t kPromptTokens = 64, kResponseTokens = 96, kGroupSize = 8;
-
-ModelConfig Tiny() {
-  ModelConfig c;
-  c.vocab_size = 512;
-  c.hidden_size = 256;
-  c.num_hidden_layers = 6;
-  c.num_attention_heads = 4;
-  c.num_key_value_heads = 2;
-  c.head_dim = 64;
-  c.intermediate_size = 768;
-  c.max_position_embeddings = 512;
-  return c;
-}
-
-ModelConfig HalfBillion() {
-  ModelConfig c;
-  c.vocab_size = 151936;
-  c.hidden_size = 896;
-  c.num_hidden_layers = 24;
-  c.num_attention_heads = 14;
-  c.num_key_value_heads = 2;
-  c.head_dim = 64;
-  c.intermediate_size = 4864;
-  c.max_position_embeddings = 512;
-  return c;
-}
 
 double Peak(ComputeType type, int threads) {
   static double cache[2][2] = {};
@@ -252,7 +227,7 @@ void Register(const std::string& what, ComputeType type, int64_t size, int threa
 void RegisterAll(bool half_billion) {
   const int cores = NumThreads();
   const std::string prefix = half_billion ? "half_billion/" : "tiny/";
-  const ModelConfig config = half_billion ? HalfBillion() : Tiny();
+  const ModelConfig config = BenchShape(half_billion ? "half-billion" : "tiny");
   for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
     for (const int threads : cores > 1 ? std::vector{1, cores} : std::vector{1}) {
       for (const int64_t sequences : {1, 8, 64, 256})

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "bench/bench.h"
 #include "model/head.h"
 #include "model/pack_tree.h"
 
@@ -17,19 +18,6 @@ namespace rlvr {
 namespace {
 
 constexpr int64_t kPrompt = 1024, kResponse = 128, kResponses = 16;
-
-ModelConfig Tiny() {
-  ModelConfig c;
-  c.vocab_size = 512;
-  c.hidden_size = 256;
-  c.num_hidden_layers = 6;
-  c.num_attention_heads = 4;
-  c.num_key_value_heads = 2;
-  c.head_dim = 64;
-  c.intermediate_size = 768;
-  c.max_position_embeddings = 2048;
-  return c;
-}
 
 Segment Tokens(RandomKey key, int64_t n, int32_t parent) {
   Segment s;
@@ -100,7 +88,7 @@ double Median(std::vector<double> values) {
 }
 
 int Main(int repeats) {
-  Model model(Tiny(), ComputeType::kBf16);
+  Model model(BenchShape("tiny"), ComputeType::kBf16);
   InitializeParameters(model.config(), model.layout(), RandomKey(1), model.weights());
   model.WeightsChanged(true);
   Pass shared, apart;

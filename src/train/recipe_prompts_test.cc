@@ -51,6 +51,20 @@ TEST(RecipePrompts, VariablesOfTheChatTemplate) {
   EXPECT_EQ(r.resolved.Find("data")->Find("chat_template_kwargs")->Find("n")->scalar, "2");
 }
 
+TEST(RecipePrompts, OptionsOfAnswersReachTheVerifier) {
+  const auto right = [](std::vector<std::string> overrides, const char* gold, const char* answer) {
+    overrides.insert(overrides.end(), {"model=base_tiny", "reward.name=math_verify"});
+    const Recipe r = LoadRecipe("grpo", overrides);
+    return MakeVerifier(r.reward.name, r.reward.verifiers)->Judge(answer, gold).verdict ==
+           Verdict::kRight;
+  };
+  EXPECT_FALSE(right({}, "0.333", "$0.334$"));
+  EXPECT_TRUE(right({"reward.answers.precision=2"}, "0.333", "$0.334$"));
+  EXPECT_FALSE(right({}, "$x+1$", "$y+1$"));
+  EXPECT_TRUE(right({"reward.answers.strict=false"}, "$x+1$", "$y+1$"));
+  EXPECT_THROW(LoadRecipe("grpo", {"model=base_tiny", "reward.answers.language=latin"}), Error);
+}
+
 TEST(RecipePrompts, OverlongAreLeftOut) {
   const std::string path = testing::TempDir() + "/overlong.jsonl";
   std::string lines;

@@ -50,6 +50,10 @@ class Verifier {
 std::vector<Judgement> JudgeAll(const Verifier& verifier, const JudgedPrompt& prompt,
                                 const std::vector<std::string>& responses);
 
+inline const std::vector<std::string> kAnswerLanguages = {
+    "english",    "french",  "german",   "spanish", "italian",
+    "portuguese", "chinese", "japanese", "russian", "arabic"};
+
 // Options of the graders of mathematical answers (docs/answers.md). Others take none.
 struct AnswerOptions {                   // reward.answers
   bool latex = true, expression = true;  // what counts as an answer: formulas, plain numbers
@@ -67,7 +71,7 @@ struct AnswerOptions {                   // reward.answers
     p("precision", precision, 0, 50);
     p("strict", strict);
     p("allow_set_relation_comp", allow_set_relation_comp);
-    p("language", language);
+    p("language", language, kAnswerLanguages);
   }
 };
 
