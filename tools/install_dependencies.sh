@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build pkg-config libhwy-dev libyaml-cpp-dev nlohmann-json
   libcurl4-openssl-dev libsnappy-dev libzstd-dev zlib1g-dev libflint-dev libflint-arb-dev libseccomp-dev
   libcld2-dev libcpp-httplib-dev libopenmpi-dev openmpi-bin)
 testing=(libgtest-dev clang-format python3)
-benchmark=(libbenchmark-dev libdnnl-dev)
+benchmark=(libbenchmark-dev libdnnl-dev ocl-icd-opencl-dev)
 
 case "${1:-build}" in
   build) wanted=("${build[@]}") ;;
