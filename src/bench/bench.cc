@@ -103,7 +103,7 @@ std::vector<std::pair<std::string, double>> TrainingStepParts(const BenchReport&
     at->second += item.part.calls * item.timing.seconds;
     sum += item.part.calls * item.timing.seconds;
   }
-  if (whole == 0) return {};
+  if (whole == 0 || !report.complete) return {};
   parts.emplace_back("rest", whole - sum);
   for (auto& part : parts) part.second /= whole;
   return parts;
@@ -120,7 +120,11 @@ BenchReport RunBench(const std::string& name, const ModelConfig& config, const B
                             options.prompt + options.response, context),
                 "give fewer");
   }
-  BenchReport report{name, config, options.compute, options.tokens, {}, {}};
+  BenchReport report{.model = name,
+                     .config = config,
+                     .compute = options.compute,
+                     .tokens = options.tokens,
+                     .complete = options.only.empty()};
   const int threads = NumThreads();
   report.peaks.push_back(MeasurePeaks(1));
   if (threads > 1) report.peaks.push_back(MeasurePeaks(threads));
@@ -128,6 +132,12 @@ BenchReport RunBench(const std::string& name, const ModelConfig& config, const B
   BenchModel model(config, options.compute);
   std::vector<BenchCase> cases = KernelCases(&model, options);
   for (BenchCase& c : PhaseCases(&model, options)) cases.push_back(std::move(c));
+  std::erase_if(cases, [&](const BenchCase& c) {
+    return (c.section + ": " + c.name).find(options.only) == std::string::npos;
+  });
+  if (cases.empty())
+    throw Error("--only", "no item has '" + options.only + "' in its name",
+                "rlvr bench without it lists them all");
   const auto total = static_cast<int>(cases.size());
   Peaks peaks;
   auto since_peaks = std::chrono::steady_clock::now();

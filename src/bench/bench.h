@@ -20,6 +20,7 @@ struct BenchOptions {
   int64_t prompt = 128, response = 128;         // tokens, of prefill and decode
   std::vector<int64_t> sequences = {1, 8, 64};  // decoded together
   std::string folder;  // where a checkpoint is written for a moment; "": none is
+  std::string only;    // items whose section or name has this in it; "": all
 };
 
 // A kernel's place in a training step of BenchOptions::tokens.
@@ -42,6 +43,7 @@ struct BenchReport {
   ModelConfig config;
   ComputeType compute = ComputeType::kBf16;
   int64_t tokens = 0;
+  bool complete = true;  // not with BenchOptions::only
   std::vector<Peaks> peaks;  // by number of threads: 1 and all
   std::vector<BenchItem> items;
 };

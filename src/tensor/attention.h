@@ -32,16 +32,33 @@ struct AttentionShape {
   int64_t FirstKey(int64_t position) const {
     return window > 0 && position >= window ? position + 1 - window : 0;
   }
+  void Check() const;  // throws where the numbers of heads do not go together
 };
 
 // One layer's page pool. Page i holds, for each KV head, K transposed [E][kPageTokens] and V
-// [kPageTokens][E]; fp32, or bf16 when type is kBf16 (elements are float or Bf16):
-//   k element (page, kv_head, e, offset) at ((page * K + kv_head) * E + e) * kPageTokens + offset
-//   v element (page, kv_head, offset, e) at ((page * K + kv_head) * kPageTokens + offset) * E + e
+// [kPageTokens][E]; fp32, or bf16 when type is kBf16 (elements are float or Bf16). bf16 has every 32
+// elements of a row in pairs, i beside i + 16, so that the low and the high halves of the words of
+// one load are 16 neighbours each.
 struct KvLayer {
   void* k = nullptr;
   void* v = nullptr;
   ComputeType type = ComputeType::kFp32;
+
+  int64_t KeyIndex(const AttentionShape& s, int64_t page, int64_t kv_head, int64_t offset,
+                   int64_t e) const {
+    const int64_t row = (page * s.num_kv_heads + kv_head) * s.head_dim + e;
+    return row * kPageTokens + Place(offset, kPageTokens);
+  }
+  int64_t ValueIndex(const AttentionShape& s, int64_t page, int64_t kv_head, int64_t offset,
+                     int64_t e) const {
+    const int64_t row = (page * s.num_kv_heads + kv_head) * kPageTokens + offset;
+    return row * s.head_dim + Place(e, s.head_dim);
+  }
+  // Of element i in a row of n; those past the last whole 32 stay in order.
+  int64_t Place(int64_t i, int64_t n) const {
+    if (type == ComputeType::kFp32 || i >= n / 32 * 32) return i;
+    return i / 32 * 32 + i % 16 * 2 + i % 32 / 16;
+  }
 };
 
 // Where one token's K and V are.

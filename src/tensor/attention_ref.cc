@@ -20,12 +20,10 @@ struct Reader {
                                       : ToFloat(static_cast<const Bf16*>(data)[i]);
   }
   float K(int64_t page, int64_t offset, int64_t e) const {
-    return At(layer.k, layer.type,
-              ((page * shape.num_kv_heads + kv_head) * shape.head_dim + e) * kPageTokens + offset);
+    return At(layer.k, layer.type, layer.KeyIndex(shape, page, kv_head, offset, e));
   }
   float V(int64_t page, int64_t offset, int64_t e) const {
-    return At(layer.v, layer.type,
-              ((page * shape.num_kv_heads + kv_head) * kPageTokens + offset) * shape.head_dim + e);
+    return At(layer.v, layer.type, layer.ValueIndex(shape, page, kv_head, offset, e));
   }
 };
 
