@@ -126,8 +126,8 @@ void BenchAttention(benchmark::State& state, const AttentionShape& shape, const 
   const auto q = RandomFloats(T * width);
   AlignedBuffer<float> o(T * width), m(T * H), l(T * H);
   for (auto _ : state) {
-    Attention({q.data(), T, width}, table, memory.layer, shape, {o.data(), T, width},
-              {m.data(), T, H}, {l.data(), T, H});
+    Attention({q.data(), T, width}, table.blocks, table.runs, memory.layer, shape,
+              {o.data(), T, width}, {m.data(), T, H}, {l.data(), T, H});
   }
   CountGflops(state, 4.0 * static_cast<double>(pairs * width));
 }
@@ -141,8 +141,8 @@ void BenchAttentionBackward(benchmark::State& state, const AttentionShape& shape
   const auto q = RandomFloats(T * width), g = RandomFloats(T * width);
   AlignedBuffer<float> o(T * width), m(T * H), l(T * H), dq(T * width);
   AlignedBuffer<float> dk(T * kv_width), dv(T * kv_width);
-  Attention({q.data(), T, width}, packed.table, memory.layer, shape, {o.data(), T, width},
-            {m.data(), T, H}, {l.data(), T, H});
+  Attention({q.data(), T, width}, packed.table.blocks, packed.table.runs, memory.layer, shape,
+            {o.data(), T, width}, {m.data(), T, H}, {l.data(), T, H});
   for (auto _ : state) {
     AttentionBackward({g.data(), T, width}, {q.data(), T, width}, {o.data(), T, width},
                       {m.data(), T, H}, {l.data(), T, H}, packed.table, packed.unit_begin,
@@ -236,7 +236,8 @@ void RegisterRows() {
   static const View<float> gate_up{a.data(), kTokens, 2 * F}, hidden{b.data(), kTokens, F};
   static const View<float> dgate_up{c.data(), kTokens, 2 * F};
   Add("swiglu/f512", kTokens * F, 12, [] { SwiGlu(gate_up, hidden); });
-  Add("swiglu_backward/f512", kTokens * F, 20, [] { SwiGluBackward(hidden, gate_up, dgate_up); });
+  Add("swiglu_backward/f512", kTokens * F, 20,
+      [] { SwiGluBackward(hidden, gate_up, dgate_up, hidden); });
   static const View<float> table{a.data(), 512, D}, dtable{c.data(), 512, D};
   Add("embedding/v512", n, 8, [] { Embedding(table, tokens, y); });
   Add("embedding_backward/v512", n, 4, [] { EmbeddingBackward(y, tokens, units, dtable); });

@@ -76,14 +76,14 @@ void ResetPeakMemory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 // What a training step should need: float32 weights, gradient and two moments; each matrix in the
 // compute type as it is and transposed; per token what backward reads again (a layer's input, q k v
-// before and after norm and RoPE, attention, middle, gate and up), or just the layer's input where
+// (before and after QK-norm), attention, middle, gate and up), or just the layer's input where
 // the rest is computed again.
 double ExpectedTrainingGb(const ModelConfig& c, ComputeType type, int64_t tokens, bool recompute) {
   const int64_t D = c.hidden_size, F = c.intermediate_size, L = c.num_hidden_layers;
   const int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
   const int64_t n = c.NumParameters();
   const int64_t packed = 2 * n * (type == ComputeType::kBf16 ? 2 : 4);
-  const int64_t layer = 2 * D + 3 * q + 2 * kv + 2 * F;
+  const int64_t layer = 2 * D + (c.qk_norm ? 3 : 2) * q + 2 * kv + 2 * F;
   const int64_t per_token = recompute ? L * D + layer : L * layer;
   return 1e-9 * static_cast<double>(16 * n + packed + 4 * tokens * per_token);
 }

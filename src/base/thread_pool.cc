@@ -160,6 +160,8 @@ void SetNumThreads(int n) {
 
 int NumThreads() { return ThePool()->num_threads(); }
 
+bool InParallelFor() { return in_body; }
+
 void ParallelFor(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
   RLVR_CHECK(n >= 0 && grain >= 1) << n << " " << grain;
   if (n == 0) return;

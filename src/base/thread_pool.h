@@ -20,5 +20,8 @@ int NumThreads();
 // rethrown here. One caller at a time.
 void ParallelFor(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
+// Whether this thread runs a body of ParallelFor: what it calls runs on it alone.
+bool InParallelFor();
+
 }  // namespace rlvr
 #endif  // RLVR_BASE_THREAD_POOL_H_

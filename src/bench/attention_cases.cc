@@ -42,8 +42,9 @@ struct Run {
     sum.Resize(T * shape.num_heads);
   }
   void Forward() {
-    Attention({q.data(), T, width()}, batch.table, cache.layer(0), shape, {o.data(), T, width()},
-              {max_score.data(), T, shape.num_heads}, {sum.data(), T, shape.num_heads});
+    Attention({q.data(), T, width()}, batch.table.blocks, batch.table.runs, cache.layer(0), shape,
+              {o.data(), T, width()}, {max_score.data(), T, shape.num_heads},
+              {sum.data(), T, shape.num_heads});
   }
   void Backward() {
     AttentionBackward({d_o.data(), T, width()}, {q.data(), T, width()}, {o.data(), T, width()},

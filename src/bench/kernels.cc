@@ -183,13 +183,15 @@ void AddRows(const Case& c) {
                     {r->data(), T, 1});
           };
         },
-        {"rows", 4 * c.layers() + 1});  // backward makes the normed rows again
-  c.Add("rows", "RMSNorm, backward" + rows, moved(4 * d),
+        {"rows", 2 * c.layers() + 1});
+  // Backward also makes the normed rows again, and SwiGLU's its products.
+  c.Add("rows", "RMSNorm, backward" + rows, moved(5 * d),
         [T, D] {
           return [=, x = Values(T * D), dy = Values(T * D), dx = Values(T * D), w = Values(D),
-                  dw = Values(D), r = Values(T), units = Units(T)] {
+                  y = Values(T * D), dw = Values(D), r = Values(T), units = Units(T)] {
             RmsNormBackward({dy->data(), T, D}, {x->data(), T, D}, {w->data(), 1, D},
-                            {r->data(), T, 1}, units, {dx->data(), T, D}, {dw->data(), 1, D});
+                            {r->data(), T, 1}, units, {dx->data(), T, D}, {dw->data(), 1, D},
+                            {y->data(), T, D});
           };
         },
         {"rows", 2 * c.layers() + 1});
@@ -199,11 +201,13 @@ void AddRows(const Case& c) {
             SwiGlu({x->data(), T, 2 * F}, {y->data(), T, F});
           };
         },
-        {"rows", 2 * c.layers()});
-  c.Add("rows", "SwiGLU, backward" + rows, moved(5 * f),
+        {"rows", c.layers()});
+  c.Add("rows", "SwiGLU, backward" + rows, moved(6 * f),
         [T, F] {
-          return [=, x = Values(T * 2 * F), dy = Values(T * F), dx = Values(T * 2 * F)] {
-            SwiGluBackward({dy->data(), T, F}, {x->data(), T, 2 * F}, {dx->data(), T, 2 * F});
+          return [=, x = Values(T * 2 * F), dy = Values(T * F), dx = Values(T * 2 * F),
+                  y = Values(T * F)] {
+            SwiGluBackward({dy->data(), T, F}, {x->data(), T, 2 * F}, {dx->data(), T, 2 * F},
+                           {y->data(), T, F});
           };
         },
         {"rows", c.layers()});

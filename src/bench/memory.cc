@@ -46,12 +46,13 @@ int64_t SampleRows(int64_t vocab) {
 int64_t SavedFloats(const ModelConfig& c) {
   const int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
   const int64_t norms = c.qk_norm ? c.num_attention_heads + c.num_key_value_heads : 0;
-  return 2 * c.hidden_size + 2 + (q + 2 * kv) + 2 * q + 2 * c.num_attention_heads + norms +
-         2 * c.intermediate_size;
+  return 2 * c.hidden_size + 2 + (q + 2 * kv) + q + (c.qk_norm ? q : 0) +
+         2 * c.num_attention_heads + norms + 2 * c.intermediate_size;
 }
 // ... of a forward pass's workspace, and of what backward adds to it.
 int64_t ForwardFloats(const ModelConfig& c) {
-  return 2 * c.hidden_size + c.num_key_value_heads * c.head_dim + c.intermediate_size;
+  const int64_t k = c.qk_norm ? c.num_key_value_heads * c.head_dim : 0;
+  return 2 * c.hidden_size + k + c.intermediate_size;
 }
 int64_t BackwardFloats(const ModelConfig& c) {
   const int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;

@@ -27,7 +27,6 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
   const ParameterLayout& layout = model.layout();
   const int64_t T = batch.size(), D = c.hidden_size, E = c.head_dim, F = c.intermediate_size;
   const int64_t H = c.num_attention_heads, K = c.num_key_value_heads;
-  const auto eps = static_cast<float>(c.rms_norm_eps);
   const std::span<const int64_t> units = batch.unit_begin;
   RLVR_CHECK(dhidden.rows == T && dhidden.cols == D && !units.empty() && units.back() == T);
   if (T == 0) return;
@@ -38,66 +37,58 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
   RmsNormBackward(dhidden, Whole(saved.output, T, D), model.Matrix(layout.final_norm, 1, D),
                   Whole(saved.output_rstd, T, 1), units, dx, weights.Norm(layout.final_norm, D));
 
+  const BatchRows rows = AllRows(batch);
   for (int64_t l = c.num_hidden_layers - 1; l >= 0; --l) {
     const LayerLayout& w = layout.layers[l];
     const Model::PackedLayer& packed = model.packed_layers()[l];
-    Activations::Layer& a = saved.recompute ? ws.layer : saved.layers[l];
+    const LayerViews a = Allocate(c, T, saved.recompute ? &ws.layer : &saved.layers[l]);
     const View<const float> input = Whole(saved.layers[l].input, T, D);
     if (saved.recompute) {
-      View<float> x = Sized(a.middle, T, D);
-      Copy(input, x);
-      AttentionHalf(model, l, batch, cache.layer(l), false, ws, a, x);
+      Copy(input, a.middle);
+      AttentionHalf(model, l, rows, cache.layer(l), false, ws, a, a.middle);
       View<float> rest = Sized(ws.x, T, D);  // only for what FeedForwardHalf leaves in `a`
-      Copy(x, rest);
+      Copy(a.middle, rest);
       FeedForwardHalf(model, l, ws, a, rest);
     }
     View<float> normed = Sized(ws.normed, T, D), dnormed = Sized(ws.dnormed, T, D);
 
     // x += down(swiglu(gate_up(norm(middle))))
-    const View<const float> gate_up = Whole(a.gate_up, T, 2 * F), middle = Whole(a.middle, T, D);
-    View<float> act = Sized(ws.act, T, F), dact = Sized(ws.dact, T, F),
-                dgate_up = Sized(ws.dgate_up, T, 2 * F);
-    SwiGlu(gate_up, act);
-    weights.Projections(l, {Projection::kDown}, dx, act);
+    View<float> dact = Sized(ws.dact, T, F), dgate_up = Sized(ws.dgate_up, T, 2 * F);
     MatMul(dx, packed.down_t, dact);
-    SwiGluBackward(dact, gate_up, dgate_up);
-    RmsNorm(middle, model.Matrix(w.post_norm, 1, D), eps, normed, {});
-    weights.Projections(l, {Projection::kGate, Projection::kUp}, dgate_up, normed);
+    const View<float> act = dact;  // takes its place
+    SwiGluBackward(dact, a.gate_up, dgate_up, act);
+    weights.Projections(l, {Projection::kDown}, dx, act);
     MatMul(dgate_up, packed.gate_up_t, dnormed);
-    RmsNormBackward(dnormed, middle, model.Matrix(w.post_norm, 1, D), Whole(a.middle_rstd, T, 1),
-                    units, dx, weights.Norm(w.post_norm, D));
+    RmsNormBackward(dnormed, a.middle, model.Matrix(w.post_norm, 1, D), a.middle_rstd, units, dx,
+                    weights.Norm(w.post_norm, D), normed);
+    weights.Projections(l, {Projection::kGate, Projection::kUp}, dgate_up, normed);
 
     // middle = input + o(attention(rope(norm(q)), rope(norm(k)), v))
-    const View<const float> attention = Whole(a.attention, T, H * E),
-                            qkv = Whole(a.qkv, T, (H + 2 * K) * E);
     View<float> dattention = Sized(ws.dattention, T, H * E),
                 dqkv = Sized(ws.dqkv, T, (H + 2 * K) * E);
-    weights.Projections(l, {Projection::kO}, dx, attention);
+    weights.Projections(l, {Projection::kO}, dx, a.attention);
     if (c.o_bias) weights.Bias(dx, w.o_bias);
     MatMul(dx, packed.o_t, dattention);
     View<float> dq = dqkv.Cols(0, H * E), dk = dqkv.Cols(H * E, (H + K) * E);
     View<float> dv = dqkv.Cols((H + K) * E, (H + 2 * K) * E);
-    AttentionBackward(dattention, Whole(a.q, T, H * E), attention, Whole(a.max_score, T, H),
-                      Whole(a.sum, T, H), batch.table, units, cache.layer(l), c.attention(l), dq,
-                      dk, dv);
-    RopeBackward(model.rope(), batch.positions, H, dq);
-    RopeBackward(model.rope(), batch.positions, K, dk);
+    AttentionBackward(dattention, a.q, a.attention, a.max_score, a.sum, batch.table, units,
+                      cache.layer(l), c.attention(l), dq, dk, dv);
+    RopeBackward(model.rope(), batch.positions, H + K, dqkv.Cols(0, (H + K) * E));
     if (c.qk_norm) {
-      RmsNormHeadsBackward(dq, qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H,
-                           Whole(a.q_rstd, T, H), units, dq, weights.Norm(w.q_norm, E));
-      RmsNormHeadsBackward(dk, qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
-                           Whole(a.k_rstd, T, K), units, dk, weights.Norm(w.k_norm, E));
+      RmsNormHeadsBackward(dq, a.qkv.Cols(0, H * E), model.Matrix(w.q_norm, 1, E), H, a.q_rstd,
+                           units, dq, weights.Norm(w.q_norm, E));
+      RmsNormHeadsBackward(dk, a.qkv.Cols(H * E, (H + K) * E), model.Matrix(w.k_norm, 1, E), K,
+                           a.k_rstd, units, dk, weights.Norm(w.k_norm, E));
     }
     if (c.qkv_bias) {
       weights.Bias(dq, w.q_bias);
       weights.Bias(dk, w.k_bias);
       weights.Bias(dv, w.v_bias);
     }
-    RmsNorm(input, model.Matrix(w.input_norm, 1, D), eps, normed, {});
-    weights.Projections(l, {Projection::kQ, Projection::kK, Projection::kV}, dqkv, normed);
     MatMul(dqkv, packed.qkv_t, dnormed);
-    RmsNormBackward(dnormed, input, model.Matrix(w.input_norm, 1, D), Whole(a.input_rstd, T, 1),
-                    units, dx, weights.Norm(w.input_norm, D));
+    RmsNormBackward(dnormed, input, model.Matrix(w.input_norm, 1, D), a.input_rstd, units, dx,
+                    weights.Norm(w.input_norm, D), normed);
+    weights.Projections(l, {Projection::kQ, Projection::kK, Projection::kV}, dqkv, normed);
   }
   weights.Embedding(dx, batch.tokens);
 }

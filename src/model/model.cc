@@ -137,9 +137,10 @@ int64_t Activations::bytes() const {
 int64_t Workspace::bytes() const {
   int64_t n = 0;
   for (const auto* b :
-       {&x, &normed, &k, &act, &rstd, &dx, &dnormed, &dqkv, &dattention, &dgate_up, &dact}) {
+       {&x, &normed, &k, &act, &dx, &dnormed, &dqkv, &dattention, &dgate_up, &dact}) {
     n += b->capacity_bytes();
   }
+  for (const Workspace& w : workers) n += w.bytes();
   return n;
 }
 

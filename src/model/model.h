@@ -76,7 +76,9 @@ struct TokenBatch {
   std::vector<int32_t> positions;  // [T] on the path
   std::vector<KvSlot> slots;       // [T] reserved in the cache
   BlockTable table;
-  std::vector<int64_t> unit_begin;  // [U + 1], only needed by Backward
+  // [U + 1], from 0 to T: rows of one unit read keys and values of their own unit, or such as were
+  // in the cache before. Backward needs them; Forward shares out work by them, if they are there.
+  std::vector<int64_t> unit_begin;
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
   void Clear();
 };
@@ -88,8 +90,9 @@ struct Activations {
   struct Layer {
     AlignedBuffer<float> input;           // [T, D] residual stream
     AlignedBuffer<float> input_rstd;      // [T]
-    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] before QK-norm, with biases
-    AlignedBuffer<float> q;               // [T, H E] after norm and RoPE
+    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] with biases, before QK-norm and RoPE;
+                                          // without QK-norm q and k after RoPE
+    AlignedBuffer<float> q;               // [T, H E] after QK-norm and RoPE; else empty
     AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K] of QK-norm
     AlignedBuffer<float> max_score, sum;  // [T, H]
     AlignedBuffer<float> attention;       // [T, H E]
@@ -105,10 +108,13 @@ struct Activations {
 
 // Buffers reused from call to call; one per user of a model.
 struct Workspace {
-  AlignedBuffer<float> x, normed, k, act, rstd;
+  AlignedBuffer<float> x, normed, k, act;
   Activations::Layer layer;  // of the layer at work, when nothing is saved or it is made again
   // Backward's
   AlignedBuffer<float> dx, dnormed, dqkv, dattention, dgate_up, dact;
+  // Of threads that run pieces of a batch.
+  std::vector<Workspace> workers;
+  std::vector<AttentionRun> runs;
   int64_t bytes() const;
 };
 

@@ -14,6 +14,7 @@ namespace rlvr {
 void Scheduler::Step() {
   const int64_t D = model_.config().hidden_size;
   batch_.Clear();
+  batch_.unit_begin.push_back(0);
   readings_.clear();
   predicting_.clear();
   PlanDrafts();
@@ -90,6 +91,7 @@ void Scheduler::AddRun(int32_t kv, int64_t num_tokens) {
   cache_.AddRun(kv, num_tokens, batch_.size() - num_tokens, nullptr, &batch_.table);
   for (int64_t t = 0; t < num_tokens; ++t)
     batch_.positions.push_back(static_cast<int32_t>(position + t));
+  batch_.unit_begin.push_back(batch_.size());
 }
 
 void Scheduler::AddDecoding(const Active& a, std::span<const DraftToken> drafts) {

@@ -25,7 +25,7 @@ const hn::RebindToUnsigned<decltype(kD)> kU;
 using V = hn::Vec<decltype(kD)>;
 
 // What the register file holds beside the loaded vectors.
-constexpr int kMostDots = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // queries of two vectors of scores
+constexpr int kMostDots = HWY_TARGET <= HWY_AVX3 ? 8 : 4;   // queries of two vectors of scores
 constexpr int kMostMixed = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // queries of four vectors of outputs
 
 // Vector c of the first and of the second 16 of 32 elements.
@@ -104,8 +104,8 @@ void Dots(int64_t count, const float* const* a, const T* b, int64_t stride, int6
   for (int64_t parts = (count + kMostDots - 1) / kMostDots; parts > 0; --parts) {
     const int64_t n = (count + parts - 1) / parts;
     switch (n) {
-#define RLVR_CASE(N)                                                     \
-  case N:                                                                \
+#define RLVR_CASE(N)                                            \
+  case N:                                                       \
     Dots32<N, 1>(a, &b, stride, E, scale, out, &column, &next); \
     break;
       RLVR_CASE(1)
@@ -177,8 +177,7 @@ template <int kCount, class T>
 HWY_INLINE void MixAll(const float* const* w, const T* v, int64_t n, int64_t E, float* const* o,
                        const T* next) {
   int64_t e = 0;
-  for (; e + 2 * kPageTokens <= E; e += 2 * kPageTokens)
-    Mix<kCount, 2>(w, v, n, E, e, o, next);
+  for (; e + 2 * kPageTokens <= E; e += 2 * kPageTokens) Mix<kCount, 2>(w, v, n, E, e, o, next);
   for (; e + kPageTokens <= E; e += kPageTokens) Mix<kCount, 1>(w, v, n, E, e, o, next);
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   for (; e + lanes <= E; e += lanes) {

@@ -92,7 +92,8 @@ void WriteKv(View<const float> k, View<const float> v, std::span<const KvSlot> s
 
 // q, o [T, H * E] (strided); max_score, sum [T, H]: m and l, which the backward pass needs (may be
 // empty). Parallel over rows and heads.
-void Attention(View<const float> q, const BlockTable& table, const KvLayer& layer,
+void Attention(View<const float> q, std::span<const KvBlock> blocks,
+               std::span<const AttentionRun> runs, const KvLayer& layer,
                const AttentionShape& shape, View<float> o, View<float> max_score, View<float> sum);
 
 // dq [T, H * E], dk, dv [T, K * E] are stored (not added). Every block's row must be >= 0. K and V
@@ -105,7 +106,8 @@ void AttentionBackward(View<const float> d_o, View<const float> q, View<const fl
                        const AttentionShape& shape, View<float> dq, View<float> dk, View<float> dv);
 
 namespace ref {
-void Attention(View<const float> q, const BlockTable& table, const KvLayer& layer,
+void Attention(View<const float> q, std::span<const KvBlock> blocks,
+               std::span<const AttentionRun> runs, const KvLayer& layer,
                const AttentionShape& shape, View<float> o, View<float> max_score, View<float> sum);
 void AttentionBackward(View<const float> d_o, View<const float> q, View<const float> o,
                        View<const float> max_score, View<const float> sum, const BlockTable& table,

@@ -102,9 +102,9 @@ HWY_INLINE float DotOf(const float* a, const float* b, int64_t n) {
   int64_t e = 0;
   for (; e + kChains <= n; e += kChains) {
     for (int64_t c = 0; c < kChains; c += lanes) {
-      hn::Store(hn::MulAdd(hn::LoadU(kD, a + e + c), hn::LoadU(kD, b + e + c),
-                           hn::Load(kD, chains + c)),
-                kD, chains + c);
+      hn::Store(
+          hn::MulAdd(hn::LoadU(kD, a + e + c), hn::LoadU(kD, b + e + c), hn::Load(kD, chains + c)),
+          kD, chains + c);
     }
   }
   for (; e < n; ++e) chains[e % kChains] = std::fma(a[e], b[e], chains[e % kChains]);
@@ -176,7 +176,8 @@ void BackwardTileRun(const BackwardTile& tile, const KvBlock* blocks, int64_t nu
       int64_t first = 0, stop = tile.count;
       while (seen[first] <= j) ++first;
       while (stop > first && from[stop - 1] >= j + rows) --stop;
-      float *dk = keys.dk + (local + j) * keys.d_stride, *dv = keys.dv + (local + j) * keys.d_stride;
+      float *dk = keys.dk + (local + j) * keys.d_stride,
+            *dv = keys.dv + (local + j) * keys.d_stride;
       const auto accumulate = rows == 1 ? AccumulateRows<1> : AccumulateRows<kKeys>;
       accumulate(stop - first, ds[first] + j, tile.q + first, E, dk, keys.d_stride);
       accumulate(stop - first, p[first] + j, tile.g + first, E, dv, keys.d_stride);

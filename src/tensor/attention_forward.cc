@@ -165,11 +165,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace rlvr {
 
-void Attention(View<const float> q, const BlockTable& table, const KvLayer& layer,
+void Attention(View<const float> q, std::span<const KvBlock> blocks,
+               std::span<const AttentionRun> runs, const KvLayer& layer,
                const AttentionShape& shape, View<float> o, View<float> max_score, View<float> sum) {
   shape.Check();
   RLVR_CHECK(q.cols == shape.num_heads * shape.head_dim && o.rows == q.rows && o.cols == q.cols);
-  if (ActiveIsa() == Isa::kScalar) return ref::Attention(q, table, layer, shape, o, max_score, sum);
+  if (ActiveIsa() == Isa::kScalar)
+    return ref::Attention(q, blocks, runs, layer, shape, o, max_score, sum);
   const int64_t E = shape.head_dim, per_kv = shape.num_heads / shape.num_kv_heads;
   const int64_t heads_at_once = std::min(per_kv, kTileQueries);
   const int64_t rows_at_once = kTileQueries / heads_at_once;
@@ -179,7 +181,7 @@ void Attention(View<const float> q, const BlockTable& table, const KvLayer& laye
   };
   thread_local std::vector<Task> tasks;
   tasks.clear();
-  for (const AttentionRun& run : table.runs) {
+  for (const AttentionRun& run : runs) {
     for (int64_t r = 0; r < run.num_rows; r += rows_at_once) {
       tasks.push_back({&run, r, std::min(rows_at_once, run.num_rows - r)});
     }
@@ -200,7 +202,7 @@ void Attention(View<const float> q, const BlockTable& table, const KvLayer& laye
             tile.limit[tile.count++] = task.run->position + r + 1;
           }
         }
-        forward(tile, table.blocks.data() + task.run->block_begin,
+        forward(tile, blocks.data() + task.run->block_begin,
                 task.run->block_end - task.run->block_begin, layer, shape.num_kv_heads, kv, E,
                 shape.scale);
         int64_t n = 0;

@@ -31,11 +31,11 @@ struct Reader {
 struct Key {
   int64_t page, offset, row, position;
 };
-std::vector<Key> VisibleKeys(const BlockTable& table, const AttentionRun& run,
+std::vector<Key> VisibleKeys(std::span<const KvBlock> blocks, const AttentionRun& run,
                              const AttentionShape& shape, int64_t position) {
   std::vector<Key> keys;
   for (int64_t b = run.block_begin; b < run.block_end; ++b) {
-    const KvBlock& block = table.blocks[b];
+    const KvBlock& block = blocks[b];
     for (int64_t j = 0; j < block.count && block.position + j <= position; ++j) {
       if (block.position + j < shape.FirstKey(position)) continue;
       keys.push_back({block.page, j, block.row + j, block.position + j});
@@ -53,12 +53,13 @@ float Score(const float* q, const Reader& reader, const Key& key, const Attentio
 
 }  // namespace
 
-void Attention(View<const float> q, const BlockTable& table, const KvLayer& layer,
+void Attention(View<const float> q, std::span<const KvBlock> blocks,
+               std::span<const AttentionRun> runs, const KvLayer& layer,
                const AttentionShape& shape, View<float> o, View<float> max_score, View<float> sum) {
   const int64_t E = shape.head_dim, per_kv = shape.num_heads / shape.num_kv_heads;
-  for (const AttentionRun& run : table.runs) {
+  for (const AttentionRun& run : runs) {
     for (int64_t r = 0; r < run.num_rows; ++r) {
-      const auto keys = VisibleKeys(table, run, shape, run.position + r);
+      const auto keys = VisibleKeys(blocks, run, shape, run.position + r);
       for (int64_t h = 0; h < shape.num_heads; ++h) {
         const Reader reader{layer, shape, h / per_kv};
         const float* qr = q.row(run.row + r) + h * E;
@@ -100,7 +101,7 @@ void AttentionBackward(View<const float> d_o, View<const float> q, View<const fl
   for (const AttentionRun& run : table.runs) {
     for (int64_t r = 0; r < run.num_rows; ++r) {
       const int64_t row = run.row + r;
-      const auto keys = VisibleKeys(table, run, shape, run.position + r);
+      const auto keys = VisibleKeys(table.blocks, run, shape, run.position + r);
       for (int64_t h = 0; h < shape.num_heads; ++h) {
         const int64_t kv = h / per_kv;
         const Reader reader{layer, shape, kv};

@@ -34,23 +34,27 @@ void SwiGluRow(const float* gate, const float* up, int64_t n, float* y) {
 }
 
 void SwiGluBackwardRow(const float* dy, const float* gate, const float* up, int64_t n, float* dgate,
-                       float* dup) {
+                       float* dup, float* y) {
   const hn::CappedTag<float, 16> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto one = hn::Set(d, 1.0f);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto g = hn::LoadU(d, gate + i), u = hn::LoadU(d, up + i), v = hn::LoadU(d, dy + i);
-    const auto sigmoid = hn::Div(one, hn::Add(one, ExpV(d, hn::Neg(g))));
+    const auto divisor = hn::Add(one, ExpV(d, hn::Neg(g)));
+    const auto sigmoid = hn::Div(one, divisor);
     const auto silu = hn::Mul(g, sigmoid);
+    hn::StoreU(hn::Mul(hn::Div(g, divisor), u), d, y + i);
     hn::StoreU(hn::Mul(hn::Mul(v, u), hn::MulAdd(silu, hn::Sub(one, sigmoid), sigmoid)), d,
                dgate + i);
     hn::StoreU(hn::Mul(v, silu), d, dup + i);
   }
   for (; i < n; ++i) {
     const float g = gate[i], u = up[i], v = dy[i];
-    const float sigmoid = 1.0f / (1.0f + ExpF(-g));
+    const float divisor = 1.0f + ExpF(-g);
+    const float sigmoid = 1.0f / divisor;
     const float silu = g * sigmoid;
+    y[i] = g / divisor * u;
     dgate[i] = v * u * std::fma(silu, 1.0f - sigmoid, sigmoid);
     dup[i] = v * silu;
   }
@@ -82,15 +86,16 @@ void SwiGlu(View<const float> gate_up, View<float> y) {
   });
 }
 
-void SwiGluBackward(View<const float> dy, View<const float> gate_up, View<float> dgate_up) {
+void SwiGluBackward(View<const float> dy, View<const float> gate_up, View<float> dgate_up,
+                    View<float> y) {
   RLVR_CHECK(gate_up.rows == dy.rows && gate_up.cols == 2 * dy.cols &&
-             dgate_up.cols == gate_up.cols);
-  if (ActiveIsa() == Isa::kScalar) return ref::SwiGluBackward(dy, gate_up, dgate_up);
+             dgate_up.cols == gate_up.cols && y.rows == dy.rows && y.cols == dy.cols);
+  if (ActiveIsa() == Isa::kScalar) return ref::SwiGluBackward(dy, gate_up, dgate_up, y);
   const auto row = RLVR_DISPATCH(SwiGluBackwardRow);
   ParallelFor(dy.rows, 4, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       row(dy.row(t), gate_up.row(t), gate_up.row(t) + dy.cols, dy.cols, dgate_up.row(t),
-          dgate_up.row(t) + dy.cols);
+          dgate_up.row(t) + dy.cols, y.row(t));
     }
   });
 }

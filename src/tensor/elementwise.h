@@ -18,8 +18,10 @@ float LogF(float x);
 // y [T, F] = silu(gate) * up, gate_up [T, 2F] holds gate then up; silu(g) = g / (1 + exp(-g)),
 // ExpF's exp.
 void SwiGlu(View<const float> gate_up, View<float> y);
-// dgate_up [T, 2F] is stored (may be gate_up's buffer).
-void SwiGluBackward(View<const float> dy, View<const float> gate_up, View<float> dgate_up);
+// dgate_up [T, 2F] is stored (may be gate_up's buffer); y [T, F] (may be
+// dy's buffer) is SwiGlu's again, the same bits.
+void SwiGluBackward(View<const float> dy, View<const float> gate_up, View<float> dgate_up,
+                    View<float> y);
 
 // y [T, D] = table[tokens[t]]; table [V, D]. A token outside [0, V) is a bug.
 void Embedding(View<const float> table, std::span<const int32_t> tokens, View<float> y);
@@ -41,7 +43,8 @@ double SumOfSquares(View<const float> x);
 
 namespace ref {
 void SwiGlu(View<const float> gate_up, View<float> y);
-void SwiGluBackward(View<const float> dy, View<const float> gate_up, View<float> dgate_up);
+void SwiGluBackward(View<const float> dy, View<const float> gate_up, View<float> dgate_up,
+                    View<float> y);
 }  // namespace ref
 }  // namespace rlvr
 #endif  // RLVR_TENSOR_ELEMENTWISE_H_

@@ -137,7 +137,8 @@ void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue 
                     panels, y.Rows(r, stop), epilogue);
     }
   };
-  if (NumThreads() == 1 || x.rows * w.n * w.k < kSerialWork) return rows_from(0, x.rows);
+  if (NumThreads() == 1 || InParallelFor() || x.rows * w.n * w.k < kSerialWork)
+    return rows_from(0, x.rows);
   // Many rows: each thread its own rows, whole panels pass through the caches of all. Fewer: tasks
   // of one panel each, so that a large weight is read once.
   if (x.rows >= kManyRows) {

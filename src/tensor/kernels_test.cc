@@ -85,8 +85,10 @@ TEST(RmsNorm, SameBitsEverywhere) {
     ExpectSameEverywhere([&] {
       Floats y(T * D), rstd(T), dx = RandomFloats(T * D, 4), dw = RandomFloats(D, 5);
       RmsNorm(In(x, T, D), In(w, 1, D), 1e-6f, Out(y, T, D), Out(rstd, 1, T));
+      Floats again(T * D);
       RmsNormBackward(In(dy, T, D), In(x, T, D), In(w, 1, D), In(rstd, 1, T), units, Out(dx, T, D),
-                      Out(dw, 1, D));
+                      Out(dw, 1, D), Out(again, T, D));
+      EXPECT_EQ(again, y);
       y.insert(y.end(), rstd.begin(), rstd.end());
       y.insert(y.end(), dx.begin(), dx.end());
       y.insert(y.end(), dw.begin(), dw.end());
@@ -201,12 +203,14 @@ TEST(SwiGlu, SameBitsAndGradient) {
   ExpectSameEverywhere([&] {
     Floats y(T * F), d(T * 2 * F);
     SwiGlu(In(gu, T, 2 * F), Out(y, T, F));
-    SwiGluBackward(In(dy, T, F), In(gu, T, 2 * F), Out(d, T, 2 * F));
+    Floats again = dy;
+    SwiGluBackward(In(again, T, F), In(gu, T, 2 * F), Out(d, T, 2 * F), Out(again, T, F));
+    EXPECT_EQ(again, y);
     y.insert(y.end(), d.begin(), d.end());
     return y;
   });
-  Floats d(T * 2 * F);
-  SwiGluBackward(In(dy, T, F), In(gu, T, 2 * F), Out(d, T, 2 * F));
+  Floats d(T * 2 * F), y(T * F);
+  SwiGluBackward(In(dy, T, F), In(gu, T, 2 * F), Out(d, T, 2 * F), Out(y, T, F));
   const auto f = [](double g, double u) { return g / (1 + std::exp(-g)) * u; };
   for (int64_t t = 0; t < T; ++t) {
     for (int64_t i = 0; i < F; ++i) {
@@ -357,7 +361,8 @@ struct Problem {
     const KvLayer layer{kp.data(), vp.data(), type};
     WriteKv(In(k, T, 40), In(v, T, 40), packed.slots, shape, layer);
     Floats o(T * 80), m(T * 4), l(T * 4), dq(T * 80), dk(T * 40), dv(T * 40);
-    Attention(In(q, T, 80), packed.table, layer, shape, Out(o, T, 80), Out(m, T, 4), Out(l, T, 4));
+    Attention(In(q, T, 80), packed.table.blocks, packed.table.runs, layer, shape, Out(o, T, 80),
+              Out(m, T, 4), Out(l, T, 4));
     AttentionBackward(In(g, T, 80), In(q, T, 80), In(o, T, 80), In(m, T, 4), In(l, T, 4),
                       packed.table, std::vector<int64_t>{0, T}, layer, shape, Out(dq, T, 80),
                       Out(dk, T, 40), Out(dv, T, 40));

@@ -40,9 +40,9 @@ float NormRow(const float* x, const float* w, int64_t n, float eps, float* y) {
   return r;
 }
 
-// dx = (add ? dx : 0) + gradient of one row.
+// dx = (add ? dx : 0) + gradient of one row; y, unless null, is the normed row.
 void BackwardRow(const float* dy, const float* x, const float* w, int64_t n, float r, bool add,
-                 float* dx) {
+                 float* dx, float* y) {
   const hn::CappedTag<float, 16> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   HWY_ALIGN float s[kChains] = {};
@@ -58,12 +58,15 @@ void BackwardRow(const float* dy, const float* x, const float* w, int64_t n, flo
   const auto vk = hn::Set(d, k), vr = hn::Set(d, r);
   for (i = 0; i + lanes <= n; i += lanes) {
     const auto g = hn::Mul(hn::Mul(hn::LoadU(d, dy + i), hn::LoadU(d, w + i)), vr);
-    const auto v = hn::NegMulAdd(hn::LoadU(d, x + i), vk, g);
+    const auto xi = hn::LoadU(d, x + i);
+    const auto v = hn::NegMulAdd(xi, vk, g);
+    if (y) hn::StoreU(hn::Mul(hn::Mul(xi, vr), hn::LoadU(d, w + i)), d, y + i);
     hn::StoreU(add ? hn::Add(hn::LoadU(d, dx + i), v) : v, d, dx + i);
   }
   for (; i < n; ++i) {
     const float v = std::fma(-x[i], k, dy[i] * w[i] * r);
     dx[i] = add ? dx[i] + v : v;
+    if (y) y[i] = x[i] * r * w[i];
   }
 }
 
@@ -131,14 +134,15 @@ void RmsNorm(View<const float> x, View<const float> weight, float eps, View<floa
 
 void RmsNormBackward(View<const float> dy, View<const float> x, View<const float> weight,
                      View<const float> rstd, std::span<const int64_t> unit_begin, View<float> dx,
-                     View<float> dweight) {
+                     View<float> dweight, View<float> y) {
   RLVR_CHECK(dy.rows == x.rows && dx.rows == x.rows && rstd.size() == x.rows &&
-             weight.size() == x.cols);
-  if (Scalar()) return ref::RmsNormBackward(dy, x, weight, rstd, unit_begin, dx, dweight);
+             weight.size() == x.cols && (y.empty() || (y.rows == x.rows && y.cols == x.cols)));
+  if (Scalar()) return ref::RmsNormBackward(dy, x, weight, rstd, unit_begin, dx, dweight, y);
   const auto row = RLVR_DISPATCH(BackwardRow);
   ParallelFor(x.rows, kRowGrain, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
-      row(dy.row(t), x.row(t), weight.data, x.cols, rstd.data[t], true, dx.row(t));
+      row(dy.row(t), x.row(t), weight.data, x.cols, rstd.data[t], true, dx.row(t),
+          y.empty() ? nullptr : y.row(t));
     }
   });
   if (!dweight.empty()) WeightGradientOfNorm(dy, x, 1, rstd, unit_begin, dweight);
@@ -193,11 +197,12 @@ void RmsNormHeadsBackward(View<const float> dy, View<const float> x, View<const 
         if (Scalar()) {
           std::vector<float> g(static_cast<size_t>(E));
           ref::RmsNormBackward({dy.row(t) + h * E, 1, E}, {x.row(t) + h * E, 1, E}, weight,
-                               {&r, 1, 1}, {}, {g.data(), 1, E}, {});
+                               {&r, 1, 1}, {}, {g.data(), 1, E}, {}, {});
           std::copy(g.begin(), g.end(), dx.row(t) + h * E);
         } else {
           RLVR_DISPATCH(BackwardRow)
-          (dy.row(t) + h * E, x.row(t) + h * E, weight.data, E, r, false, dx.row(t) + h * E);
+          (dy.row(t) + h * E, x.row(t) + h * E, weight.data, E, r, false, dx.row(t) + h * E,
+           nullptr);
         }
       }
     }

@@ -15,10 +15,11 @@ namespace rlvr {
 void RmsNorm(View<const float> x, View<const float> weight, float eps, View<float> y,
              View<float> rstd);
 // Adds to dx [T, D] and to dweight [D]; dweight is summed within each unit from 0 in token order,
-// then added (see gemm.h on units). dweight may be empty.
+// then added (see gemm.h on units). dweight may be empty. y [T, D], if given, is RmsNorm's again, the
+// same bits.
 void RmsNormBackward(View<const float> dy, View<const float> x, View<const float> weight,
                      View<const float> rstd, std::span<const int64_t> unit_begin, View<float> dx,
-                     View<float> dweight);
+                     View<float> dweight, View<float> y = {});
 // QK-norm: x [T, H * E] is H heads of E, each normalised on its own with one weight [E]. rstd [T,
 // H].
 void RmsNormHeads(View<const float> x, View<const float> weight, int64_t num_heads, float eps,
@@ -32,7 +33,7 @@ void RmsNorm(View<const float> x, View<const float> weight, float eps, View<floa
              View<float> rstd);
 void RmsNormBackward(View<const float> dy, View<const float> x, View<const float> weight,
                      View<const float> rstd, std::span<const int64_t> unit_begin, View<float> dx,
-                     View<float> dweight);
+                     View<float> dweight, View<float> y = {});
 }  // namespace ref
 }  // namespace rlvr
 #endif  // RLVR_TENSOR_RMS_NORM_H_

@@ -19,7 +19,7 @@ void RmsNorm(View<const float> x, View<const float> weight, float eps, View<floa
 
 void RmsNormBackward(View<const float> dy, View<const float> x, View<const float> weight,
                      View<const float> rstd, std::span<const int64_t> unit_begin, View<float> dx,
-                     View<float> dweight) {
+                     View<float> dweight, View<float> y) {
   const int64_t D = x.cols;
   for (int64_t t = 0; t < x.rows; ++t) {
     float s[kChains] = {};
@@ -30,6 +30,7 @@ void RmsNormBackward(View<const float> dy, View<const float> x, View<const float
     const float k = TreeSum(s) * r * r * r / static_cast<float>(D);
     for (int64_t i = 0; i < D; ++i)
       dx(t, i) += std::fma(-x(t, i), k, dy(t, i) * weight.data[i] * r);
+    for (int64_t i = 0; i < y.cols; ++i) y(t, i) = x(t, i) * r * weight.data[i];
   }
   if (dweight.empty()) return;
   for (size_t u = 0; u + 1 < unit_begin.size(); ++u) {

@@ -173,7 +173,7 @@ struct Recipe {
   struct {
     int64_t mini_batch_prompts = 0;  // 0: prompts_per_step
     int epochs = 1;
-    int64_t micro_batch_tokens = 16384;
+    int64_t micro_batch_tokens = 2048;
     bool recompute = false;
     OptimizerSettings optimizer;
   } update;
