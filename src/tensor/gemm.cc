@@ -31,6 +31,11 @@ constexpr int64_t kSerialRounding = 1 << 15;  // and below this many numbers to 
 constexpr int64_t kRowBlockBytes = 384 << 10;
 // From so many rows on, threads share out rows; in about so many pieces.
 constexpr int64_t kManyRows = 512, kRowPieces = 32;
+// A weight of so many bytes stands in every core's own cache: threads share out fewer rows, too, as
+// long as each has so many.
+constexpr int64_t kOwnCacheBytes = 1 << 20, kFewestRows = 24;
+// A larger one is read anew for each piece of rows, which has at least so many tiles.
+constexpr int64_t kPieceTiles = 9;
 // Fewer rows are cut, where there are few panels, until there are about so many tasks.
 constexpr int64_t kTasks = 32;
 
@@ -142,10 +147,14 @@ void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue 
   // Many rows: each thread its own rows, whole panels pass through the caches of all. Fewer: tasks
   // of one panel each, so that a large weight is read once.
   if (x.rows >= kManyRows) {
+    const int64_t least = w.bytes() <= kOwnCacheBytes ? 1 : kPieceTiles;
     const int64_t tiles =
-        std::clamp<int64_t>(CeilDiv(x.rows, kTileRows) / kRowPieces, 1, block_rows / kTileRows);
+        std::min(std::max(CeilDiv(x.rows, kTileRows) / kRowPieces, least), block_rows / kTileRows);
     return ParallelFor(x.rows, tiles * kTileRows, rows_from);
   }
+  const int64_t share = CeilDiv(x.rows, NumThreads());
+  if (w.bytes() <= kOwnCacheBytes && share >= kFewestRows)
+    return ParallelFor(x.rows, share, rows_from);
   thread_local AlignedBuffer<uint32_t> shared;
   const PackedRows packed = PackRows(kernels, x, w.type, shared);
   const int64_t tiles = CeilDiv(x.rows, kTileRows);

@@ -29,6 +29,19 @@ RLVR_BF16_TARGET void Tile(int64_t k, const uint32_t* a, int64_t a_row, int64_t 
       acc1[r] = _mm512_dpbf16_ps(acc1[r], x, b1);
     }
   }
+  if (cols == kPanel) {
+#pragma GCC unroll 14
+    for (int r = 0; r < kRows; ++r) {
+      float* cr = c + r * c_stride;
+      if (add) {
+        acc0[r] = _mm512_add_ps(_mm512_loadu_ps(cr), acc0[r]);
+        acc1[r] = _mm512_add_ps(_mm512_loadu_ps(cr + 16), acc1[r]);
+      }
+      _mm512_storeu_ps(cr, acc0[r]);
+      _mm512_storeu_ps(cr + 16, acc1[r]);
+    }
+    return;
+  }
   const __mmask16 m0 = cols >= 16 ? 0xffff : static_cast<__mmask16>((1u << cols) - 1);
   const __mmask16 m1 = cols >= 32   ? 0xffff
                        : cols <= 16 ? 0

@@ -16,6 +16,7 @@ constexpr int64_t kMinPassTokens = 2 * kGemmChunk, kMaxPassTokens = 16 * kGemmCh
 // Tiles go over so many tokens at a time, and over so many bytes of panels while these lie in L2.
 constexpr int64_t kBlockTokens = 2 * kGemmChunk;
 constexpr int64_t kBlockBytes = 384 << 10;
+constexpr int64_t kFewTokens = 64;
 // Columns packed at a time: few enough streams of writes for the caches, long enough reads, and
 // pieces for all threads.
 constexpr int64_t kMinPackColumns = 128, kMaxPackColumns = 512, kPackPieces = 16;
@@ -75,10 +76,13 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
   const int64_t row = ga * a.width, col = gb * b.width;
   const int64_t rows = std::min(a.width, dw.rows - row), cols = std::min(b.width, dw.cols - col);
   float* c = dw.row(row) + col;
-  for (int64_t r = 0; r < rows; ++r) {  // a large dw comes from memory, while the chains run
-    __builtin_prefetch(c + r * dw.stride, 1);
-    __builtin_prefetch(c + r * dw.stride + cols / 2, 1);
-    __builtin_prefetch(c + r * dw.stride + cols - 1, 1);
+  // A large dw comes from memory while the chains run; with few tokens these are short, and the next
+  // tile's part is asked for.
+  const int64_t ahead = chunk_end[-1].end - chunk_begin->begin < kFewTokens ? 2 * kPanel : 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    __builtin_prefetch(c + r * dw.stride + ahead, 1);
+    __builtin_prefetch(c + r * dw.stride + ahead + cols / 2, 1);
+    __builtin_prefetch(c + r * dw.stride + ahead + cols - 1, 1);
   }
   for (const TokenChunk* chunk = chunk_begin; chunk < chunk_end; ++chunk) {
     const int64_t units = KUnits(type, chunk->end - chunk->begin);
@@ -138,13 +142,15 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
     a.Allocate(units, a_memory);
     b.Allocate(units, b_memory);
     const int64_t a_groups = a.count(), b_groups = b.count();
-    const int64_t a_pieces = a.pieces();
-    ParallelFor(a_pieces + b.pieces(), 1, [&](int64_t begin, int64_t end) {
+    const int64_t a_pieces = a.pieces(), pieces = a_pieces + b.pieces();
+    const int64_t tiles = a_groups * b_groups;
+    const bool few = units < kFewTokens;  // little to pack, and dw is what takes the time
+    ParallelFor(pieces, few ? pieces : 1, [&](int64_t begin, int64_t end) {
       PackPieces(kernels, type, chunks, a, std::min(begin, a_pieces), std::min(end, a_pieces));
       PackPieces(kernels, type, chunks, b, std::max(begin - a_pieces, int64_t{0}),
                  std::max(end - a_pieces, int64_t{0}));
     });
-    ParallelFor(a_groups * b_groups, 1, [&](int64_t begin, int64_t end) {
+    ParallelFor(tiles, 1, [&](int64_t begin, int64_t end) {
       AddTiles(kernels, type, chunks, a, b, panels, begin, end, dw);
     });
     chunks.clear();
