@@ -47,7 +47,7 @@ struct ListFeed : GroupFeed {
 RolloutOptions Options(const std::string& speculation = "none") {
   RolloutOptions options;
   options.max_tokens = 24;
-  options.sampling.temperature = 0.9;
+  options.sampling.temperature = 0.4;
   options.speculation.name = speculation;
   options.stop = {"th"};
   return options;
