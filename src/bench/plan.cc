@@ -81,7 +81,8 @@ StepTime TimeOfStep(const Recipe& r, const Calibration& c, const std::vector<int
   t.sampled_tokens = share * static_cast<double>(sampling->tokens);
   t.verify = c.judge_response * t.prompts * static_cast<double>(group);
   if (SamplesContinuously(r, 1)) t.verify = std::max(0.0, t.verify - t.gen());  // beside sampling
-  const double response = static_cast<double>(sampling->tokens) / static_cast<double>(whole * group);
+  const double response =
+      static_cast<double>(sampling->tokens) / static_cast<double>(whole * group);
   // The last token of a response is predicted, not run.
   t.trained_tokens =
       static_cast<double>(wanted) * (c.prompt_tokens + static_cast<double>(group) * response);

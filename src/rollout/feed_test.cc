@@ -145,8 +145,7 @@ TEST(Feed, ConversationsThatWaitAreCancelledToo) {
   const TinyPolicy p(ComputeType::kFp32);
   const auto requests = [] {
     auto all = Requests(8);
-    for (RolloutRequest& r : all)
-      r.conversation = [](int) { return std::make_unique<Slow>(); };
+    for (RolloutRequest& r : all) r.conversation = [](int) { return std::make_unique<Slow>(); };
     return all;
   };
   RolloutOptions options = Options();

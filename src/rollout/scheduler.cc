@@ -91,8 +91,7 @@ int64_t Scheduler::Room() const {
 }
 
 int64_t Scheduler::PathLength(const Active& a) const {
-  return ExpansionOf(a).before + a.length +
-         static_cast<int64_t>(a.segments.back().tokens.size());
+  return ExpansionOf(a).before + a.length + static_cast<int64_t>(a.segments.back().tokens.size());
 }
 
 // Of the path: the model's context, or what a conversation may have.

@@ -125,7 +125,7 @@ class Scheduler {
   std::vector<int64_t> predicting_;  // [R] rows of hidden_ (or kOpenRow) that predict a token
   std::vector<Reading> readings_;    // [active_], rising in row
   Drafting drafting_;
-  std::vector<DraftSeat> seats_;  // [active_] of the decoding ones
+  std::vector<DraftSeat> seats_;      // [active_] of the decoding ones
   size_t next_ = 0;                   // first expansion whose path has not been run
   int64_t open_ = -1;                 // expansion with samples that wait for a slot
   int32_t open_sample_ = 0;           // the first of them

@@ -181,7 +181,8 @@ void Collector::FinishTally(int64_t step, const StepTally& tally, StepBatch* bat
     term("strategy_judge/faulty", strategies.faulty, strategies.asked);
     term("strategy_judge/failed", strategies.failed, strategies.asked);
   }
-  if (recipe_.replay.opposites > 0) batch->terms.push_back({"replay/opposites", tally.opposites, 1});
+  if (recipe_.replay.opposites > 0)
+    batch->terms.push_back({"replay/opposites", tally.opposites, 1});
   batch->conversations = tally.conversations.Means();
   const std::string& failure = strategies.first_failure.empty()
                                    ? tally.conversations.first_failure()

@@ -17,9 +17,9 @@ namespace rlvr {
 
 // Of one group.
 struct JudgedResponses {
-  int64_t asked = 0;          // responses
-  int64_t faulty = 0;         // of those that the judge named no class for: theirs is by rules
-  int64_t failed = 0;         // that it did not answer to: their leaves are aborted
+  int64_t asked = 0;   // responses
+  int64_t faulty = 0;  // of those that the judge named no class for: theirs is by rules
+  int64_t failed = 0;  // that it did not answer to: their leaves are aborted
   std::string first_failure;
 };
 
@@ -30,8 +30,7 @@ std::vector<JudgedResponses> JudgeResponses(const TurnReader& judge, AskedModels
                                             const IllocutionSettings& settings,
                                             const Tokenizer& tokenizer, const std::string& place,
                                             std::span<const Prompt> prompts,
-                                            std::span<const RandomKey> keys,
-                                            std::span<Tree> trees);
+                                            std::span<const RandomKey> keys, std::span<Tree> trees);
 
 // After the verifier has judged the tree. A leaf's last segment of the policy gets label, strategy
 // (by rules, where no judge has read it) and whether it was a right attempt; where settings.on(),

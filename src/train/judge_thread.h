@@ -28,10 +28,10 @@ class JudgeThread {
   JudgeThread& operator=(const JudgeThread&) = delete;
 
   void Add(int64_t group, std::function<void()> judge);
-  void Cancel(int64_t group);   // not to be judged any more, if it has not begun
-  std::vector<Judged> Take();   // those that are done; never waits
+  void Cancel(int64_t group);                    // not to be judged any more, if it has not begun
+  std::vector<Judged> Take();                    // those that are done; never waits
   void Wait(std::chrono::milliseconds at_most);  // until Take has something
-  double seconds() const;       // that it has spent on judging
+  double seconds() const;                        // that it has spent on judging
 
  private:
   void Run();

@@ -21,9 +21,9 @@ struct StepBatch {
   std::vector<Prompt> prompts;  // of the kept groups
   std::vector<Tree> trees;      // likewise, in the order of the prompts
   Rows rows;                    // likewise: one row a trajectory
-  int64_t sampled_groups = 0;  // up to the last one that was kept; others count nowhere but below
-  int64_t rounds = 0;          // that those fill, of rollout.gen_prompts prompts
-  int64_t position = 0;        // in the order of the prompts, after the last one sampled
+  int64_t sampled_groups = 0;   // up to the last one that was kept; others count nowhere but below
+  int64_t rounds = 0;           // that those fill, of rollout.gen_prompts prompts
+  int64_t position = 0;         // in the order of the prompts, after the last one sampled
   struct Sampled {
     int64_t row = 0, samples = 0, right = 0;
   };
