@@ -63,7 +63,7 @@ def once():
         ("update, us a token", 1e6 * seconds["update"] / seconds["trained_tokens"],
          1e6 / median("perf/trained_tokens_per_s", timed)),
         ("an evaluation, s", seconds["evaluation"], median("timing_s/eval", steps)),
-        ("rounds of sampling", seconds["rounds"], statistics.mean(s["select/rounds"] for s in timed)),
+        ("groups sampled", seconds["prompts"], statistics.mean(s["select/sampled"] for s in timed)),
         ("response length", plan["response_length"], statistics.mean(s["response_length/mean"] for s in timed)),
         ("tokens trained", seconds["trained_tokens"], median("perf/trained_tokens", timed)),
     ]

@@ -191,7 +191,7 @@ Calibration Calibrate(const Recipe& recipe, double budget,
   for (Stopwatch watch; rollout.empty() || (rollout.size() < 3 && spent < 0.3 * budget);) {
     batch = collector.Collect(1, 0, {});
     rollout.push_back(batch.seconds_rollout);
-    reward.push_back(batch.seconds_reward);
+    reward.push_back(batch.seconds_judge);
     spent += watch.Lap();
   }
   StepBatch kept;

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "eval/policy.h"
 #include "model/hf_folder.h"
+#include "train/collect.h"
 #include "train/recipe_prompts.h"
 
 namespace rlvr {
@@ -52,22 +53,15 @@ void CountTrained(const Recipe& r, const StepTime& step, TokenCounts* tokens) {
 
 }  // namespace
 
-double ExpectedRounds(double kept, int64_t per_round, int64_t wanted, int64_t most) {
-  if (kept >= 1 || per_round <= 0) {
-    return per_round <= 0
-               ? 1
-               : static_cast<double>(std::min(most, (wanted + per_round - 1) / per_round));
-  }
+double ExpectedGroups(double kept, int64_t wanted, int64_t most) {
+  if (kept >= 1) return static_cast<double>(std::min(most, wanted));
   constexpr int kDraws = 200;
   Random random(RandomKey(29));
   double sum = 0;
   for (int i = 0; i < kDraws; ++i) {
-    int64_t have = 0, rounds = 0;
-    while (have < wanted && rounds < most) {
-      for (int64_t g = 0; g < per_round; ++g) have += random.Uniform() < kept ? 1 : 0;
-      ++rounds;
-    }
-    sum += static_cast<double>(rounds);
+    int64_t have = 0, groups = 0;
+    for (; have < wanted && groups < most; ++groups) have += random.Uniform() < kept ? 1 : 0;
+    sum += static_cast<double>(groups);
   }
   return sum / kDraws;
 }
@@ -76,16 +70,19 @@ StepTime TimeOfStep(const Recipe& r, const Calibration& c, const std::vector<int
                     SamplingPlan* sampling) {
   StepTime t;
   const int64_t group = r.rollout.group_size, wanted = r.data.prompts_per_step;
-  const int64_t per_round = PerRound(r), max_sequences = r.rollout.options.max_sequences;
-  t.rounds = ExpectedRounds(c.kept, per_round, wanted, c.max_rounds);
-  *sampling = PlanSampling(c.sampling, Cycled(lengths, per_round * group), group, c.prompt_tokens,
+  const int64_t max_sequences = r.rollout.options.max_sequences;
+  t.prompts = ExpectedGroups(c.kept, wanted, c.max_rounds * PerRound(r));
+  const auto whole = static_cast<int64_t>(std::ceil(t.prompts));
+  const double share = t.prompts / static_cast<double>(whole);
+  *sampling = PlanSampling(c.sampling, Cycled(lengths, whole * group), group, c.prompt_tokens,
                            max_sequences);
-  t.prefill = t.rounds * sampling->prefill_seconds;
-  t.decode = t.rounds * sampling->decode_seconds;
-  t.sampled_tokens = t.rounds * static_cast<double>(sampling->tokens);
-  t.verify = t.rounds * c.judge_response * static_cast<double>(per_round * group);
+  t.prefill = share * sampling->prefill_seconds;
+  t.decode = share * sampling->decode_seconds;
+  t.sampled_tokens = share * static_cast<double>(sampling->tokens);
+  t.verify = c.judge_response * t.prompts * static_cast<double>(group);
+  if (SamplesContinuously(r, 1)) t.verify = std::max(0.0, t.verify - t.gen());  // beside sampling
   const double response =
-      static_cast<double>(sampling->tokens) / static_cast<double>(per_round * group);
+      static_cast<double>(sampling->tokens) / static_cast<double>(whole * group);
   // The last token of a response is predicted, not run.
   t.trained_tokens =
       static_cast<double>(wanted) * (c.prompt_tokens + static_cast<double>(group) * response);

@@ -14,7 +14,7 @@ namespace rlvr {
 struct StepTime {
   double prefill = 0, decode = 0, verify = 0, credit = 0, update = 0, optimizer = 0;
   double evaluation = 0;  // one of them, in the steps that have one
-  double rounds = 1;      // of sampling, until the selection has its groups
+  double prompts = 0;     // sampled until the selection has its groups
   double sampled_tokens = 0, trained_tokens = 0, updates = 0;
   double gen() const { return prefill + decode; }
   double step() const { return gen() + verify + credit + update + optimizer; }
@@ -44,9 +44,8 @@ Plan MakePlan(const Recipe& recipe, const PlanOptions& options,
               const std::function<Recipe(const std::vector<std::string>&)>& reload,
               const std::function<void(double, const std::string&)>& progress = {});
 
-// The mean number of rounds of `per_round` groups until `wanted` are kept, each with probability
-// `kept`; at most `most`.
-double ExpectedRounds(double kept, int64_t per_round, int64_t wanted, int64_t most);
+// The mean number of groups until `wanted` are kept, each with probability `kept`; at most `most`.
+double ExpectedGroups(double kept, int64_t wanted, int64_t most);
 
 // One step's seconds where responses have these lengths (cycled through).
 StepTime TimeOfStep(const Recipe& recipe, const Calibration& calibration,

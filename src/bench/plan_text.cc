@@ -74,7 +74,7 @@ nlohmann::ordered_json Json(const StepTime& t) {
   json["update"] = t.update + t.optimizer;
   json["step"] = t.step();
   json["evaluation"] = t.evaluation;
-  json["rounds"] = t.rounds;
+  json["prompts"] = t.prompts;
   json["sampled_tokens"] = t.sampled_tokens;
   json["trained_tokens"] = t.trained_tokens;
   return json;
@@ -111,11 +111,11 @@ std::string PlanText(const Plan& p) {
                      FormatDuration(whole(p.expected)), FormatDuration(whole(p.longest)));
   out += fmt::format(
       "\nexpected: {} prompts of {:.0f} tokens sampled {}: responses of {:.0f} tokens ({:.0f} % "
-      "went on at {}); {:.0f} %\nof the groups kept, {:.2f} rounds of sampling a step. at most: "
+      "went on at {}); {:.0f} %\nof the groups kept, {:.1f} sampled a step. at most: "
       "every response {} tokens. Measured in {}.\n",
       c.prompts, c.prompt_tokens, c.cut == p.max_tokens ? "to their end" : "in part", p.mean_length,
       100 * static_cast<double>(c.num_cut) / static_cast<double>(c.lengths.size()), c.cut,
-      100 * c.kept, p.expected.rounds, p.max_tokens, FormatDuration(c.seconds));
+      100 * c.kept, p.expected.prompts, p.max_tokens, FormatDuration(c.seconds));
   return out;
 }
 

@@ -54,12 +54,11 @@ TEST(SamplingTime, MeanLengthOfResponsesThatWereCutOff) {
   EXPECT_DOUBLE_EQ(MeanLength({}, 2, 8, 30), 30);  // nothing ever ended
 }
 
-TEST(Plan, RoundsUntilTheSelectionIsFull) {
-  EXPECT_DOUBLE_EQ(ExpectedRounds(1, 8, 8, 10), 1);
-  EXPECT_DOUBLE_EQ(ExpectedRounds(1, 3, 8, 10), 3);
-  EXPECT_DOUBLE_EQ(ExpectedRounds(1, 3, 8, 2), 2);
-  EXPECT_DOUBLE_EQ(ExpectedRounds(0, 8, 8, 10), 10);
-  const double half = ExpectedRounds(0.5, 1, 10, 1000);  // 10 successes: 20 rounds in the mean
+TEST(Plan, GroupsUntilTheSelectionIsFull) {
+  EXPECT_DOUBLE_EQ(ExpectedGroups(1, 8, 80), 8);
+  EXPECT_DOUBLE_EQ(ExpectedGroups(1, 8, 6), 6);
+  EXPECT_DOUBLE_EQ(ExpectedGroups(0, 8, 80), 80);
+  const double half = ExpectedGroups(0.5, 10, 1000);  // 10 successes: 20 groups in the mean
   EXPECT_NEAR(half, 20, 1);
 }
 

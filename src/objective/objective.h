@@ -36,7 +36,8 @@ std::string MethodsMarkdown();                       // docs/methods.md
 class Selector {
  public:
   virtual ~Selector() = default;
-  virtual bool Keep(const Tree& group) const = 0;
+  virtual bool Keep(const Tree& group) const = 0;  // nothing but the group decides
+  virtual bool KeepsAll() const = 0;               // Keep is true whatever the group
   // Of sampling to fill a batch; 1 for "none"; hitting it is an error with a remedy.
   virtual int64_t max_rounds() const = 0;
 };

@@ -18,15 +18,21 @@ constexpr double kTooDear = 0.8;
 
 }  // namespace
 
-Drafting::Drafting(const RolloutOptions& options, std::span<const int32_t> eos,
-                   std::span<const RolloutRequest> requests, std::span<const Expansion> expansions)
+Drafting::Drafting(const RolloutOptions& options, std::span<const int32_t> eos)
     : options_(options),
       eos_(eos),
-      requests_(requests),
-      kept_(options.speculation.name == "none" ? nullptr : options.drafts),
-      groups_(requests.size()) {
-  for (const Expansion& e : expansions)
-    groups_[static_cast<size_t>(e.request)].samples += e.num_samples;
+      kept_(options.speculation.name == "none" ? nullptr : options.drafts) {}
+
+void Drafting::AddRequest(const RolloutRequest* request) {
+  groups_.emplace_back().request = request;
+}
+
+void Drafting::AddSamples(int64_t request, int64_t num_samples) {
+  groups_[static_cast<size_t>(request)].samples += num_samples;
+}
+
+void Drafting::Close(int64_t request) {
+  if (on()) Store(request);
 }
 
 Drafting::~Drafting() {
@@ -57,7 +63,7 @@ DraftText Drafting::TailOf(const Tree& tree, int32_t segment) const {
 DraftSource Drafting::Begin(int64_t request, int32_t parent) const {
   if (!on()) return {};
   DraftSource source{.request = request,
-                     .text = TailOf(requests_[static_cast<size_t>(request)].tree, parent)};
+                     .text = TailOf(groups_[static_cast<size_t>(request)].request->tree, parent)};
   source.learned = source.text.context;
   return source;
 }
@@ -85,7 +91,7 @@ void Drafting::End(DraftSource source) {
 void Drafting::Store(int64_t request) {
   Group& group = groups_[static_cast<size_t>(request)];
   if (!group.ended.empty()) {
-    const Tree& tree = requests_[static_cast<size_t>(request)].tree;
+    const Tree& tree = groups_[static_cast<size_t>(request)].request->tree;
     const uint64_t key = DraftStore::KeyOf(tree.segments[0].tokens);
     for (DraftText& text : group.ended) kept_->store.Add(key, std::move(text));
   }
@@ -100,7 +106,7 @@ DraftTable& Drafting::TableOf(int64_t request) {
   const auto learn = [&](const DraftText& text) {
     group.table->Learn(text, 0, static_cast<int64_t>(text.tokens.size()));
   };
-  const Tree& tree = requests_[static_cast<size_t>(request)].tree;
+  const Tree& tree = groups_[static_cast<size_t>(request)].request->tree;
   for (size_t s = 0; s < tree.segments.size(); ++s) {
     const Segment& segment = tree.segments[s];
     DraftText text;

@@ -2,6 +2,7 @@
 // and which of the tokens that may follow each sequence run with it in the next pass.
 #ifndef RLVR_ROLLOUT_DRAFTING_H_
 #define RLVR_ROLLOUT_DRAFTING_H_
+#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -29,15 +30,18 @@ struct DraftSeat {
 
 class Drafting {
  public:
-  // Off where options.drafts is null. All must outlive it, and the trees must not change.
-  Drafting(const RolloutOptions& options, std::span<const int32_t> eos,
-           std::span<const RolloutRequest> requests, std::span<const Expansion> expansions);
+  // Off where options.drafts is null. Both must outlive it.
+  Drafting(const RolloutOptions& options, std::span<const int32_t> eos);
   // Hands what was sampled over to options.drafts; also where sampling was given up.
   ~Drafting();
   Drafting(const Drafting&) = delete;
   Drafting& operator=(const Drafting&) = delete;
 
   bool on() const { return kept_ != nullptr; }
+  // Requests have numbers, from 0. The tree must live and not change while samples of it run.
+  void AddRequest(const RolloutRequest* request);
+  void AddSamples(int64_t request, int64_t num_samples);  // that are to come
+  void Close(int64_t request);                            // none will come any more
   // Of a new sample below `parent`.
   DraftSource Begin(int64_t request, int32_t parent) const;
   void Append(const Draw& draw, DraftSource* source) const;
@@ -57,6 +61,7 @@ class Drafting {
 
  private:
   struct Group {
+    const RolloutRequest* request = nullptr;
     int64_t samples = 0;                // that have not ended
     std::unique_ptr<DraftTable> table;  // made when it is first needed
     std::vector<DraftText> ended;
@@ -71,9 +76,8 @@ class Drafting {
 
   const RolloutOptions& options_;
   std::span<const int32_t> eos_;
-  std::span<const RolloutRequest> requests_;
   Speculation* kept_ = nullptr;
-  std::vector<Group> groups_;       // [requests]
+  std::deque<Group> groups_;        // [requests]
   std::vector<DraftToken> drafts_;  // of all seats
   std::vector<size_t> begin_;       // [seats + 1]
   struct Gain {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "rollout/feed.h"
 #include "rollout/scheduler.h"
 #include "rollout/strategy.h"
 
@@ -43,23 +44,37 @@ void Validate(const RolloutOptions& o) {
   }
 }
 
-void CheckPrompts(const Model& model, std::span<const RolloutRequest> requests) {
-  for (const RolloutRequest& r : requests) {
-    RLVR_CHECK(r.tree.segments.size() == 1 && r.tree.leaves.empty() && r.num_samples >= 1);
-    const auto prompt = static_cast<int64_t>(r.tree.segments[0].tokens.size());
-    if (prompt == 0)
-      throw Error("prompt " + std::to_string(r.tree.prompt_index), "is empty",
-                  "remove it from the data");
-    if (prompt + 1 > model.config().context_length()) {
-      throw Error("prompt " + std::to_string(r.tree.prompt_index),
-                  "has " + std::to_string(prompt) + " tokens, the model's context is " +
-                      std::to_string(model.config().context_length()),
-                  "shorten it or filter the data");
-    }
-  }
+// What both ways to sample begin with. own: takes the place of drafts that nobody keeps.
+RolloutOptions Prepared(const RolloutOptions& given, Speculation* own) {
+  Validate(given);
+  RolloutOptions options = given;
+  if (options.drafts == nullptr) options.drafts = own;
+  options.drafts->store.set_max_bytes(options.speculation.memory_mb << 20);
+  return options;
 }
 
 }  // namespace
+
+void CheckRequest(const Model& model, const RolloutRequest& r) {
+  RLVR_CHECK(r.tree.segments.size() == 1 && r.tree.leaves.empty() && r.num_samples >= 1);
+  const auto prompt = static_cast<int64_t>(r.tree.segments[0].tokens.size());
+  if (prompt == 0)
+    throw Error("prompt " + std::to_string(r.tree.prompt_index), "is empty",
+                "remove it from the data");
+  if (prompt + 1 > model.config().context_length()) {
+    throw Error("prompt " + std::to_string(r.tree.prompt_index),
+                "has " + std::to_string(prompt) + " tokens, the model's context is " +
+                    std::to_string(model.config().context_length()),
+                "shorten it or filter the data");
+  }
+}
+
+void RolloutFeed(const Model& model, const Tokenizer& tokenizer, const RolloutOptions& given,
+                 GroupFeed* feed, RolloutStats* stats) {
+  Speculation own;
+  const RolloutOptions options = Prepared(given, &own);
+  SampleFeed(model, tokenizer, options, feed, stats);
+}
 
 std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           const RolloutOptions& options, std::vector<RolloutRequest> requests,
@@ -74,12 +89,9 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           const LeafJudge& judge, std::vector<RolloutRequest> requests,
                           RolloutStats* stats,
                           const std::function<void(int64_t, int64_t)>& progress) {
-  Validate(given);
-  RolloutOptions options = given;
   Speculation own;
-  if (options.drafts == nullptr) options.drafts = &own;
-  options.drafts->store.set_max_bytes(options.speculation.memory_mb << 20);
-  CheckPrompts(model, requests);
+  const RolloutOptions options = Prepared(given, &own);
+  for (const RolloutRequest& request : requests) CheckRequest(model, request);
   if (stats) stats->results.assign(requests.size(), {});
   int64_t total = 0, ended = 0;
   std::vector<std::unique_ptr<Growth>> growths;

@@ -68,6 +68,9 @@ std::vector<Tree> Rollout(const Model& model, const Tokenizer& tokenizer,
                           RolloutStats* stats = nullptr,
                           const std::function<void(int64_t, int64_t)>& progress = {});
 
+// What Rollout requires of a request: throws Error naming the prompt.
+void CheckRequest(const Model& model, const RolloutRequest& request);
+
 struct StrategySettings;  // rollout/strategy.h
 struct LeafJudgement;
 // (index of the request, its tree so far, a trajectory that has ended) -> what a search is told.

@@ -13,37 +13,45 @@
 namespace rlvr {
 
 Scheduler::Scheduler(const Model& model, const Tokenizer& tokenizer, const RolloutOptions& options,
-                     std::span<RolloutRequest> requests, std::span<const Expansion> expansions,
-                     RolloutStats* stats, const std::function<void()>& on_end)
+                     RolloutStats* stats, const std::function<void()>& on_end, GroupFeed* feed)
     : model_(model),
       tokenizer_(tokenizer),
       options_(options),
-      requests_(requests),
-      expansions_(expansions),
       stats_(stats),
       on_end_(on_end),
+      feed_(feed),
       cache_(model.config(), model.compute()),
-      drafting_(options, model.config().eos_token_ids, requests, expansions),
-      before_(expansions.size()),
-      path_kv_(expansions.size(), -1),
-      left_(expansions.size()),
+      drafting_(options, model.config().eos_token_ids),
       open_hidden_(model.config().hidden_size),
       replies_(tokenizer) {
   for (const auto& stop : options_.stop) longest_stop_ = std::max(longest_stop_, stop.size());
-  for (size_t i = 0; i < expansions_.size(); ++i) {
-    const Expansion& e = expansions_[i];
-    before_[i] = TreeOf(e).PathLength(e.parent);
-    left_[i] = e.num_samples;
-    RLVR_CHECK(e.num_samples >= 1 && e.max_tokens >= 1 &&
-               before_[i] < model.config().context_length())
-        << e.num_samples << " " << e.max_tokens << " " << before_[i];
-  }
+}
+
+void Scheduler::AddRequest(RolloutRequest* request) {
+  requests_.push_back(request);
+  drafting_.AddRequest(request);
+}
+
+void Scheduler::AddExpansion(const Expansion& expansion) {
+  Growing& e = expansions_.emplace_back();
+  static_cast<Expansion&>(e) = expansion;
+  e.before = TreeOf(e).PathLength(e.parent);
+  e.left = e.num_samples;
+  RLVR_CHECK(e.num_samples >= 1 && e.max_tokens >= 1 && e.before < model_.config().context_length())
+      << e.num_samples << " " << e.max_tokens << " " << e.before;
+  to_admit_ += e.num_samples;
+  drafting_.AddSamples(e.request, e.num_samples);
 }
 
 std::vector<Grown> Scheduler::Run() {
   const auto start = std::chrono::steady_clock::now();
-  while (MayAdmit() || !active_.empty() || !ready_.empty() || !waiting_.empty()) {
+  for (;;) {
     if (options_.interruptible && InterruptRequested()) throw Interrupted("stopped while sampling");
+    if (feed_) AskFeed();
+    if (!MayAdmit() && active_.empty() && ready_.empty() && waiting_.empty()) {
+      if (!feed_ || !feed_->Wait()) break;
+      continue;
+    }
     const bool idle = active_.empty() && ready_.empty() && !(MayAdmit() && Room() > 0);
     if (!waiting_.empty()) {
       replies_.LetModelsAnswer(idle ? 0 : static_cast<int64_t>(active_.size() + ready_.size()));
@@ -51,7 +59,8 @@ std::vector<Grown> Scheduler::Run() {
     }
     if (!idle) Step();
   }
-  for (size_t i = 0; i < grown_.size(); ++i) AddToTree(i);
+  RLVR_CHECK(cache_.pages_in_use() == 0) << cache_.pages_in_use();
+  for (size_t i = 0; !feed_ && i < grown_.size(); ++i) AddToTree(i);
   if (stats_) {
     stats_->seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -82,8 +91,7 @@ int64_t Scheduler::Room() const {
 }
 
 int64_t Scheduler::PathLength(const Active& a) const {
-  return before_[static_cast<size_t>(a.expansion)] + a.length +
-         static_cast<int64_t>(a.segments.back().tokens.size());
+  return ExpansionOf(a).before + a.length + static_cast<int64_t>(a.segments.back().tokens.size());
 }
 
 // Of the path: the model's context, or what a conversation may have.
@@ -103,10 +111,13 @@ uint64_t Scheduler::Offset(const Active& a) const {
 void Scheduler::EndTrajectory(Active a) {
   cache_.Release(a.kv);
   drafting_.End(std::move(a.source));
-  const auto e = static_cast<size_t>(a.expansion);
-  if (--left_[e] == 0) cache_.Release(path_kv_[e]);
-  ended_[static_cast<size_t>(a.grown)] = {e, std::move(a.segments)};
+  const auto number = static_cast<size_t>(a.expansion);
+  ended_[static_cast<size_t>(a.grown)] = {number, std::move(a.segments)};
   if (on_end_) on_end_();
+  Growing& e = expansions_[number];
+  if (--e.left > 0) return;
+  cache_.Release(e.kv);
+  if (feed_) HandOver(number);
 }
 
 // The policy's turn has ended: the other side has the word.
@@ -123,7 +134,7 @@ void Scheduler::EndTurn(Active a) {
       return Continue(std::move(a), std::move(next));
     }
   }
-  const int64_t path = before_[static_cast<size_t>(a.expansion)] + a.length;
+  const int64_t path = ExpansionOf(a).before + a.length;
   TurnEnd end{.other = a.other.get(),
               .turn = {a.turn, tokenizer_.Decode(tokens, /*skip_special=*/true),
                        static_cast<int64_t>(tokens.size()), grown.finish},
@@ -160,6 +171,7 @@ void Scheduler::TakeReplies(bool wait) {
     const auto a = waiting_.find(who);
     Active active = std::move(a->second);
     waiting_.erase(a);
+    if (ExpansionOf(active).cancelled) continue;
     Continue(std::move(active), std::move(next));
   }
 }
@@ -168,7 +180,10 @@ std::vector<Grown> SampleSegments(const Model& model, const Tokenizer& tokenizer
                                   const RolloutOptions& options, std::span<RolloutRequest> requests,
                                   std::span<const Expansion> expansions, RolloutStats* stats,
                                   const std::function<void()>& on_end) {
-  return Scheduler(model, tokenizer, options, requests, expansions, stats, on_end).Run();
+  Scheduler scheduler(model, tokenizer, options, stats, on_end);
+  for (RolloutRequest& request : requests) scheduler.AddRequest(&request);
+  for (const Expansion& expansion : expansions) scheduler.AddExpansion(expansion);
+  return scheduler.Run();
 }
 
 }  // namespace rlvr

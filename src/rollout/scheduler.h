@@ -41,5 +41,9 @@ std::vector<Grown> SampleSegments(const Model& model, const Tokenizer& tokenizer
                                   std::span<const Expansion> expansions, RolloutStats* stats,
                                   const std::function<void()>& on_end);
 
+class GroupFeed;  // rollout/feed.h, which says what this does
+void SampleFeed(const Model& model, const Tokenizer& tokenizer, const RolloutOptions& options,
+                GroupFeed* feed, RolloutStats* stats);
+
 }  // namespace rlvr
 #endif  // RLVR_ROLLOUT_SCHEDULER_H_

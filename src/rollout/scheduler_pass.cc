@@ -40,7 +40,7 @@ void Scheduler::Step() {
   const int64_t first_prompt_row = batch_.size();
   while (Room() > 0 && next_ < expansions_.size()) {
     const int64_t before = batch_.size() - first_reply_row;
-    if (before > 0 && before + before_[next_] > options_.prefill_tokens) break;
+    if (before > 0 && before + expansions_[next_].before > options_.prefill_tokens) break;
     AddPath();
     predicting_.push_back(batch_.size() - 1);
     AdmitSamples();
@@ -124,29 +124,30 @@ void Scheduler::GoOn(Active a) {
 // Opens the next expansion: its parent's path joins the batch, as one run of tokens.
 void Scheduler::AddPath() {
   open_ = static_cast<int64_t>(next_++);
+  SkipCancelled();
   open_sample_ = 0;
-  const Expansion& e = expansions_[static_cast<size_t>(open_)];
+  Growing& e = expansions_[static_cast<size_t>(open_)];
+  e.first_grown = static_cast<int64_t>(grown_.size());
   const Tree& tree = TreeOf(e);
-  const int64_t n = before_[static_cast<size_t>(open_)];
-  int32_t& kv = path_kv_[static_cast<size_t>(open_)];
-  kv = cache_.AddSegment(-1);
+  e.kv = cache_.AddSegment(-1);
   for (const int32_t s : tree.Path(e.parent)) {
     const auto& tokens = tree.segments[static_cast<size_t>(s)].tokens;
     batch_.tokens.insert(batch_.tokens.end(), tokens.begin(), tokens.end());
   }
-  AddRun(kv, n);
+  AddRun(e.kv, e.before);
 }
 
 // Gives the free slots to samples of the open expansion, which draw from the last of predicting_.
 void Scheduler::AdmitSamples() {
-  const Expansion& e = expansions_[static_cast<size_t>(open_)];
+  const Growing& e = expansions_[static_cast<size_t>(open_)];
   const Tree& tree = TreeOf(e);
   for (; open_sample_ < e.num_samples && Room() > 0; ++open_sample_) {
     Active a;
     a.expansion = open_;
     a.grown = static_cast<int64_t>(grown_.size());
-    a.kv = cache_.AddSegment(path_kv_[static_cast<size_t>(open_)]);
+    a.kv = cache_.AddSegment(e.kv);
     if (!options_.stop.empty()) a.tail = ResponseTail(tree, e.parent);
+    --to_admit_;
     grown_.emplace_back();
     ended_.emplace_back();
     a.segments.push_back({.author = Author::kPolicy, .sample = e.first_sample + open_sample_});

@@ -1,5 +1,6 @@
 // A round of sampling and its state. scheduler.cc: who is sampled when, and what becomes of what has
-// ended; scheduler_pass.cc: one pass through the model; scheduler_draw.cc: from its rows to tokens.
+// ended; scheduler_feed.cc: groups that come and go meanwhile; scheduler_pass.cc: one pass through the
+// model; scheduler_draw.cc: from its rows to tokens.
 #ifndef RLVR_ROLLOUT_SCHEDULER_STATE_H_
 #define RLVR_ROLLOUT_SCHEDULER_STATE_H_
 #include <deque>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "rollout/drafting.h"
+#include "rollout/feed.h"
 #include "rollout/reply.h"
 #include "rollout/scheduler.h"
 
@@ -28,11 +30,25 @@ struct Active {
   DraftSource source;
 };
 
+// An expansion on its way.
+struct Growing : Expansion {
+  int64_t before = 0;       // tokens of its path
+  int32_t kv = -1;          // of its path, while samples need it
+  int64_t left = 0;         // samples that have not ended
+  int64_t first_grown = 0;  // index in the result, once it is open
+  bool cancelled = false;
+};
+
 class Scheduler {
  public:
+  // feed: where work comes from while others run, or null. All must outlive it.
   Scheduler(const Model& model, const Tokenizer& tokenizer, const RolloutOptions& options,
-            std::span<RolloutRequest> requests, std::span<const Expansion> expansions,
-            RolloutStats* stats, const std::function<void()>& on_end);
+            RolloutStats* stats, const std::function<void()>& on_end, GroupFeed* feed = nullptr);
+  // Expansions name their request by its number, in the order of AddRequest. It must not move.
+  void AddRequest(RolloutRequest* request);
+  void AddExpansion(const Expansion& expansion);
+  // All that was added, and what the feed has, to their ends. The trees grow; without a feed the
+  // result is of the expansions in their order.
   std::vector<Grown> Run();
 
  private:
@@ -50,12 +66,12 @@ class Scheduler {
     std::vector<Segment> segments;
   };
 
-  Tree& TreeOf(const Expansion& e) const { return requests_[static_cast<size_t>(e.request)].tree; }
-  const Expansion& ExpansionOf(const Active& a) const {
+  Tree& TreeOf(const Expansion& e) const { return requests_[static_cast<size_t>(e.request)]->tree; }
+  const Growing& ExpansionOf(const Active& a) const {
     return expansions_[static_cast<size_t>(a.expansion)];
   }
   const RolloutRequest& RequestOf(const Active& a) const {
-    return requests_[static_cast<size_t>(ExpansionOf(a).request)];
+    return *requests_[static_cast<size_t>(ExpansionOf(a).request)];
   }
   bool MayAdmit() const { return next_ < expansions_.size() || open_ >= 0; }
   int64_t Room() const;
@@ -67,6 +83,12 @@ class Scheduler {
   void EndTurn(Active a);
   void Continue(Active a, NextTurn next);
   void TakeReplies(bool wait);
+
+  void AskFeed();
+  void HandOver(size_t group);
+  void Cancel(size_t group);
+  void Drop(Active* a);
+  void SkipCancelled();
 
   void Step();
   void PlanDrafts();
@@ -86,10 +108,12 @@ class Scheduler {
   const Model& model_;
   const Tokenizer& tokenizer_;
   const RolloutOptions& options_;
-  std::span<RolloutRequest> requests_;
-  std::span<const Expansion> expansions_;
   RolloutStats* stats_;
   const std::function<void()>& on_end_;
+  GroupFeed* feed_;
+  std::deque<RolloutRequest> fed_;  // of the feed's groups, by their numbers
+  std::vector<RolloutRequest*> requests_;
+  std::deque<Growing> expansions_;
   std::vector<Grown> grown_;
   std::vector<Trajectory> ended_;  // [grown_]
   KvCache cache_;
@@ -101,13 +125,11 @@ class Scheduler {
   std::vector<int64_t> predicting_;  // [R] rows of hidden_ (or kOpenRow) that predict a token
   std::vector<Reading> readings_;    // [active_], rising in row
   Drafting drafting_;
-  std::vector<DraftSeat> seats_;  // [active_] of the decoding ones
-  std::vector<int64_t> before_;   // tokens of each expansion's path
-  std::vector<int32_t> path_kv_;
-  std::vector<int64_t> left_;         // samples of each expansion that still run
+  std::vector<DraftSeat> seats_;      // [active_] of the decoding ones
   size_t next_ = 0;                   // first expansion whose path has not been run
   int64_t open_ = -1;                 // expansion with samples that wait for a slot
   int32_t open_sample_ = 0;           // the first of them
+  int64_t to_admit_ = 0;              // samples that wait for a slot, of all expansions
   AlignedBuffer<float> open_hidden_;  // [D] last hidden row of its path
   size_t longest_stop_ = 0;
   std::map<int64_t, Active> waiting_;  // for a reply; by their `grown`

@@ -17,16 +17,7 @@ class IndependentGrowth : public Growth {
     if (grown.empty())
       return {
           {.parent = 0, .num_samples = context_.num_samples, .max_tokens = context_.max_tokens}};
-    for (const Grown& g : grown) {
-      tree->leaves.push_back({.segment = g.segment, .finish = g.finish});
-      if (!g.result) continue;
-      Leaf& leaf = tree->leaves.back();
-      leaf.verdict = g.result->verdict;
-      leaf.answer = g.result->answer;
-      leaf.score = leaf.reward = g.result->score;
-      for (const int32_t s : tree->Path(g.segment))
-        leaf.reward += tree->segments[static_cast<size_t>(s)].outcome.reward;
-    }
+    AddLeaves(grown, tree);
     return {};
   }
 
@@ -35,6 +26,20 @@ class IndependentGrowth : public Growth {
 };
 
 }  // namespace
+
+void AddLeaves(std::span<const Grown> grown, Tree* tree) {
+  for (const Grown& g : grown) {
+    Leaf& leaf = tree->leaves.emplace_back();
+    leaf.segment = g.segment;
+    leaf.finish = g.finish;
+    if (!g.result) continue;
+    leaf.verdict = g.result->verdict;
+    leaf.answer = g.result->answer;
+    leaf.score = leaf.reward = g.result->score;
+    for (const int32_t s : tree->Path(g.segment))
+      leaf.reward += tree->segments[static_cast<size_t>(s)].outcome.reward;
+  }
+}
 
 void ValidateStrategy(const std::string& place, const StrategySettings& s, int num_samples,
                       int64_t max_tokens) {

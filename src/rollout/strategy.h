@@ -93,6 +93,9 @@ void ValidateStrategy(const std::string& place, const StrategySettings& settings
 // new segment below it, at the end of tree->segments, whose index is returned; leaves follow it.
 int32_t SplitSegment(int32_t segment, int64_t offset, Tree* tree);
 
+// A leaf for each trajectory that has ended, with what its conversation came to.
+void AddLeaves(std::span<const Grown> grown, Tree* tree);
+
 // Drops the segments that no leaf needs; the others keep their order.
 void PruneToLeaves(Tree* tree);
 

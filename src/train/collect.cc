@@ -67,112 +67,130 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
       environment_(MakeEnvironment(recipe.resolved.Find("environment"), services_)),
       replay_(recipe.replay),
       responses_(recipe.replay) {
+  if (!selector_->KeepsAll()) {
+    kept_share_ = std::min(1.0, static_cast<double>(recipe.data.prompts_per_step) /
+                                    static_cast<double>(PromptsPerRound()));
+  }
   // What cannot begin should say so before anything is sampled.
   if (!environment_ && recipe.reward.name != "auto") VerifierOf({});
 }
 
+int64_t Collector::PromptsPerRound() const {
+  return recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts
+                                         : recipe_.data.prompts_per_step;
+}
+
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;
-  double opposites = 0;
-  int64_t lost = 0;  // groups of which every conversation or response was aborted
-  std::string first_failure;
-  ConversationTally tally;
+  StepTally tally;
   batch.position = position;
   curriculum_.BeginStep(step);
   MakeTerms(step, state);
   const int64_t wanted = recipe_.data.prompts_per_step;
-  const int64_t per_round = recipe_.rollout.gen_prompts > 0 ? recipe_.rollout.gen_prompts : wanted;
-  while (static_cast<int64_t>(batch.trees.size()) < wanted) {
-    if (batch.rounds == selector_->max_rounds()) {
-      if (lost > 0 && !batch.trees.empty()) break;  // smaller than it should be
-      if (lost == batch.sampled_groups) {
-        const bool talks = environment_ != nullptr;
-        throw Error(fmt::format("step {}", step),
-                    fmt::format("all {} were aborted, the first by: {}",
-                                talks ? fmt::format("{} conversations", tally.num_conversations())
-                                      : fmt::format("responses of {} groups", lost),
-                                talks ? tally.first_failure() : first_failure),
-                    talks ? "mend the environment" : "mend the strategy_judge");
-      }
-      throw Error(
-          fmt::format("step {}", step),
-          fmt::format("after {} rounds of {} prompts the selection has kept {} groups of {}",
-                      batch.rounds, per_round, batch.trees.size(), wanted),
-          fmt::format(
-              "{} of {} groups had no right answer and {} only right ones; choose prompts of a "
-              "fitting "
-              "difficulty, or raise select.max_rounds, rollout.group_size or rollout.gen_prompts",
-              batch.solve_none, batch.sampled_groups, batch.solve_all));
-    }
-    Stopwatch watch;
-    Round round;
-    for (int64_t i = 0; i < per_round; ++i)
-      AddRequest(step, curriculum_.Next(&batch.position), &round);
-    JudgedRound judged = SampleOnRanks(step, state, round);
-    if (recipe_.data.truncation != "error")
-      batch.terms.push_back({"prompt_length/truncated", static_cast<double>(judged.truncated),
-                             static_cast<double>(per_round)});
-    batch.rollout.sampled_tokens += judged.sampled_tokens;
-    batch.rollout.prompt_tokens += judged.prompt_tokens;
-    batch.rollout.decoded_sequences += judged.decoded_sequences;
-    batch.rollout.draft_tokens += judged.draft_tokens;
-    batch.rollout.accepted_tokens += judged.accepted_tokens;
-    batch.seconds_rollout += judged.seconds_rollout;
-    if (judged.strategies.asked > 0) {
-      const auto asked = static_cast<double>(judged.strategies.asked);
-      batch.terms.push_back(
-          {"strategy_judge/faulty", static_cast<double>(judged.strategies.faulty), asked});
-      batch.terms.push_back(
-          {"strategy_judge/failed", static_cast<double>(judged.strategies.failed), asked});
-    }
-    if (first_failure.empty()) first_failure = judged.strategies.first_failure;
-    ++batch.rounds;
-    batch.sampled_groups += per_round;
-    for (size_t i = 0; i < judged.groups.size(); ++i) {
-      JudgedGroup& group = judged.groups[i];
-      Tree& tree = group.tree;
-      if (environment_) {  // which has judged its conversations
-        tally.Add(tree, group.results);
-        DropAborted(&tree);
-        AddRewards(round.prompts[i], &tree, &group.terms);
-      }
-      if (tree.leaves.empty()) {
-        ++lost;
-        continue;
-      }
-      AddTerms(group.terms, &batch.terms);
-      const size_t own = tree.leaves.size() - static_cast<size_t>(recipe_.expert.rows);
-      AddIllocutionTerms(tree, &batch.terms);
-      if (recipe_.replay.opposites > 0) {
-        opposites += static_cast<double>(responses_.AddOpposites(step, &tree));
-        responses_.Remember(step, tree);
-      }
-      int64_t right = 0;
-      for (const Leaf& leaf : std::span(tree.leaves).first(own)) {
-        ++batch.verdicts[static_cast<int>(leaf.verdict)];
-        ++batch.sampled;
-        right += leaf.verdict == Verdict::kRight;
-      }
-      batch.outcomes.push_back({tree.prompt_index, static_cast<int64_t>(own), right});
-      batch.solve_none += right == 0;
-      batch.solve_all += right == static_cast<int64_t>(own);
-      // In the order of the prompts, whichever group was sampled first; a surplus is dropped.
-      if (static_cast<int64_t>(batch.trees.size()) == wanted || !selector_->Keep(tree)) continue;
-      batch.prompts.push_back(std::move(round.prompts[i]));
-      batch.trees.push_back(std::move(tree));
-    }
-    batch.seconds_reward += watch.Lap() - judged.seconds_rollout;
+  BatchFill fill(wanted, selector_->max_rounds() * PromptsPerRound(), kept_share_);
+  if (SamplesContinuously(recipe_, ranks_->size())) {
+    CollectContinuously(step, state, &fill, &tally, &batch);
+  } else {
+    CollectInRounds(step, state, &fill, &tally, &batch);
   }
-  batch.conversations = tally.Means();
-  if (first_failure.empty()) first_failure = tally.first_failure();
-  if (!told_failure_ && !first_failure.empty()) {
-    fmt::print(stderr, "step {}: a {} was left out: {}\n", step,
-               environment_ ? "conversation" : "response", first_failure);
-    told_failure_ = true;
-  }
-  if (recipe_.replay.opposites > 0) batch.terms.push_back({"replay/opposites", opposites, 1});
+  batch.rounds = (batch.sampled_groups + PromptsPerRound() - 1) / PromptsPerRound();
+  if (!fill.full()) CheckFilled(step, tally, batch);
+  kept_share_ = static_cast<double>(batch.trees.size()) / static_cast<double>(batch.sampled_groups);
+  FinishTally(step, tally, &batch);
   AddReplays(step, &batch);
   return batch;
+}
+
+// The next group in the order of the prompts becomes a part of the step. Whether it is kept.
+bool Collector::Take(int64_t step, Drawn drawn, JudgedGroup group, StepTally* tally,
+                     StepBatch* batch) {
+  batch->position = drawn.position;
+  curriculum_.Count(drawn.draw);
+  ++batch->sampled_groups;
+  tally->truncated += group.truncated ? 1 : 0;
+  JudgedResponses& strategies = tally->strategies;
+  strategies.asked += group.strategies.asked;
+  strategies.faulty += group.strategies.faulty;
+  strategies.failed += group.strategies.failed;
+  if (strategies.first_failure.empty()) strategies.first_failure = group.strategies.first_failure;
+  Tree& tree = group.tree;
+  if (environment_) {  // which has judged its conversations
+    tally->conversations.Add(tree, group.results);
+    DropAborted(&tree);
+    AddRewards(drawn.prompt, &tree, &group.terms);
+  }
+  if (tree.leaves.empty()) {
+    ++tally->lost;
+    return false;
+  }
+  AddTerms(group.terms, &batch->terms);
+  const size_t own = tree.leaves.size() - static_cast<size_t>(recipe_.expert.rows);
+  AddIllocutionTerms(tree, &batch->terms);
+  if (recipe_.replay.opposites > 0) {
+    tally->opposites += static_cast<double>(responses_.AddOpposites(step, &tree));
+    responses_.Remember(step, tree);
+  }
+  int64_t right = 0;
+  for (const Leaf& leaf : std::span(tree.leaves).first(own)) {
+    ++batch->verdicts[static_cast<int>(leaf.verdict)];
+    ++batch->sampled;
+    right += leaf.verdict == Verdict::kRight;
+  }
+  batch->outcomes.push_back({tree.prompt_index, static_cast<int64_t>(own), right});
+  batch->solve_none += right == 0;
+  batch->solve_all += right == static_cast<int64_t>(own);
+  if (!selector_->Keep(tree)) return false;
+  batch->prompts.push_back(std::move(drawn.prompt));
+  batch->trees.push_back(std::move(tree));
+  return true;
+}
+
+// The prompts that may be tried did not fill the batch: an error, unless groups were lost.
+void Collector::CheckFilled(int64_t step, const StepTally& tally, const StepBatch& batch) const {
+  if (tally.lost > 0 && !batch.trees.empty()) return;  // smaller than it should be
+  if (tally.lost == batch.sampled_groups) {
+    const ConversationTally& talks = tally.conversations;
+    throw Error(
+        fmt::format("step {}", step),
+        fmt::format("all {} were aborted, the first by: {}",
+                    environment_ ? fmt::format("{} conversations", talks.num_conversations())
+                                 : fmt::format("responses of {} groups", tally.lost),
+                    environment_ ? talks.first_failure() : tally.strategies.first_failure),
+        environment_ ? "mend the environment" : "mend the strategy_judge");
+  }
+  throw Error(
+      fmt::format("step {}", step),
+      fmt::format("after {} rounds of {} prompts the selection has kept {} groups of {}",
+                  batch.rounds, PromptsPerRound(), batch.trees.size(),
+                  recipe_.data.prompts_per_step),
+      fmt::format(
+          "{} of {} groups had no right answer and {} only right ones; choose prompts of a "
+          "fitting "
+          "difficulty, or raise select.max_rounds, rollout.group_size or rollout.gen_prompts",
+          batch.solve_none, batch.sampled_groups, batch.solve_all));
+}
+
+void Collector::FinishTally(int64_t step, const StepTally& tally, StepBatch* batch) {
+  const auto term = [&](const char* name, int64_t sum, int64_t weight) {
+    batch->terms.push_back({name, static_cast<double>(sum), static_cast<double>(weight)});
+  };
+  if (recipe_.data.truncation != "error")
+    term("prompt_length/truncated", tally.truncated, batch->sampled_groups);
+  const JudgedResponses& strategies = tally.strategies;
+  if (strategies.asked > 0) {
+    term("strategy_judge/faulty", strategies.faulty, strategies.asked);
+    term("strategy_judge/failed", strategies.failed, strategies.asked);
+  }
+  if (recipe_.replay.opposites > 0)
+    batch->terms.push_back({"replay/opposites", tally.opposites, 1});
+  batch->conversations = tally.conversations.Means();
+  const std::string& failure = strategies.first_failure.empty()
+                                   ? tally.conversations.first_failure()
+                                   : strategies.first_failure;
+  if (told_failure_ || failure.empty()) return;
+  fmt::print(stderr, "step {}: a {} was left out: {}\n", step,
+             environment_ ? "conversation" : "response", failure);
+  told_failure_ = true;
 }
 
 // Groups of earlier steps, spread evenly between the new ones, so that every mini-batch has its

@@ -9,9 +9,11 @@
 
 #include "data/data.h"
 #include "env/environment.h"
+#include "eval/conversations.h"
 #include "eval/judged_tree.h"
 #include "eval/policy.h"
 #include "objective/objective.h"
+#include "train/batch_fill.h"
 #include "train/curriculum.h"
 #include "train/foreign_rows.h"
 #include "train/illocution_reward.h"
@@ -24,6 +26,10 @@
 
 namespace rlvr {
 
+// Whether groups are judged, and others taken up, while sampling goes on; else in rounds, each of which
+// is sampled to its end and then judged. Either way the batch is the same.
+bool SamplesContinuously(const Recipe& recipe, int num_ranks);
+
 class Collector {
  public:
   // All must outlive it. passes: of the policy. ranks: each samples and judges its share of a round's
@@ -31,10 +37,11 @@ class Collector {
   Collector(const Recipe& recipe, const Policy& policy, TreePasses* passes,
             Communicator* ranks = &Alone());
 
-  // The judged groups of step `step` (1 is the first) that the recipe's selection keeps, sampled
-  // from the prompts after `position`. state: schedules and the token temperature read it. Throws
-  // Error where max_rounds of sampling do not fill the batch. Conversations that were aborted leave
-  // their groups first; where groups are lost so, the batch may be smaller than it should be.
+  // The judged groups of step `step` (1 is the first): the first ones after `position`, in the order
+  // of the prompts, that the recipe's selection keeps, until the batch is full. state: schedules and
+  // the token temperature read it. Throws Error where the prompts of max_rounds do not fill the batch.
+  // Conversations that were aborted leave their groups first; where groups are lost so, the batch may
+  // be smaller than it should be.
   StepBatch Collect(int64_t step, int64_t position, const RunState& state);
   // One sample of the step again, judged: its path from the root alone. num_groups: that the step
   // sampled.
@@ -50,25 +57,49 @@ class Collector {
   void Save(Files* files) const;
   void Load(const Files& files, const std::string& folder);  // folder: of the checkpoint
 
-  std::function<void(double)>
-      on_progress;  // share of a round's sampling that is done; may be empty
+  // Share of the step's sampling that is done, about; may be empty.
+  std::function<void(double)> on_progress;
+  // Of a prompt that is sampled ahead: the least chance of being needed. Changes speed, no batch.
+  double least_chance = 0.3;
 
  private:
   struct Round {  // the prompts of one call to sample
     std::vector<Prompt> prompts;
     std::vector<RolloutRequest> requests;
-    int64_t truncated = 0;
+    std::vector<uint8_t> truncated;  // whether the prompt was
   };
   struct JudgedGroup : JudgedTree {
     std::vector<MetricTerm> terms;  // of the verifier and of rewards
+    bool truncated = false;
+    JudgedResponses strategies;
   };
   struct JudgedRound {                // judged_round.cc
     std::vector<JudgedGroup> groups;  // in the order of the prompts
-    int64_t truncated = 0, sampled_tokens = 0, prompt_tokens = 0;
-    int64_t decoded_sequences = 0, draft_tokens = 0, accepted_tokens = 0;
-    JudgedResponses strategies;
+    RolloutStats rollout;
     double seconds_rollout = 0;
   };
+  struct Drawn {  // a prompt of the step
+    Curriculum::Draw draw;
+    int64_t position = 0;  // behind it
+    Prompt prompt;
+  };
+  struct StepTally {  // of the groups that the step used
+    ConversationTally conversations;
+    JudgedResponses strategies;
+    int64_t lost = 0;  // groups of which every conversation or response was aborted
+    int64_t truncated = 0;
+    double opposites = 0;
+  };
+  class Feed;  // collect_feed.cc
+  void CollectContinuously(int64_t step, const RunState& state, BatchFill* fill, StepTally* tally,
+                           StepBatch* batch);
+  void CollectInRounds(int64_t step, const RunState& state, BatchFill* fill, StepTally* tally,
+                       StepBatch* batch);
+  bool Take(int64_t step, Drawn drawn, JudgedGroup group, StepTally* tally, StepBatch* batch);
+  void CheckFilled(int64_t step, const StepTally& tally, const StepBatch& batch) const;
+  void FinishTally(int64_t step, const StepTally& tally, StepBatch* batch);
+  int64_t PromptsPerRound() const;
+  RolloutOptions OptionsOf(const RunState& state);
   JudgedRound SampleRound(int64_t step, const RunState& state, Round round);
   JudgedRound SampleOnRanks(int64_t step, const RunState& state, const Round& round);
   void AddRequest(int64_t step, Curriculum::Draw draw, Round* round) const;
@@ -77,8 +108,8 @@ class Collector {
   void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
   void MakeTerms(int64_t step, const RunState& state);
   const Verifier& VerifierOf(const Prompt& prompt);
-  JudgedResponses JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
-                                  std::vector<Tree>* trees);
+  std::vector<JudgedResponses> JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
+                                               std::vector<Tree>* trees);
   void Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
   void AddRewards(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics);
   void AddReplays(int64_t step, StepBatch* batch);
@@ -93,6 +124,7 @@ class Collector {
   EnvironmentServices services_;
   std::unique_ptr<EnvironmentMaker> environment_;  // null: prompts are answered in one turn
   bool told_failure_ = false;
+  double kept_share_ = 1;  // of the last step's groups: a guess for the next one
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
   std::vector<WeightedTerm> reward_terms_;  // of this step
   ReplayStore replay_;

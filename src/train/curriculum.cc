@@ -344,13 +344,17 @@ Curriculum::Draw Curriculum::Next(int64_t* position) {
   for (int64_t p = *position; p < *position + 2 * size_; ++p) {
     const int64_t row = order_.At(p);
     if (!filter_->Admits(row)) continue;
-    skipped_ += p - *position;
+    const int64_t skipped = p - *position;
     *position = p + 1;
-    return {row, order_.OccurrenceAt(p)};
+    return {.row = row, .occurrence = order_.OccurrenceAt(p), .skipped = skipped};
   }
-  ++forced_;
   const int64_t p = (*position)++;
-  return {order_.At(p), order_.OccurrenceAt(p)};
+  return {.row = order_.At(p), .occurrence = order_.OccurrenceAt(p), .forced = true};
+}
+
+void Curriculum::Count(const Draw& draw) {
+  skipped_ += draw.skipped;
+  forced_ += draw.forced ? 1 : 0;
 }
 
 void Curriculum::BeginStep(int64_t step) {

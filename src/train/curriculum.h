@@ -52,11 +52,15 @@ class Curriculum {
 
   struct Draw {
     int64_t row = 0, occurrence = 0;  // occurrence: the pass over the data, from 0
+    int64_t skipped = 0;              // prompts that were passed over to get here
+    bool forced = false;              // not admitted, and taken all the same
   };
   void BeginStep(int64_t step);
   // The next admitted prompt at or after *position, which moves past it. Where two passes over the
   // data admit none, the next one whatever it is.
+  // The same position gives the same draw, until the next step or observation.
   Draw Next(int64_t* position);
+  void Count(const Draw& draw);  // one that the step used, for Measure
   int GroupSize(int group_size) const { return filter_->GroupSize(group_size); }
 
   PromptState& state() { return state_; }

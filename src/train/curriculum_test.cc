@@ -34,7 +34,11 @@ Curriculum Make(const std::string& yaml, const PromptSource& prompts) {
 std::multiset<int64_t> Draw(Curriculum* c, int64_t step, int n, int64_t* position) {
   c->BeginStep(step);
   std::multiset<int64_t> rows;
-  for (int i = 0; i < n; ++i) rows.insert(c->Next(position).row);
+  for (int i = 0; i < n; ++i) {
+    const auto draw = c->Next(position);
+    c->Count(draw);
+    rows.insert(draw.row);
+  }
   return rows;
 }
 

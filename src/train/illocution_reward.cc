@@ -98,6 +98,7 @@ void OnThreads(size_t n, size_t num_threads, AskedModels* models,
 
 // One response and what the judge makes of it.
 struct AskedResponse {
+  size_t tree = 0;
   Leaf* leaf = nullptr;
   Segment* turn = nullptr;
   TurnToRead question;
@@ -107,16 +108,18 @@ struct AskedResponse {
 
 }  // namespace
 
-JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
-                               const IllocutionSettings& settings, const Tokenizer& tokenizer,
-                               const std::string& place, std::span<const Prompt> prompts,
-                               std::span<const RandomKey> keys, std::span<Tree> trees) {
+std::vector<JudgedResponses> JudgeResponses(const TurnReader& judge, AskedModels* models,
+                                            const IllocutionSettings& settings,
+                                            const Tokenizer& tokenizer, const std::string& place,
+                                            std::span<const Prompt> prompts,
+                                            std::span<const RandomKey> keys,
+                                            std::span<Tree> trees) {
   std::vector<AskedResponse> responses;
   for (size_t t = 0; t < trees.size(); ++t) {
     const PromptIllocution label = IllocutionOf(prompts[t].extra_info, place);
     if (!settings.on() && !label.given) continue;
     for (Leaf& leaf : trees[t].leaves) {
-      AskedResponse response{.leaf = &leaf, .turn = LastTurn(leaf, &trees[t])};
+      AskedResponse response{.tree = t, .leaf = &leaf, .turn = LastTurn(leaf, &trees[t])};
       if (response.turn == nullptr) continue;
       const std::string request = RequestOf(prompts[t]);
       response.question = {.text = tokenizer.Decode(trees[t].ResponseTokens(leaf), true),
@@ -135,8 +138,10 @@ JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
                 responses[i].failure = failed;
               }
             });
-  JudgedResponses judged{.asked = static_cast<int64_t>(responses.size())};
+  std::vector<JudgedResponses> all(trees.size());
   for (const AskedResponse& response : responses) {
+    JudgedResponses& judged = all[response.tree];
+    ++judged.asked;
     if (response.failure) {
       response.leaf->finish = Finish::kAborted;
       response.leaf->verdict = response.failure->verdict;
@@ -146,7 +151,7 @@ JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
     response.turn->outcome.strategy = response.read.reading.strategy;
     judged.faulty += response.read.faulty ? 1 : 0;
   }
-  return judged;
+  return all;
 }
 
 void ApplyIllocution(const IllocutionSettings& settings, const Tokenizer& tokenizer,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/data.h"
 #include "env/environment.h"
@@ -14,20 +15,22 @@
 
 namespace rlvr {
 
+// Of one group.
 struct JudgedResponses {
-  int64_t asked = 0;          // responses
-  int64_t faulty = 0;         // of those that the judge named no class for: theirs is by rules
-  int64_t failed = 0;         // that it did not answer to: their leaves are aborted
-  std::string first_failure;  // in the order of the trees
+  int64_t asked = 0;   // responses
+  int64_t faulty = 0;  // of those that the judge named no class for: theirs is by rules
+  int64_t failed = 0;  // that it did not answer to: their leaves are aborted
+  std::string first_failure;
 };
 
 // The strategy of every response to prompts for which ApplyIllocution asks, by a judge model: many
 // at once, on threads of their own, or in batches where it is one of the run. keys: of each tree.
 // models: that the judge waits for, or null. Throws Interrupted when the user asks to stop.
-JudgedResponses JudgeResponses(const TurnReader& judge, AskedModels* models,
-                               const IllocutionSettings& settings, const Tokenizer& tokenizer,
-                               const std::string& place, std::span<const Prompt> prompts,
-                               std::span<const RandomKey> keys, std::span<Tree> trees);
+std::vector<JudgedResponses> JudgeResponses(const TurnReader& judge, AskedModels* models,
+                                            const IllocutionSettings& settings,
+                                            const Tokenizer& tokenizer, const std::string& place,
+                                            std::span<const Prompt> prompts,
+                                            std::span<const RandomKey> keys, std::span<Tree> trees);
 
 // After the verifier has judged the tree. A leaf's last segment of the policy gets label, strategy
 // (by rules, where no judge has read it) and whether it was a right attempt; where settings.on(),

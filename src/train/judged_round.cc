@@ -1,4 +1,4 @@
-// One round of sampling: prompts -> rollout -> reward, of which every rank does its share.
+// One round of sampling: prompts -> rollout -> reward.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,13 +6,11 @@
 #include "base/error.h"
 #include "eval/conversations.h"
 #include "eval/eval.h"
-#include "parallel/deal.h"
 #include "rollout/strategy.h"
 #include "train/collect.h"
 #include "train/conversations.h"
 #include "train/recipe_prompts.h"
 #include "train/stopwatch.h"
-#include "train/term_bytes.h"
 #include "train/token_temperature.h"
 
 namespace rlvr {
@@ -58,12 +56,14 @@ void Collector::Open(Round* round) const {
           {.tokens = EncodePrompt(*policy_.tokenizer, sampled)});
     }
   }
-  for (RolloutRequest& request : round->requests) {
+  round->truncated.assign(round->requests.size(), 0);
+  for (size_t i = 0; i < round->requests.size(); ++i) {
+    RolloutRequest& request = round->requests[i];
     std::vector<int32_t>& tokens = request.tree.segments[0].tokens;
     const size_t length = tokens.size();
     if (static_cast<int64_t>(length) <= recipe_.data.max_prompt_tokens) continue;
     if (recipe_.data.truncation != "error") {
-      round->truncated +=
+      round->truncated[i] =
           TruncatePrompt(recipe_.data.max_prompt_tokens, recipe_.data.truncation, &tokens);
       continue;
     }
@@ -74,13 +74,19 @@ void Collector::Open(Round* round) const {
   }
 }
 
-// The trees of these requests, by the recipe's strategy and at the temperature of this step.
-std::vector<Tree> Collector::Sample(Round* round, const RunState& state, RolloutStats* stats) {
-  Open(round);
+// At the temperature of this step.
+RolloutOptions Collector::OptionsOf(const RunState& state) {
   RolloutOptions options = recipe_.rollout.options;
   options.drafts = &speculation_;
   if (recipe_.rollout.token_temperature.name != "none")
     options.sampling.token_temperature = LoadTokenTemperature(state);
+  return options;
+}
+
+// The trees of these requests, by the recipe's strategy.
+std::vector<Tree> Collector::Sample(Round* round, const RunState& state, RolloutStats* stats) {
+  Open(round);
+  const RolloutOptions options = OptionsOf(state);
   const LeafJudge judge = [&](int64_t request, const Tree& tree, const Leaf& leaf) {
     const Prompt& prompt = round->prompts[static_cast<size_t>(request)];
     const Judgement j = VerifierOf(prompt).Judge(
@@ -130,9 +136,10 @@ const Verifier& Collector::VerifierOf(const Prompt& prompt) {
 }
 
 // By the judge model of the recipe, if it has one. Conversations have been judged turn by turn.
-JudgedResponses Collector::JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
-                                           std::vector<Tree>* trees) {
-  if (environment_ || !services_.reader.read) return {};
+std::vector<JudgedResponses> Collector::JudgeStrategies(int64_t step,
+                                                        const std::vector<Prompt>& prompts,
+                                                        std::vector<Tree>* trees) {
+  if (environment_ || !services_.reader.read) return std::vector<JudgedResponses>(trees->size());
   std::vector<RandomKey> keys;
   for (const Tree& tree : *trees) {
     keys.push_back(StreamKey(recipe_.seed,
@@ -144,7 +151,7 @@ JudgedResponses Collector::JudgeStrategies(int64_t step, const std::vector<Promp
                         recipe_.data.train, prompts, keys, *trees);
 }
 
-// One group of single responses: those that nobody could judge leave, an expert's comes.
+// One group of single responses, also on another thread than the one that samples: those that nobody could judge leave, an expert's comes.
 void Collector::Judge(const Prompt& prompt, Tree* tree, std::vector<MetricTerm>* metrics) {
   DropAborted(tree);
   if (tree->leaves.empty()) return;
@@ -196,76 +203,21 @@ Collector::JudgedRound Collector::SampleRound(int64_t step, const RunState& stat
   JudgedRound judged;
   if (round.prompts.empty()) return judged;  // more ranks than prompts
   Stopwatch watch;
-  RolloutStats stats;
-  std::vector<Tree> trees = Sample(&round, state, &stats);
+  std::vector<Tree> trees = Sample(&round, state, &judged.rollout);
   judged.seconds_rollout = watch.Lap();
-  judged.truncated = round.truncated;
-  judged.sampled_tokens = stats.sampled_tokens;
-  judged.prompt_tokens = stats.prompt_tokens;
-  judged.decoded_sequences = stats.decoded_sequences;
-  judged.draft_tokens = stats.draft_tokens;
-  judged.accepted_tokens = stats.accepted_tokens;
-  judged.strategies = JudgeStrategies(step, round.prompts, &trees);
+  std::vector<JudgedResponses> strategies = JudgeStrategies(step, round.prompts, &trees);
   for (size_t i = 0; i < trees.size(); ++i) {
     JudgedGroup& group = judged.groups.emplace_back();
     group.tree = std::move(trees[i]);
+    group.truncated = round.truncated[i] != 0;
+    group.strategies = std::move(strategies[i]);
     if (environment_) {
-      group.results = std::move(stats.results[i]);
+      group.results = std::move(judged.rollout.results[i]);
     } else {
       Judge(round.prompts[i], &group.tree, &group.terms);
     }
   }
   return judged;
-}
-
-// The same, each rank its share: what one rank judged all take, since a verdict may depend on the
-// clock.
-Collector::JudgedRound Collector::SampleOnRanks(int64_t step, const RunState& state,
-                                                const Round& round) {
-  if (ranks_->alone()) return SampleRound(step, state, round);
-  JudgedRound all;
-  const auto share = [&](const std::vector<int64_t>& items, std::string* rest) {
-    Round own;
-    for (const int64_t i : items) {
-      own.prompts.push_back(round.prompts[static_cast<size_t>(i)]);
-      own.requests.push_back(round.requests[static_cast<size_t>(i)]);
-    }
-    const JudgedRound judged = SampleRound(step, state, std::move(own));
-    all.seconds_rollout = judged.seconds_rollout;
-    ByteWriter counts;
-    for (const int64_t n :
-         {judged.truncated, judged.sampled_tokens, judged.prompt_tokens, judged.decoded_sequences,
-          judged.draft_tokens, judged.accepted_tokens, judged.strategies.asked,
-          judged.strategies.faulty, judged.strategies.failed})
-      counts.Put(n);
-    counts.Put(judged.strategies.first_failure);
-    *rest = counts.Take();
-    std::vector<std::string> bytes;
-    for (const JudgedGroup& group : judged.groups) {
-      ByteWriter out;
-      PutJudgedTree(group, &out);
-      PutTerms(group.terms, &out);
-      bytes.push_back(out.Take());
-    }
-    return bytes;
-  };
-  const DealtResults dealt = ShareDealt(*ranks_, static_cast<int64_t>(round.prompts.size()), share);
-  for (const std::string& bytes : dealt.items) {
-    ByteReader in(bytes);
-    JudgedGroup& group = all.groups.emplace_back();
-    static_cast<JudgedTree&>(group) = GetJudgedTree(&in);
-    group.terms = GetTerms(&in);
-  }
-  for (const std::string& bytes : dealt.of_rank) {
-    ByteReader counts(bytes);
-    for (int64_t* n : {&all.truncated, &all.sampled_tokens, &all.prompt_tokens,
-                       &all.decoded_sequences, &all.draft_tokens, &all.accepted_tokens,
-                       &all.strategies.asked, &all.strategies.faulty, &all.strategies.failed})
-      *n += counts.Get<int64_t>();
-    const std::string failure = counts.Get<std::string>();
-    if (all.strategies.first_failure.empty()) all.strategies.first_failure = failure;
-  }
-  return all;
 }
 
 }  // namespace rlvr

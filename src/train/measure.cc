@@ -85,6 +85,9 @@ Metrics MeasureStep(const StepBatch& batch, const PolicyUpdate& update) {
   m["batch/solve_all"] = static_cast<double>(batch.solve_all) / groups;
   m["timing_s/gen"] = batch.seconds_rollout;
   m["timing_s/reward"] = batch.seconds_reward;
+  m["timing_s/judge"] = batch.seconds_judge;
+  m["perf/groups_in_vain"] = static_cast<double>(batch.groups_in_vain);
+  m["perf/tokens_in_vain"] = static_cast<double>(batch.tokens_in_vain);
   m["perf/sampled_tokens_per_s"] =
       static_cast<double>(batch.rollout.sampled_tokens) / batch.seconds_rollout;
   const auto drafts = static_cast<double>(batch.rollout.draft_tokens),

@@ -160,7 +160,7 @@ struct Recipe {
     struct {
       std::string before, after;  // the prompt's last message: only while sampling
     } sampling_context;
-    int64_t gen_prompts = 0;  // sampled in one round; 0: prompts_per_step
+    int64_t gen_prompts = 0;  // select.max_rounds times so many are tried; 0: prompts_per_step
   } rollout;
   struct {
     std::string name = "auto";  // a verifier, or auto: by the prompt's data_source

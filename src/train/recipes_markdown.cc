@@ -208,7 +208,10 @@ const std::map<std::string, std::string>& Meanings() {
        "([rollouts.md](rollouts.md))"},
       {"rollout.speculation.max_draft", "tokens of a sequence in one pass"},
       {"rollout.speculation.memory_mb", "of earlier responses that drafts are made from"},
-      {"rollout.gen_prompts", "prompts sampled in one round; 0: `data.prompts_per_step`"},
+      {"rollout.gen_prompts",
+       "prompts of a round, at most: `select.max_rounds` times so many are tried for a batch; "
+       "changes "
+       "no batch that is filled ([rollouts.md](rollouts.md)); 0: `data.prompts_per_step`"},
       {"reward.name", "a verifier; auto: by the prompt's `data_source`"},
       {"reward.correct", "score of a right answer"},
       {"reward.wrong", "score of any other"},

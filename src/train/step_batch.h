@@ -21,8 +21,9 @@ struct StepBatch {
   std::vector<Prompt> prompts;  // of the kept groups
   std::vector<Tree> trees;      // likewise, in the order of the prompts
   Rows rows;                    // likewise: one row a trajectory
-  int64_t rounds = 0, sampled_groups = 0;
-  int64_t position = 0;  // in the order of the prompts, after the last one sampled
+  int64_t sampled_groups = 0;   // up to the last one that was kept; others count nowhere but below
+  int64_t rounds = 0;           // that those fill, of rollout.gen_prompts prompts
+  int64_t position = 0;         // in the order of the prompts, after the last one sampled
   struct Sampled {
     int64_t row = 0, samples = 0, right = 0;
   };
@@ -32,7 +33,10 @@ struct StepBatch {
   std::map<std::string, double> conversations;  // ConversationTally::Means, with an environment
   RolloutStats rollout;
   std::vector<MetricTerm> terms;  // of rewards, reward shaping and advantages
-  double seconds_rollout = 0, seconds_reward = 0;
+  // Begun and not needed: they depend on the clock, as `rollout` does, which counts all sampling.
+  int64_t groups_in_vain = 0, tokens_in_vain = 0;
+  // reward: beside sampling. judge: of verdicts, also where others were sampled meanwhile.
+  double seconds_rollout = 0, seconds_reward = 0, seconds_judge = 0;
 
   std::vector<const Tree*> Pointers() const {
     std::vector<const Tree*> pointers;

@@ -22,8 +22,18 @@ trap '[ -z "$run" ] || kill "$run" 2>/dev/null || true' EXIT
 begin=$(seconds)
 make_model
 
-# Rounds of more prompts than are kept, an objective over the whole mini-batch, replayed groups, a reference, evaluations.
-whole=(rollout.gen_prompts=6 replay.groups=1
+# A verdict by chance, so that groups are mixed: by what was said, so that all ranks say the same.
+cat >judge.py <<'PY'
+import json, sys, zlib
+for line in sys.stdin:
+    asked = json.loads(line)
+    value = zlib.crc32((asked["response"] + asked["ground_truth"]).encode())
+    print(json.dumps({"id": asked["id"], "score": float(value % 6 == 0)}), flush=True)
+PY
+
+# Dynamic sampling, without rounds on one rank and in rounds on more of them, an objective over the whole mini-batch, replayed
+# groups, a reference, evaluations.
+whole=(rollout.gen_prompts=6 select.name=dynamic_sampling 'reward={name: process, process: {command: [python3, judge.py], workers: 1}}' replay.groups=1
   'policy_loss={name: decoupled_clip, aggregate: seq_mean_token_mean}' trainer.keep_checkpoints=9)
 train one threads=1 parallel.shards=4 "${whole[@]}"
 for n in 2 4; do
@@ -31,6 +41,8 @@ for n in 2 4; do
   same_run runs/one "runs/on_$n"
   grep -q "^$n ranks with 1 thread each; gradients in 4 shards, summed in order$" "on_$n.err" || fail "$(cat "on_$n.err")"
 done
+# Groups were dropped, or the above says little of how a batch is filled.
+grep -o '"select/sampled":[0-9]*' runs/one/metrics.jsonl | grep -qv ':4$' || fail "every group was kept: $(cat runs/one/metrics.jsonl)"
 echo "1, 2 and 4 ranks: same bytes after $(elapsed "$begin") s"
 
 # What 2 ranks began, 1 and 4 end, and 3, to which 4 shards cannot be dealt evenly.

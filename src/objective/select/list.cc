@@ -10,6 +10,7 @@ template <class Method>
 struct SelectorOf : Selector {
   explicit SelectorOf(Method m) : method(std::move(m)) {}
   bool Keep(const Tree& group) const override { return method.Keep(group); }
+  bool KeepsAll() const override { return std::is_same_v<Method, NoSelection>; }
   int64_t max_rounds() const override { return method.max_rounds(); }
   Method method;
 };
