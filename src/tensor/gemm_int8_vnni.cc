@@ -10,39 +10,61 @@
 namespace rlvr {
 namespace {
 
-// With few rows a sum would wait for the one before it; integers may be summed in several.
-template <int kRows>
-constexpr int kChains = kRows <= 3 ? 4 : kRows <= 6 ? 2 : 1;
-
-// Of the unmasked conversion g++ 12 says that it reads what nobody wrote.
-RLVR_VNNI_TARGET inline __m512 ToFloat(__m512i sum) { return _mm512_maskz_cvtepi32_ps(0xffff, sum); }
+// g++ 12 keeps an array of these in registers, and one of __m512i in memory.
+using Sum = __v16si;
+RLVR_VNNI_TARGET inline Sum Dot(Sum sum, __m512i w, __m512i x) {
+  return (Sum)_mm512_dpbusd_epi32((__m512i)sum, w, x);
+}
+// Of the unmasked conversion it says that it reads what nobody wrote.
+RLVR_VNNI_TARGET inline __m512 ToFloat(Sum sum) {
+  return _mm512_maskz_cvtepi32_ps(0xffff, (__m512i)sum);
+}
 
 template <int kRows>
 RLVR_VNNI_TARGET void Tile(const Int8Tile& t) {
-  constexpr int C = kChains<kRows>;
-  __m512i acc0[C][kRows], acc1[C][kRows];
-#pragma GCC unroll 4
-  for (int j = 0; j < C; ++j) {
+  // With few rows a sum would wait for the one before it: every other unit has sums of its own.
+  constexpr bool kTwo = kRows <= 6;
+  constexpr int kMore = kTwo ? kRows : 1;
+  Sum acc0[kRows], acc1[kRows], more0[kMore], more1[kMore];
 #pragma GCC unroll 14
-    for (int r = 0; r < kRows; ++r) acc0[j][r] = acc1[j][r] = _mm512_setzero_si512();
+  for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = Sum{};
+#pragma GCC unroll 14
+  for (int r = 0; r < kMore; ++r) more0[r] = more1[r] = Sum{};
+  const uint32_t *a = t.a, *b = t.panel;
+  const int64_t a_row = t.a_row;
+  int64_t left = t.units;
+  for (; kTwo && left >= 2; left -= 2) {
+    const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
+#pragma GCC unroll 14
+    for (int r = 0; r < kMore; ++r) {
+      const __m512i x = _mm512_set1_epi32(static_cast<int>(a[r * a_row]));
+      acc0[r] = Dot(acc0[r], b0, x);
+      acc1[r] = Dot(acc1[r], b1, x);
+    }
+    const __m512i b2 = _mm512_loadu_si512(b + 32), b3 = _mm512_loadu_si512(b + 48);
+#pragma GCC unroll 14
+    for (int r = 0; r < kMore; ++r) {
+      const __m512i x = _mm512_set1_epi32(static_cast<int>(a[r * a_row + 1]));
+      more0[r] = Dot(more0[r], b2, x);
+      more1[r] = Dot(more1[r], b3, x);
+    }
+    a += 2;
+    b += 2 * kPanel;
   }
-  const auto step = [&](int64_t i, int j) __attribute__((
-                        always_inline, target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))) {
-    const __m512i b0 = _mm512_loadu_si512(t.panel + i * kPanel);
-    const __m512i b1 = _mm512_loadu_si512(t.panel + i * kPanel + 16);
+  for (; left > 0; --left, ++a, b += kPanel) {
+    const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
-      const __m512i x = _mm512_set1_epi32(static_cast<int>(t.a[r * t.a_row + i]));
-      acc0[j][r] = _mm512_dpbusd_epi32(acc0[j][r], b0, x);
-      acc1[j][r] = _mm512_dpbusd_epi32(acc1[j][r], b1, x);
+      const __m512i x = _mm512_set1_epi32(static_cast<int>(a[r * a_row]));
+      acc0[r] = Dot(acc0[r], b0, x);
+      acc1[r] = Dot(acc1[r], b1, x);
     }
-  };
-  int64_t i = 0;
-  for (; i + C <= t.units; i += C) {
-#pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) step(i + j, j);
   }
-  for (; i < t.units; ++i) step(i, 0);
+#pragma GCC unroll 14
+  for (int r = 0; r < kMore; ++r) {
+    acc0[r] += more0[r];
+    acc1[r] += more1[r];
+  }
   const __mmask16 m0 = t.cols >= 16 ? 0xffff : static_cast<__mmask16>((1u << t.cols) - 1);
   const __mmask16 m1 = t.cols >= 32   ? 0xffff
                        : t.cols <= 16 ? 0
@@ -50,16 +72,9 @@ RLVR_VNNI_TARGET void Tile(const Int8Tile& t) {
   const __m512 s0 = _mm512_loadu_ps(t.col_scale), s1 = _mm512_loadu_ps(t.col_scale + 16);
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) {
-    __m512i sum0 = acc0[0][r], sum1 = acc1[0][r];
-#pragma GCC unroll 4
-    for (int j = 1; j < C; ++j) {
-      sum0 = _mm512_add_epi32(sum0, acc0[j][r]);
-      sum1 = _mm512_add_epi32(sum1, acc1[j][r]);
-    }
-    const __m512i offset = _mm512_set1_epi32(t.row[r].offset);
     const __m512 scale = _mm512_set1_ps(t.row[r].scale);
-    __m512 y0 = _mm512_mul_ps(ToFloat(_mm512_sub_epi32(sum0, offset)), _mm512_mul_ps(scale, s0));
-    __m512 y1 = _mm512_mul_ps(ToFloat(_mm512_sub_epi32(sum1, offset)), _mm512_mul_ps(scale, s1));
+    __m512 y0 = _mm512_mul_ps(ToFloat(acc0[r] - t.row[r].offset), _mm512_mul_ps(scale, s0));
+    __m512 y1 = _mm512_mul_ps(ToFloat(acc1[r] - t.row[r].offset), _mm512_mul_ps(scale, s1));
     float* y = t.y + r * t.y_stride;
     if (t.add) {
       y0 = _mm512_add_ps(_mm512_maskz_loadu_ps(m0, y), y0);

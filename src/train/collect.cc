@@ -73,6 +73,7 @@ Collector::Collector(const Recipe& recipe, const Policy& policy, TreePasses* pas
 
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;
+  seconds_rescored_ = 0;
   double opposites = 0;
   int64_t lost = 0;  // groups of which every conversation or response was aborted
   std::string first_failure;
@@ -239,6 +240,12 @@ Tree Collector::CollectOne(int64_t step, int64_t position, const RunState& state
 
 void Collector::Observe(int64_t step, const StepBatch& batch) {
   for (const auto& o : batch.outcomes) curriculum_.state().Observe(o.row, step, o.samples, o.right);
+}
+
+void Collector::Measure(Metrics* metrics) const {
+  curriculum_.Measure(metrics);
+  if (recipe_.rollout.quantization != "none")
+    (*metrics)["timing_s/old_log_prob"] = seconds_rescored_;
 }
 
 void Collector::Save(Files* files) const {
