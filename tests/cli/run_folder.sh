@@ -13,7 +13,7 @@ train talk "${small[@]}" data.train=gsm_micro:shards=true,max_steps=2 data.valid
   environment.name=sharded environment.max_turns=3 data.max_prompt_tokens=400 eval.protocol=lost_in_conversation
 
 # `a/{b,c}` in the document is a/b and a/c.
-grep -o '`[^`]*`' "$document" | tr -d '`' | grep -E '^(step|[a-z_]+_rate|[a-z_{},]+/[A-Za-z0-9_@{},/]+)$' | while read -r name; do
+grep -o '`[^`]*`' "$document" | tr -d '`' | grep -E '^(step|[a-z_]+_rate|[a-z_{},]+/[A-Za-z0-9_@{},/]*[A-Za-z0-9_@{}])$' | while read -r name; do
   eval "printf '%s\\n' $name"
 done | sort -u >documented
 for run in critic reward talk; do
