@@ -134,9 +134,8 @@ void RegisterAll() {
   const int cores = NumThreads();
   // The tiny model (D 128, F 384, V 512) and one of half a billion (D 896, F 4864).
   const std::vector<std::pair<int64_t, int64_t>> weights = {
-      {384, 128},  {768, 256},   {512, 128},   {896, 896},   {4864, 896},
-      {896, 4864}, {3072, 1024}, {1024, 2048}, {1024, 4096}, {1536, 256},
-      {256, 768},  {1152, 896},  {9728, 896}};
+      {384, 128},   {768, 256},   {512, 128},  {896, 896}, {4864, 896}, {896, 4864}, {3072, 1024},
+      {1024, 2048}, {1024, 4096}, {1536, 256}, {256, 768}, {1152, 896}, {9728, 896}};
   for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
     for (const auto& [n, k] : weights) {
       for (const int threads : cores > 1 ? std::vector{1, cores} : std::vector{1}) {

@@ -47,9 +47,10 @@ void AddCheck(CLI::App& app, Action* action) {
                     "this is a bug in rlvr: please report it with the output of rlvr doctor");
       }
       if (*int8) {
-        fmt::print("sampling in 8 bits and scoring in 8 bits agree bit for bit; the policy that "
-                   "trains is another one (the last two columns), and a run scores its samples with "
-                   "it before it trains\n");
+        fmt::print(
+            "sampling in 8 bits and scoring in 8 bits agree bit for bit; the policy that "
+            "trains is another one (the last two columns), and a run scores its samples with "
+            "it before it trains\n");
       } else {
         fmt::print("sampling and training agree bit for bit\n");
       }

@@ -70,7 +70,8 @@ TEST(SamplerModel, FollowsTheWeights) {
   const double first = far(before, Hidden(*model));
   EXPECT_GT(first, 1e-5);
   EXPECT_LT(first, 0.05);
-  for (int64_t i = 0; i < model->layout().total; ++i) model->weights()[i] *= i % 2 == 0 ? 1.5f : 0.7f;
+  for (int64_t i = 0; i < model->layout().total; ++i)
+    model->weights()[i] *= i % 2 == 0 ? 1.5f : 0.7f;
   model->WeightsChanged(true);
   EXPECT_GT(far(Hidden(model->sampler()), before), 0.1);
   EXPECT_LT(far(Hidden(model->sampler()), Hidden(*model)), 0.05);
@@ -94,7 +95,7 @@ TEST(SamplerModel, HasTheMergedWeightsInEightBits) {
     const View<const float> own = model->Matrix(w.offset, w.rows, w.cols);
     model->lora()->Merge(1, projection, own, {sum.data(), w.rows, w.cols});
     std::vector<float> x(static_cast<size_t>(w.cols)), y(static_cast<size_t>(w.rows)), want = y,
-        plain = y;
+                                                                                       plain = y;
     for (float& v : x) v = static_cast<float>(noise.Normal());
     const View<const float> row(x.data(), 1, w.cols);
     MatMul(row, *packed, {y.data(), 1, w.rows});

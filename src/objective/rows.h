@@ -59,9 +59,9 @@ struct Rows {
   // Of the distribution that tokens were drawn from, where that was not the policy (a quantised one, a
   // truncated one); empty where all were the policy's: SamplerLogp() then gives logp_old.
   std::vector<double> sampler_logp;
-  std::vector<double> adv;          // advantage
-  std::vector<double> weight;       // multiplies the policy loss; no denominator sees it
-  std::vector<double> mask;         // 1: in the loss and its denominators; 0: in neither
+  std::vector<double> adv;     // advantage
+  std::vector<double> weight;  // multiplies the policy loss; no denominator sees it
+  std::vector<double> mask;    // 1: in the loss and its denominators; 0: in neither
 
   std::vector<double> token_reward;  // of the token itself; rewards per row come at its end
   // [T] What an advantage method leaves for its loss, by a name that begins with its own.

@@ -95,14 +95,15 @@ void PackWeightInt8(std::span<const View<const float>> parts, PackedWeight* out)
       for (int64_t j = 0; j < cols; ++j) {
         const float* from = rows[static_cast<size_t>(p * kPanel + j)];
         uint32_t* to = block.data() + j * units;
-        out->scale[p * kPanel + j] =
-            scalar ? ref::QuantizeInt8(from, k, reinterpret_cast<int8_t*>(to))
-                   : kernels.quantize(from, k, to).scale;
+        out->scale[p * kPanel + j] = scalar
+                                         ? ref::QuantizeInt8(from, k, reinterpret_cast<int8_t*>(to))
+                                         : kernels.quantize(from, k, to).scale;
       }
       uint32_t* panel = data + p * units * kPanel;
       if (scalar) {
         for (int64_t i = 0; i < units; ++i)
-          for (int64_t j = 0; j < kPanel; ++j) panel[i * kPanel + j] = block[static_cast<size_t>(j * units + i)];
+          for (int64_t j = 0; j < kPanel; ++j)
+            panel[i * kPanel + j] = block[static_cast<size_t>(j * units + i)];
       } else {
         ActiveGemmKernels().transpose(block.data(), units, kPanel, units, panel);
       }
@@ -133,17 +134,18 @@ void MatMulInt8(View<const float> x, const PackedWeight& w, View<float> y, Epilo
       const int64_t to = std::min(x.rows, from + piece_rows);
       const int64_t height = to > from ? TileHeight(to - from) : 1;
       for (int64_t r = from; r < to; r += height) {
-        kernels.tile({.rows = std::min(height, to - r),
-                      .units = units,
-                      .a = a.data + r * a.row_stride,
-                      .a_row = a.row_stride,
-                      .row = a.rows + r,
-                      .panel = reinterpret_cast<const uint32_t*>(w.data.data()) + p * units * kPanel,
-                      .col_scale = w.scale.data() + p * kPanel,
-                      .y = y.row(r) + p * kPanel,
-                      .y_stride = y.stride,
-                      .cols = std::min(kPanel, w.n - p * kPanel),
-                      .add = epilogue == Epilogue::kAdd});
+        kernels.tile(
+            {.rows = std::min(height, to - r),
+             .units = units,
+             .a = a.data + r * a.row_stride,
+             .a_row = a.row_stride,
+             .row = a.rows + r,
+             .panel = reinterpret_cast<const uint32_t*>(w.data.data()) + p * units * kPanel,
+             .col_scale = w.scale.data() + p * kPanel,
+             .y = y.row(r) + p * kPanel,
+             .y_stride = y.stride,
+             .cols = std::min(kPanel, w.n - p * kPanel),
+             .add = epilogue == Epilogue::kAdd});
       }
     }
   };

@@ -74,8 +74,8 @@ struct Shape {
   int64_t m, n, k;
 };
 // Odd sizes, sizes of 1, the borders of tiles (14), panels (32) and units of k (4).
-const std::vector<Shape> kShapes = {{1, 1, 1},    {1, 33, 7},   {2, 31, 64},  {3, 32, 66},
-                                    {5, 40, 129}, {7, 64, 513}, {13, 5, 511}, {14, 96, 2},
+const std::vector<Shape> kShapes = {{1, 1, 1},    {1, 33, 7},   {2, 31, 64},   {3, 32, 66},
+                                    {5, 40, 129}, {7, 64, 513}, {13, 5, 511},  {14, 96, 2},
                                     {15, 32, 65}, {64, 17, 96}, {70, 70, 1030}};
 
 TEST_P(GemmInt8OnIsa, HasTheReferencesBits) {
@@ -118,7 +118,8 @@ TEST_P(GemmInt8OnIsa, StridedViewsAndStackedParts) {
   const View<const float> parts[] = {In(w, 15, k), {w.data() + 15 * k, 25, k}};
   PackedWeight packed;
   PackWeightInt8(parts, &packed);
-  std::vector<float> got(static_cast<size_t>(m * 60), 7.0f), want(static_cast<size_t>(m * n)), dense;
+  std::vector<float> got(static_cast<size_t>(m * 60), 7.0f), want(static_cast<size_t>(m * n)),
+      dense;
   for (int64_t i = 0; i < m; ++i) dense.insert(dense.end(), &x[i * 50 + 5], &x[i * 50 + 5 + k]);
   MatMul(In(x, m, 50).Cols(5, 5 + k), packed, Out(got, m, 60).Cols(3, 3 + n));
   ref::MatMulInt8(In(dense, m, k), In(w, n, k), Out(want, m, n), Epilogue::kStore);
@@ -132,7 +133,8 @@ TEST_P(GemmInt8OnIsa, StridedViewsAndStackedParts) {
 TEST_P(GemmInt8OnIsa, LargestSumsDoNotOverflow) {
   for (const int64_t k : {int64_t{8192}, kInt8MaxInputs}) {
     std::vector<float> x(static_cast<size_t>(2 * k), 1), w = x;
-    for (int64_t i = 0; i < k; ++i) x[static_cast<size_t>(k + i)] = w[static_cast<size_t>(k + i)] = -1;
+    for (int64_t i = 0; i < k; ++i)
+      x[static_cast<size_t>(k + i)] = w[static_cast<size_t>(k + i)] = -1;
     std::vector<float> y(4);
     MatMul(In(x, 2, k), Pack(w, 2, k), Out(y, 2, 2));
     const float sum = static_cast<float>(127 * 127 * k) * ((1.0f / 127) * (1.0f / 127));

@@ -92,8 +92,8 @@ std::vector<Tree> Collector::Sample(Round* round, const RunState& state, Rollout
       on_progress(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
   };
   std::vector<Tree> trees =
-      Rollout(policy_.model->sampler(), *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
-              std::move(round->requests), stats, progress);
+      Rollout(policy_.model->sampler(), *policy_.tokenizer, options, recipe_.rollout.strategy,
+              judge, std::move(round->requests), stats, progress);
   const auto& context = recipe_.rollout.sampling_context;
   const bool in_context = !context.before.empty() || !context.after.empty();
   // The prompt itself comes in the place of the one with the sampling context.

@@ -136,8 +136,8 @@ TEST_F(RolloutFolder, QuantisedRolloutsTrainAndAreMeasured) {
   Train(Make("plain", {"trainer.steps=1"}));
   Train(Make("int8", {"trainer.steps=1", int8}));
   Train(Make("tis", {"trainer.steps=1", int8, "token_weight=[{name: rollout_is}]"}));
-  Train(Make("lora", {"trainer.steps=2", int8, "lora.rank=2", "compute=bf16",
-                      "rollout.top_p=0.9"}));
+  Train(
+      Make("lora", {"trainer.steps=2", int8, "lora.rank=2", "compute=bf16", "rollout.top_p=0.9"}));
   const auto weights = [&](const char* run) {
     return ReadFile(CheckpointFolder(Run(run), 1) + "/hf/model.safetensors");
   };

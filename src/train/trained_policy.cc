@@ -27,8 +27,8 @@ Policy LoadTrained(const Recipe& recipe, const std::string& folder) {
   const ComputeType compute = ParseComputeType(recipe.compute);
   const bool quantized = recipe.kind == "rl" && recipe.rollout.quantization != "none";
   const bool more = recipe.lora.on() || quantized;  // then it is packed for training with that
-  Policy policy = LoadPolicy(folder, compute, /*for_training=*/!more,
-                             AsJson(recipe.data.chat_template_kwargs));
+  Policy policy =
+      LoadPolicy(folder, compute, /*for_training=*/!more, AsJson(recipe.data.chat_template_kwargs));
   if (recipe.lora.on()) {
     policy.model->AddAdapters(recipe.lora);
     policy.model->lora()->Initialize(StreamKey(recipe.seed, Stream::kInit));

@@ -91,8 +91,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
         };
         add(segment.logp, &rows.logp_old);
         add(segment.entropy, &rows.entropy_old);
-        add(segment.sampler_logp.empty() ? segment.logp : segment.sampler_logp,
-            &rows.sampler_logp);
+        add(segment.sampler_logp.empty() ? segment.logp : segment.sampler_logp, &rows.sampler_logp);
         departs = departs || !segment.sampler_logp.empty();
       }
       rows.sample.push_back(sample);

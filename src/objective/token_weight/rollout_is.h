@@ -42,8 +42,7 @@ struct RolloutIs {
     }
     f.metrics->push_back({"rollout_corr/rollout_is_mean", spread.sum, spread.n});
     f.metrics->push_back({"rollout_corr/rollout_is_max", largest, 1, /*is_max=*/true});
-    f.metrics->push_back(
-        {"rollout_corr/rollout_is_eff_sample_size", spread.effective_share(), 1});
+    f.metrics->push_back({"rollout_corr/rollout_is_eff_sample_size", spread.effective_share(), 1});
     f.metrics->push_back({"rollout_corr/rollout_is_ratio_fraction_high", cut, spread.n});
   }
 };

@@ -18,7 +18,9 @@ inline std::vector<double> RolloutLogRatios(const Rows& rows) {  // [T]
   for (size_t t = 0; t < d.size(); ++t) d[t] -= mu[t];
   return d;
 }
-inline double RolloutWeight(double log_ratio) { return std::exp(std::clamp(log_ratio, -20.0, 20.0)); }
+inline double RolloutWeight(double log_ratio) {
+  return std::exp(std::clamp(log_ratio, -20.0, 20.0));
+}
 
 // The sum of d over each response's unmasked tokens [S]; and how many there are.
 struct RowSums {

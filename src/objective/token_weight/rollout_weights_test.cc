@@ -30,11 +30,13 @@ ObjectiveResult With(const std::string& token_weight, const Rows& rows) {
 }
 // What a token's gradient is multiplied by: J is the sum of A logp over the S rows.
 Doubles Multipliers(const std::string& token_weight, const Rows& rows) {
-  const Doubles plain = With("{name: rollout_is, C: 1000000}", [&] {
-                          Rows r = rows;
-                          r.sampler_logp = {};
-                          return r;
-                        }()).coefficients[0];
+  const Doubles plain = With("{name: rollout_is, C: 1000000}",
+                             [&] {
+                               Rows r = rows;
+                               r.sampler_logp = {};
+                               return r;
+                             }())
+                            .coefficients[0];
   Doubles c = With(token_weight, rows).coefficients[0];
   for (size_t t = 0; t < c.size(); ++t) c[t] /= plain[t];
   return c;
@@ -101,9 +103,9 @@ TEST(Ais, WithoutMismatchNothingChanges) {
     rows.sampler_logp = recorded ? rows.logp_old : Doubles();
     for (const char* method : {"{name: ais}", "{name: ais, ema: 0.9, previous: 0.3}",
                                "{name: rollout_is}", "{name: rollout_is, level: sequence}"}) {
-      const auto r = Evaluate(*MakeTestObjective("{name: decoupled_clip}", "[]",
-                                                 std::string("[") + method + "]"),
-                              rows, statistics);
+      const auto r = Evaluate(
+          *MakeTestObjective("{name: decoupled_clip}", "[]", std::string("[") + method + "]"), rows,
+          statistics);
       EXPECT_EQ(r.coefficients, plain.coefficients) << method;
       EXPECT_EQ(r.objective, plain.objective) << method;
     }
