@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/thread_pool.h"
 #include "tensor/gemm.h"
+#include "tensor/gemm_int8.h"
 #include "tensor/isa.h"
 #include "tensor/peak.h"
 #ifdef RLVR_HAVE_ONEDNN
@@ -71,16 +72,21 @@ void CountRead(benchmark::State& state, int64_t bytes, int threads) {
       benchmark::Counter(static_cast<double>(bytes) * 1e-9 / ReadBandwidth(threads), rate);
 }
 
-void BenchMatMul(benchmark::State& state, ComputeType type, const Case& c, int threads) {
+// int8: weights in 8 bits (gemm_int8.h); the shares are still of bf16's peak.
+void BenchMatMul(benchmark::State& state, ComputeType type, const Case& c, int threads,
+                 bool int8 = false) {
   SetNumThreads(threads);
+  const auto pack = [&](std::span<const View<const float>> parts, PackedWeight* packed) {
+    int8 ? PackWeightInt8(parts, packed) : PackWeight(parts, type, packed);
+  };
   const auto x = RandomFloats(c.m * c.k, 1), w = RandomFloats(c.n * c.k, 2);
   AlignedBuffer<float> y(c.m * c.n);
   const View<const float> parts[] = {{w.data(), c.n, c.k}};
   std::vector<PackedWeight> packed(1);
-  PackWeight(parts, type, &packed[0]);
+  pack(parts, &packed[0]);
   if (c.m <= kFewRows) {
     packed.resize((kColdBytes + packed[0].bytes() - 1) / packed[0].bytes());
-    for (auto& p : packed) PackWeight(parts, type, &p);
+    for (auto& p : packed) pack(parts, &p);
   }
   size_t i = 0;
   for (auto _ : state) {
@@ -128,14 +134,18 @@ void RegisterAll() {
   const int cores = NumThreads();
   // The tiny model (D 128, F 384, V 512) and one of half a billion (D 896, F 4864).
   const std::vector<std::pair<int64_t, int64_t>> weights = {
-      {384, 128},  {768, 256},   {512, 128},   {896, 896},  {4864, 896},
-      {896, 4864}, {3072, 1024}, {1024, 2048}, {1024, 4096}};
+      {384, 128},   {768, 256},   {512, 128},  {896, 896}, {4864, 896}, {896, 4864}, {3072, 1024},
+      {1024, 2048}, {1024, 4096}, {1536, 256}, {256, 768}, {1152, 896}, {9728, 896}};
   for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
     for (const auto& [n, k] : weights) {
       for (const int threads : cores > 1 ? std::vector{1, cores} : std::vector{1}) {
         for (const int64_t m : {1, 8, 64, 256, 2048}) {
           const Case c{m, n, k};
-          Register(Name("matmul", type, c, threads), threads, BenchMatMul, type, c, threads);
+          Register(Name("matmul", type, c, threads), threads, BenchMatMul, type, c, threads, false);
+          if (type != ComputeType::kBf16) continue;
+          std::string name = Name("matmul", type, c, threads);
+          name.replace(name.find("bf16"), 4, "int8");
+          Register(name, threads, BenchMatMul, type, c, threads, true);
         }
         const Case c{4096, n, k};
         Register(Name("weight_gradient", type, c, threads), threads, BenchWeightGradient, type, c,

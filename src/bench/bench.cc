@@ -42,7 +42,9 @@ ModelConfig BenchShape(const std::string& name) {
   return c;
 }
 
-BenchModel::BenchModel(const ModelConfig& config, ComputeType compute) : model(config, compute) {
+BenchModel::BenchModel(const ModelConfig& config, const BenchOptions& options)
+    : model(config, options.compute) {
+  if (options.int8) model.QuantizeSampler();
   InitializeParameters(config, model.layout(), RandomKey(1), model.weights());
   model.WeightsChanged(/*for_training=*/true);
 }
@@ -129,7 +131,7 @@ BenchReport RunBench(const std::string& name, const ModelConfig& config, const B
   report.peaks.push_back(MeasurePeaks(1));
   if (threads > 1) report.peaks.push_back(MeasurePeaks(threads));
 
-  BenchModel model(config, options.compute);
+  BenchModel model(config, options);
   std::vector<BenchCase> cases = KernelCases(&model, options);
   for (BenchCase& c : PhaseCases(&model, options)) cases.push_back(std::move(c));
   std::erase_if(cases, [&](const BenchCase& c) {

@@ -14,6 +14,7 @@ namespace rlvr {
 
 struct BenchOptions {
   ComputeType compute = ComputeType::kBf16;
+  bool int8 = false;     // also decoding with weights in 8 bits
   double seconds = 0.2;  // for the repeats of one item
   int repeats = 3;       // at least so many
   int64_t tokens = 0;    // of a training step; 0: about 8192 for small models, 2048 for large ones

@@ -41,7 +41,7 @@ struct Sampler {
     }
     RolloutStats stats;
     Stopwatch watch;
-    Rollout(*policy.model, *policy.tokenizer, o, std::move(requests), &stats);
+    Rollout(policy.model->sampler(), *policy.tokenizer, o, std::move(requests), &stats);
     return {watch.Lap(), stats.decode_steps, stats.sampled_tokens};
   }
   // Seconds of a step that gives each of n sequences a token, at about `from` + (to - from) / 2 keys

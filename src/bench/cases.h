@@ -15,7 +15,7 @@ namespace rlvr {
 
 // What items share: a random model, its gradient and moments.
 struct BenchModel {
-  BenchModel(const ModelConfig& config, ComputeType compute);
+  BenchModel(const ModelConfig& config, const BenchOptions& options);
   Model model;
   std::unique_ptr<Gradient> gradient;    // from the first training item on
   std::unique_ptr<Optimizer> optimizer;  // likewise

@@ -59,10 +59,25 @@ int64_t BackwardFloats(const ModelConfig& c) {
   return 2 * c.hidden_size + (q + 2 * kv) + q + 3 * c.intermediate_size;
 }
 
-// Whether the policy is also run forward alone: for what a method asks of the policy that sampled, or
-// for an objective over a whole mini-batch after the first update of a step.
+bool Quantizes(const Recipe& recipe) {
+  return recipe.kind == "rl" && recipe.rollout.quantization != "none";
+}
+// Of the layers' matrices in 8 bits, with their scales (tensor/gemm_int8.cc).
+int64_t Int8Bytes(const ModelConfig& c) {
+  const int64_t D = c.hidden_size, F = c.intermediate_size, E = c.head_dim;
+  const int64_t H = c.num_attention_heads, K = c.num_key_value_heads;
+  const auto packed = [](int64_t n, int64_t k) {
+    return DivideUp(n, 32) * 32 * (DivideUp(k, 4) * 4 + 4);
+  };
+  return c.num_hidden_layers *
+         (packed((H + 2 * K) * E, D) + packed(D, H * E) + packed(2 * F, D) + packed(D, F));
+}
+
+// Whether the policy is also run forward alone: on what its quantised copy sampled, for what a method
+// asks of the policy that sampled, or for an objective over a whole mini-batch after the first update
+// of a step.
 bool ScoresPolicy(const Recipe& recipe, const StepMethods& methods) {
-  if (!methods.needs().behaviour.empty()) return true;
+  if (Quantizes(recipe) || !methods.needs().behaviour.empty()) return true;
   const int64_t mini = recipe.update.mini_batch_prompts;
   const bool later = recipe.update.epochs > 1 || (mini > 0 && mini < recipe.data.prompts_per_step);
   return later && !methods.objective->separable();
@@ -160,6 +175,7 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c,
     e.weights += 4 * trained;
     e.packed += 2 * element * trained;
   }
+  if (Quantizes(recipe)) e.packed += Int8Bytes(c);
   const bool apart = c.tie_word_embeddings && !recipe.lora.on();
   e.gradient = 4 * (trained + (apart ? c.vocab_size * c.hidden_size : 0));
   e.moments = 8 * trained;

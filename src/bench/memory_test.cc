@@ -46,6 +46,23 @@ TEST(Memory, WeightsByHand) {
   EXPECT_EQ(e.others, 0);
 }
 
+// A layer in 8 bits, outputs in panels of 32, a scale for each: q, k, v 128 x 32, o 32 x 64, gate and
+// up 96 x 32, down 32 x 48.
+TEST(Memory, QuantizedRolloutsByHand) {
+  const ModelConfig c = Small();
+  Recipe recipe = SmallRecipe();
+  const int64_t before = EstimateMemory(recipe, c).packed;
+  recipe.rollout.quantization = "int8";
+  const int64_t int8 = 2 * (128 * 36 + 32 * 68 + 96 * 36 + 32 * 52);
+  EXPECT_EQ(EstimateMemory(recipe, c).packed - before, int8);
+  Model model(c, ComputeType::kBf16);
+  model.WeightsChanged(true);
+  const int64_t packed = model.packed_bytes();
+  model.QuantizeSampler();
+  model.WeightsChanged(true);
+  EXPECT_EQ(model.packed_bytes() - packed, int8);
+}
+
 TEST(Memory, LongestTokensByHand) {
   const TokenCounts t = LongestTokens(SmallRecipe());
   EXPECT_EQ(t.sequences, 16);
@@ -90,7 +107,7 @@ TEST(Memory, CacheGrowsAsKvCacheDoes) {
 // What the estimate counts is what a training pass has allocated, within a tenth.
 TEST(Memory, ActivationsAreWhatIsAllocated) {
   const ModelConfig c = Small();
-  BenchModel m(c, ComputeType::kBf16);
+  BenchModel m(c, BenchOptions{});
   for (const bool recompute : {false, true}) {
     const auto trees = ArbitraryTrees(c, 8, 20, 4, 25);
     std::vector<const Tree*> pointers;

@@ -67,8 +67,8 @@ std::vector<RolloutRequest> Requests(const ModelConfig& config, int64_t n, int64
 }
 
 // Prompts are run too: the time of a response of one token is taken off.
-BenchCase Decode(BenchModel* m, const BenchOptions& o, int64_t sequences) {
-  const Model& model = m->model;
+BenchCase Decode(const Model& model, const BenchOptions& o, int64_t sequences) {
+  const bool int8 = model.packed_layers()[0].qkv.int8();
   const ModelConfig& c = model.config();
   const auto n = static_cast<double>(sequences), steps = static_cast<double>(o.response - 1);
   const double keys = static_cast<double>(o.prompt) + static_cast<double>(o.response) / 2;
@@ -78,8 +78,8 @@ BenchCase Decode(BenchModel* m, const BenchOptions& o, int64_t sequences) {
                           n * (keys + 1) * static_cast<double>(KvTokenBytes(c, model.compute()))),
                      n * steps};
   return {"phases",
-          fmt::format("decode, {} sequence{}, prompt {}, response {}", sequences,
-                      sequences == 1 ? "" : "s", o.prompt, o.response),
+          fmt::format("decode{}, {} sequence{}, prompt {}, response {}", int8 ? " in int8" : "",
+                      sequences, sequences == 1 ? "" : "s", o.prompt, o.response),
           work, [&model, o, sequences] {
             const Tokenizer tokenizer = TrainBpe(std::vector<std::string>{"one two three"},
                                                  {.vocab_size = 260, .special_tokens = {}});
@@ -179,7 +179,9 @@ std::vector<BenchCase> PhaseCases(BenchModel* model, const BenchOptions& options
   std::vector<BenchCase> cases;
   cases.push_back(Prefill(model, options));
   for (const int64_t n : options.sequences) {
-    if (options.response > 1) cases.push_back(Decode(model, options, n));
+    if (options.response <= 1) continue;
+    cases.push_back(Decode(model->model, options, n));
+    if (options.int8) cases.push_back(Decode(model->model.sampler(), options, n));
   }
   cases.push_back(Train(model, options, /*recompute=*/false));
   if (!options.folder.empty()) cases.push_back(Save(model, options));

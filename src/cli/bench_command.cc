@@ -64,6 +64,7 @@ void AddBench(CLI::App& app, Action* action) {
                       "are random");
   command->add_option("--shape", a->shape, "tiny (the default) or half-billion, or a config.json");
   command->add_option("--compute", a->compute, "bf16 or fp32")->capture_default_str();
+  command->add_flag("--int8", a->options.int8, "Also decode with the layers' matrices in 8 bits");
   command->add_option("--seconds", a->options.seconds, "For the repeats of each line")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();

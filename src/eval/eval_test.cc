@@ -104,6 +104,23 @@ TEST(OnPolicy, SamplingEqualsTrainingBitForBit) {
   }
 }
 
+// In 8 bits another policy samples: it agrees with itself bit for bit, and not with the one that
+// trains.
+TEST(OnPolicy, QuantisedSamplingIsMeasured) {
+  TinyPolicy p(ComputeType::kBf16);
+  p.model.QuantizeSampler();
+  p.model.WeightsChanged(false);
+  OnPolicyReport report;
+  CheckOnPolicy(p.model, p.tokenizer, 6, &report);
+  for (const auto& row : report.rows) {
+    EXPECT_TRUE(row.int8);
+    EXPECT_EQ(row.mismatches, 0);
+    EXPECT_GT(row.logp_abs_diff, 1e-5);
+    EXPECT_GT(row.probs_diff_max, 1e-6);
+    EXPECT_LT(row.probs_diff_max, 0.3);
+  }
+}
+
 // --- sampler
 // ------------------------------------------------------------------------------------------
 

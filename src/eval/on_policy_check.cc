@@ -1,6 +1,8 @@
 #include "eval/on_policy_check.h"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "base/thread_pool.h"
 #include "eval/eval.h"
@@ -27,7 +29,12 @@ std::vector<Tree> Separate(const std::vector<Tree>& trees) {
   return chains;
 }
 
-void Compare(const Model& model, const std::vector<Tree>& trees, OnPolicyReport::Row* row) {
+// Log-probs and entropies of every prediction by the packed training forward, and whose they are.
+struct Scores {
+  std::vector<Prediction> predictions;
+  std::vector<float> logp, entropy;
+};
+Scores Score(const Model& model, const std::vector<Tree>& trees) {
   std::vector<const Tree*> pointers;
   for (const Tree& t : trees) pointers.push_back(&t);
   KvCache cache(model.config(), model.compute());
@@ -49,14 +56,27 @@ void Compare(const Model& model, const std::vector<Tree>& trees, OnPolicyReport:
   std::vector<float> logp(static_cast<size_t>(n)), entropy(static_cast<size_t>(n));
   const Statistic wanted[] = {Statistic::kLogp, Statistic::kEntropy};
   HeadForward(model, {rows.data(), n, D}, targets, 1.0f, wanted, {logp, entropy});
-  for (size_t i = 0; i < packed.predictions.size(); ++i) {
-    const Prediction& p = packed.predictions[i];
+  return {packed.predictions, std::move(logp), std::move(entropy)};
+}
+
+void Compare(const Model& model, const std::vector<Tree>& trees, OnPolicyReport::Row* row) {
+  const Scores own = Score(model.sampler(), trees);
+  row->int8 = &model.sampler() != &model;
+  const Scores trained = row->int8 ? Score(model, trees) : Scores{};
+  for (size_t i = 0; i < own.predictions.size(); ++i) {
+    const Prediction& p = own.predictions[i];
     const Segment& s = trees[static_cast<size_t>(p.tree)].segments[static_cast<size_t>(p.segment)];
     const auto t = static_cast<size_t>(p.offset);
     ++row->tokens;
-    row->mismatches += std::bit_cast<uint32_t>(logp[i]) != std::bit_cast<uint32_t>(s.logp[t]) ||
-                       std::bit_cast<uint32_t>(entropy[i]) != std::bit_cast<uint32_t>(s.entropy[t]);
+    row->mismatches +=
+        std::bit_cast<uint32_t>(own.logp[i]) != std::bit_cast<uint32_t>(s.logp[t]) ||
+        std::bit_cast<uint32_t>(own.entropy[i]) != std::bit_cast<uint32_t>(s.entropy[t]);
+    if (!row->int8) continue;
+    const double pi = trained.logp[i], mu = own.logp[i];
+    row->logp_abs_diff += std::abs(pi - mu);
+    row->probs_diff_max = std::max(row->probs_diff_max, std::abs(std::exp(pi) - std::exp(mu)));
   }
+  if (row->tokens > 0) row->logp_abs_diff /= static_cast<double>(row->tokens);
 }
 
 }  // namespace
@@ -80,7 +100,7 @@ void CheckOnPolicy(const Model& model, const Tokenizer& tokenizer, int64_t max_t
         r.key = RandomKey(17)[static_cast<uint64_t>(i)];
         requests.push_back(std::move(r));
       }
-      const auto trees = Rollout(model, tokenizer, options, std::move(requests));
+      const auto trees = Rollout(model.sampler(), tokenizer, options, std::move(requests));
       for (const bool shared : {true, false}) {
         OnPolicyReport::Row row{model.compute(), batch_size, threads, shared};
         Compare(model, shared ? trees : Separate(trees), &row);
@@ -91,10 +111,14 @@ void CheckOnPolicy(const Model& model, const Tokenizer& tokenizer, int64_t max_t
   SetNumThreads(threads_before);
 }
 
-OnPolicyReport CheckOnPolicy(const std::string& model_folder) {
+OnPolicyReport CheckOnPolicy(const std::string& model_folder, bool int8) {
   OnPolicyReport report;
   for (const ComputeType compute : {ComputeType::kFp32, ComputeType::kBf16}) {
     const Policy policy = LoadPolicy(model_folder, compute, false);
+    if (int8) {
+      policy.model->QuantizeSampler();
+      policy.model->WeightsChanged(false);
+    }
     CheckOnPolicy(*policy.model, *policy.tokenizer, 100, &report);
   }
   return report;

@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include "tensor/gemm_int8.h"
+
 namespace rlvr {
 namespace {
 
@@ -11,51 +13,56 @@ RopeTable MakeRope(const ModelConfig& c) {
 }  // namespace
 
 Model::Model(const ModelConfig& config, ComputeType compute)
+    : Model(config, compute, std::make_shared<Shared>(config, MakeRope(config))) {
+  shared_->weights.Fill(0);
+}
+
+Model::Model(const ModelConfig& config, ComputeType compute, std::shared_ptr<Shared> shared)
     : config_(config),
-      layout_(config),
       compute_(compute),
-      weights_(layout_.total),
-      packed_(static_cast<size_t>(config.num_hidden_layers)),
-      rope_(MakeRope(config)) {
-  weights_.Fill(0);
+      shared_(std::move(shared)),
+      packed_(static_cast<size_t>(config.num_hidden_layers)) {}
+
+void Model::QuantizeSampler() {
+  if (!sampler_) sampler_.reset(new Model(config_, compute_, shared_));
 }
 
 View<const float> Model::Matrix(int64_t offset, int64_t rows, int64_t cols) const {
-  RLVR_CHECK(offset + rows * cols <= layout_.total);
-  return {weights_.data() + offset, rows, cols};
+  RLVR_CHECK(offset + rows * cols <= layout().total);
+  return {weights() + offset, rows, cols};
 }
 
 void Model::AddAdapters(const LoraSettings& settings) {
-  lora_ = std::make_unique<Lora>(config_, settings, compute_);
+  shared_->lora = std::make_unique<Lora>(config_, settings, compute_);
 }
 
 Model::Trainable Model::trainable() const {
-  if (lora_) return {&lora_->parameters(), lora_->total()};
-  return {&layout_.parameters, layout_.total};
+  if (lora()) return {&lora()->parameters(), lora()->total()};
+  return {&layout().parameters, layout().total};
 }
 
 void Model::MergeAdapters() {
-  RLVR_CHECK(lora_);
+  RLVR_CHECK(lora());
   for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
     for (const Projection p : kProjections) {
-      if (!lora_->Adapts(p)) continue;
-      const ProjectionWeight w = WeightOf(config_, layout_.layers[static_cast<size_t>(l)], p);
-      const View<float> own(weights_.data() + w.offset, w.rows, w.cols);
-      lora_->Merge(l, p, own, own);
+      if (!lora()->Adapts(p)) continue;
+      const ProjectionWeight w = WeightOf(config_, layout().layers[static_cast<size_t>(l)], p);
+      const View<float> own(weights() + w.offset, w.rows, w.cols);
+      lora()->Merge(l, p, own, own);
     }
   }
-  lora_.reset();
+  shared_->lora.reset();
 }
 
 const float* Model::Merged(const Parameter& parameter, AlignedBuffer<float>* buffer) const {
-  const float* own = weights_.data() + parameter.offset;
-  if (!lora_) return own;
+  const float* own = weights() + parameter.offset;
+  if (!lora()) return own;
   for (int64_t l = 0; l < config_.num_hidden_layers; ++l) {
     for (const Projection p : kProjections) {
-      const ProjectionWeight w = WeightOf(config_, layout_.layers[static_cast<size_t>(l)], p);
-      if (w.offset != parameter.offset || !lora_->Adapts(p)) continue;
+      const ProjectionWeight w = WeightOf(config_, layout().layers[static_cast<size_t>(l)], p);
+      if (w.offset != parameter.offset || !lora()->Adapts(p)) continue;
       buffer->Resize(w.rows * w.cols);
-      lora_->Merge(l, p, {own, w.rows, w.cols}, {buffer->data(), w.rows, w.cols});
+      lora()->Merge(l, p, {own, w.rows, w.cols}, {buffer->data(), w.rows, w.cols});
       return buffer->data();
     }
   }
@@ -63,18 +70,18 @@ const float* Model::Merged(const Parameter& parameter, AlignedBuffer<float>* buf
 }
 
 void Model::WeightsChanged(bool for_training) {
-  if (lora_ && for_training) lora_->WeightsChanged();
+  if (lora() && for_training) lora()->WeightsChanged();
   const int64_t D = config_.hidden_size;
   std::array<AlignedBuffer<float>, kProjections.size()> merged;
   for (size_t l = 0; l < packed_.size(); ++l) {
     PackedLayer& p = packed_[l];
     const auto matrix = [&](Projection which) -> View<const float> {
-      const ProjectionWeight w = WeightOf(config_, layout_.layers[l], which);
+      const ProjectionWeight w = WeightOf(config_, layout().layers[l], which);
       const View<const float> own = Matrix(w.offset, w.rows, w.cols);
-      if (!lora_ || !lora_->Adapts(which)) return own;
+      if (!lora() || !lora()->Adapts(which)) return own;
       AlignedBuffer<float>& sum = merged[static_cast<size_t>(which)];
       sum.Resize(own.size());
-      lora_->Merge(static_cast<int64_t>(l), which, own, {sum.data(), w.rows, w.cols});
+      lora()->Merge(static_cast<int64_t>(l), which, own, {sum.data(), w.rows, w.cols});
       return {sum.data(), w.rows, w.cols};
     };
     const View<const float> qkv[] = {matrix(Projection::kQ), matrix(Projection::kK),
@@ -86,6 +93,13 @@ void Model::WeightsChanged(bool for_training) {
     PackWeight(o, compute_, &p.o);
     PackWeight(gate_up, compute_, &p.gate_up);
     PackWeight(down, compute_, &p.down);
+    if (sampler_) {
+      PackedLayer& q = sampler_->packed_[l];
+      PackWeightInt8(qkv, &q.qkv);
+      PackWeightInt8(o, &q.o);
+      PackWeightInt8(gate_up, &q.gate_up);
+      PackWeightInt8(down, &q.down);
+    }
     if (!for_training) {  // stale copies must not stay usable
       for (PackedWeight* t : {&p.qkv_t, &p.o_t, &p.gate_up_t, &p.down_t}) *t = {};
       continue;
@@ -96,21 +110,25 @@ void Model::WeightsChanged(bool for_training) {
     PackWeightTransposed(down, compute_, &p.down_t);
   }
   if (config_.value_head) return;
-  const View<const float> head[] = {Matrix(layout_.lm_head, config_.vocab_size, D)};
-  PackWeight(head, compute_, &head_);
+  const View<const float> head[] = {Matrix(layout().lm_head, config_.vocab_size, D)};
+  PackWeight(head, compute_, &shared_->head);
   if (for_training) {
-    PackWeightTransposed(head, compute_, &head_t_);
+    PackWeightTransposed(head, compute_, &shared_->head_t);
   } else {
-    head_t_ = {};
+    shared_->head_t = {};
   }
 }
 
 int64_t Model::packed_bytes() const {
-  int64_t n = head_.bytes() + head_t_.bytes();
-  for (const auto& p : packed_) {
-    n += p.qkv.bytes() + p.o.bytes() + p.gate_up.bytes() + p.down.bytes();
-    n += p.qkv_t.bytes() + p.o_t.bytes() + p.gate_up_t.bytes() + p.down_t.bytes();
-  }
+  int64_t n = shared_->head.bytes() + shared_->head_t.bytes();
+  const auto add = [&n](const std::vector<PackedLayer>& layers) {
+    for (const auto& p : layers) {
+      n += p.qkv.bytes() + p.o.bytes() + p.gate_up.bytes() + p.down.bytes();
+      n += p.qkv_t.bytes() + p.o_t.bytes() + p.gate_up_t.bytes() + p.down_t.bytes();
+    }
+  };
+  add(packed_);
+  if (sampler_) add(sampler_->packed_);
   return n;
 }
 

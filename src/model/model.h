@@ -23,51 +23,66 @@ class Model {
   Model(const ModelConfig& config, ComputeType compute);
 
   const ModelConfig& config() const { return config_; }
-  const ParameterLayout& layout() const { return layout_; }
+  const ParameterLayout& layout() const { return shared_->layout; }
   ComputeType compute() const { return compute_; }
-  float* weights() { return weights_.data(); }  // [layout().total], fp32 master
-  const float* weights() const { return weights_.data(); }
+  float* weights() { return shared_->weights.data(); }  // [layout().total], fp32 master
+  const float* weights() const { return shared_->weights.data(); }
   View<const float> Matrix(int64_t offset, int64_t rows, int64_t cols) const;
 
   // From now on only the adapters are trained, W + s B A is what the kernels read.
   void AddAdapters(const LoraSettings& settings);
   // The sum becomes the weights, and there are no adapters any more.
   void MergeAdapters();
-  Lora* lora() { return lora_.get(); }
-  const Lora* lora() const { return lora_.get(); }  // null: every weight is trained
+  Lora* lora() { return shared_->lora.get(); }
+  const Lora* lora() const { return shared_->lora.get(); }  // null: every weight is trained
   // What an optimizer changes: every weight, or the adapters; gradients and moments are arrays [total].
   struct Trainable {
     const std::vector<Parameter>* parameters = nullptr;
     int64_t total = 0;
   };
   Trainable trainable() const;
-  float* trainable_weights() { return lora_ ? lora_->weights() : weights(); }
+  float* trainable_weights() { return lora() ? lora()->weights() : weights(); }
   // A weight's values with its adapter, if it has one; in `buffer` then.
   const float* Merged(const Parameter& parameter, AlignedBuffer<float>* buffer) const;
 
   // Rounds and packs the weights for the kernels: after every change, before the next use.
-  // for_training: also the transposed copies that Backward needs.
+  // for_training: also the transposed copies that Backward needs. The sampler's too, if there is one.
   void WeightsChanged(bool for_training);
 
+  // From the next WeightsChanged on sampler() is this policy with the layers' matrices in 8 bits
+  // (tensor/gemm_int8.h), for sampling: another policy. All else it reads where this model has it:
+  // fp32 weights, norms, embeddings, head. It lives as long as this model; nobody else changes it.
+  void QuantizeSampler();
+  const Model& sampler() const { return sampler_ ? *sampler_ : *this; }
+
   struct PackedLayer {
-    PackedWeight qkv, o, gate_up, down;          // y = x W^T
+    PackedWeight qkv, o, gate_up, down;          // y = x W^T; in 8 bits for a sampler
     PackedWeight qkv_t, o_t, gate_up_t, down_t;  // dx = dy W
   };
   const std::vector<PackedLayer>& packed_layers() const { return packed_; }
-  const PackedWeight& packed_head() const { return head_; }
-  const PackedWeight& packed_head_t() const { return head_t_; }
-  const RopeTable& rope() const { return rope_; }
-  int64_t packed_bytes() const;
+  const PackedWeight& packed_head() const { return shared_->head; }
+  const PackedWeight& packed_head_t() const { return shared_->head_t; }
+  const RopeTable& rope() const { return shared_->rope; }
+  int64_t packed_bytes() const;  // of all copies, the sampler's too
 
  private:
+  // What a sampler shares with its model.
+  struct Shared {
+    Shared(const ModelConfig& config, RopeTable table)
+        : layout(config), weights(layout.total), rope(std::move(table)) {}
+    ParameterLayout layout;
+    AlignedBuffer<float> weights;
+    PackedWeight head, head_t;
+    RopeTable rope;
+    std::unique_ptr<Lora> lora;
+  };
+  Model(const ModelConfig& config, ComputeType compute, std::shared_ptr<Shared> shared);
+
   ModelConfig config_;
-  ParameterLayout layout_;
   ComputeType compute_;
-  AlignedBuffer<float> weights_;
+  std::shared_ptr<Shared> shared_;
   std::vector<PackedLayer> packed_;
-  PackedWeight head_, head_t_;
-  RopeTable rope_;
-  std::unique_ptr<Lora> lora_;
+  std::unique_ptr<Model> sampler_;
 };
 
 // T tokens to run, wherever they come from: decode steps, prompts, packed trees.

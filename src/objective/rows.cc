@@ -70,6 +70,7 @@ Rows Part(const Rows& r, int64_t first, int64_t last) {
   p.strategy = Cut(r.strategy, t0, t1);
   p.logp_old = Cut(r.logp_old, t0, t1);
   p.entropy_old = Cut(r.entropy_old, t0, t1);
+  p.sampler_logp = Cut(r.sampler_logp, t0, t1);
   p.adv = Cut(r.adv, t0, t1);
   p.weight = Cut(r.weight, t0, t1);
   p.mask = Cut(r.mask, t0, t1);

@@ -56,9 +56,12 @@ struct Rows {
   std::vector<TurnStrategy> strategy;
   std::vector<double> logp_old;     // of the policy that sampled
   std::vector<double> entropy_old;  // likewise, nats
-  std::vector<double> adv;          // advantage
-  std::vector<double> weight;       // multiplies the policy loss; no denominator sees it
-  std::vector<double> mask;         // 1: in the loss and its denominators; 0: in neither
+  // Of the distribution that tokens were drawn from, where that was not the policy (a quantised one, a
+  // truncated one); empty where all were the policy's: SamplerLogp() then gives logp_old.
+  std::vector<double> sampler_logp;
+  std::vector<double> adv;     // advantage
+  std::vector<double> weight;  // multiplies the policy loss; no denominator sees it
+  std::vector<double> mask;    // 1: in the loss and its denominators; 0: in neither
 
   std::vector<double> token_reward;  // of the token itself; rewards per row come at its end
   // [T] What an advantage method leaves for its loss, by a name that begins with its own.
@@ -74,6 +77,9 @@ struct Rows {
   int64_t num_rows() const { return static_cast<int64_t>(reward.size()); }
   int64_t num_groups() const { return static_cast<int64_t>(prompt.size()); }
   int64_t length(int64_t row) const { return begin[row + 1] - begin[row]; }
+  const std::vector<double>& SamplerLogp() const {
+    return sampler_logp.empty() ? logp_old : sampler_logp;
+  }
   bool right(int64_t row) const { return verdict[row] == Verdict::kRight; }
   // Each an Error of a program's fault if nobody declared the need.
   const std::vector<double>& Behaviour(const std::string& statistic) const;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -73,6 +74,39 @@ TEST_P(RolloutOfType, RecordedStatisticsAreThoseOfThePackedTrainingForward) {
     const auto trees = Rollout(p.model, p.tokenizer, options, Requests(5));
     EXPECT_GT(ExpectTrainingBits(p.model, trees, sampling.score_temperature()), 100);
   }
+}
+
+// Weights in 8 bits make another policy, whose rows do not depend on their company either: the same
+// samples for any batch, threads and drafts, and what decoding records is what its packed forward
+// gives.
+TEST_P(RolloutOfType, QuantisedPolicyHasTheSamePromises) {
+  const Threads restore;
+  TinyPolicy p(GetParam());
+  p.model.QuantizeSampler();
+  p.model.WeightsChanged(true);
+  RolloutOptions options;
+  options.max_tokens = 40;
+  options.speculation.name = "none";
+  SetNumThreads(1);
+  const auto want = Rollout(p.model.sampler(), p.tokenizer, options, Requests(7));
+  EXPECT_GT(ExpectTrainingBits(p.model.sampler(), want, 1), 100);
+  SetNumThreads(2);
+  options.max_sequences = 3;
+  options.speculation.name = "always";
+  const auto got = Rollout(p.model.sampler(), p.tokenizer, options, Requests(7));
+  for (size_t i = 0; i < want.size(); ++i) ExpectSameTree(got[i], want[i]);
+  const auto other = Rollout(p.model, p.tokenizer, options, Requests(7));
+  EXPECT_NE(Bits(other[0].segments[1].logp), Bits(want[0].segments[1].logp));
+}
+
+// A weight that is no number must reach the check of the logits, not vanish in rounding.
+TEST_P(RolloutOfType, QuantisedPolicyStopsAtNaN) {
+  TinyPolicy p(GetParam());
+  p.model.QuantizeSampler();
+  const LayerLayout& layer = p.model.layout().layers[1];
+  p.model.weights()[layer.down_proj + 5] = std::nanf("");
+  p.model.WeightsChanged(true);
+  EXPECT_THROW(Rollout(p.model.sampler(), p.tokenizer, {}, Requests(1)), Error);
 }
 
 // A batch of one decodes one sequence at a time: every token but a sample's first has a step of its

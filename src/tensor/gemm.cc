@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/thread_pool.h"
+#include "tensor/gemm_int8.h"
 #include "tensor/gemm_kernels.h"
 #include "tensor/isa.h"
 
@@ -124,6 +125,7 @@ void MatMulScalar(View<const float> x, const PackedWeight& w, View<float> y, Epi
 }  // namespace
 
 void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue epilogue) {
+  if (w.int8()) return MatMulInt8(x, w, y, epilogue);
   RLVR_CHECK(x.cols == w.k && y.cols == w.n && y.rows == x.rows)
       << x.rows << "x" << x.cols << " " << w.n << "x" << w.k << " " << y.rows << "x" << y.cols;
   if (x.rows == 0 || w.n == 0) return;

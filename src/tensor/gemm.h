@@ -26,7 +26,10 @@ struct PackedWeight {
   int64_t n = 0, k = 0;  // outputs, inputs
   ComputeType type = ComputeType::kFp32;
   AlignedBuffer<uint8_t> data;
-  int64_t bytes() const { return data.size(); }
+  AlignedBuffer<float>
+      scale;  // [N, to whole panels] of a weight in 8 bits (gemm_int8.h), else empty
+  bool int8() const { return scale.size() > 0; }
+  int64_t bytes() const { return data.size() + 4 * scale.size(); }
 };
 
 // Packs the rows of `parts`, stacked ([n_0, K], [n_1, K], ...): y = x W^T. Parallel.

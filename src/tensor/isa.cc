@@ -59,6 +59,12 @@ std::vector<Isa> SupportedIsas() {
   return isas;
 }
 
+bool HasVnni() {
+  __builtin_cpu_init();
+  static const bool has = __builtin_cpu_supports("avx512vnni");
+  return has;
+}
+
 Isa ActiveIsa() {
   if (!Chosen()) {
     const char* wanted = std::getenv("RLVR_ISA");

@@ -14,6 +14,8 @@ Isa ParseIsa(const std::string& name);  // throws Error
 std::vector<Isa> SupportedIsas();       // of this machine, weakest first
 // The best supported, unless the environment's RLVR_ISA or SetIsa says otherwise.
 Isa ActiveIsa();
+// Whether products in 8 bits have vpdpbusd; theirs are the same bits without.
+bool HasVnni();
 void SetIsa(
     Isa isa);  // throws Error if unsupported; not thread-safe; packed weights must be packed anew
 

@@ -167,12 +167,16 @@ CheckBatch MakeCheckBatch(const CheckSettings& settings) {
   for (const Tree& tree : batch.trees) pointers.push_back(&tree);
   constexpr Statistic kWanted[] = {Statistic::kLogp, Statistic::kEntropy};
   const auto fields = Score(*batch.behaviour, pointers, kWanted, settings.temperature, kManyTokens);
+  // As if rollouts were quantised.
+  const auto sampler = MakeModel(config, settings.compute, seed, 0.005, 4);
+  const auto drawn = Score(*sampler, pointers, kLogpOnly, settings.temperature, kManyTokens);
   for (size_t g = 0; g < batch.trees.size(); ++g) {
     for (size_t s = 0; s < batch.trees[g].segments.size(); ++s) {
       Segment& segment = batch.trees[g].segments[s];
       if (!kSampled.Contains(segment.author)) continue;
       segment.logp = fields[0][g][s];
       segment.entropy = fields[1][g][s];
+      segment.sampler_logp = drawn[0][g][s];
     }
   }
   return batch;

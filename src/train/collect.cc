@@ -83,6 +83,7 @@ int64_t Collector::PromptsPerRound() const {
 StepBatch Collector::Collect(int64_t step, int64_t position, const RunState& state) {
   StepBatch batch;
   StepTally tally;
+  seconds_rescored_ = 0;
   batch.position = position;
   curriculum_.BeginStep(step);
   MakeTerms(step, state);
@@ -257,6 +258,12 @@ Tree Collector::CollectOne(int64_t step, int64_t position, const RunState& state
 
 void Collector::Observe(int64_t step, const StepBatch& batch) {
   for (const auto& o : batch.outcomes) curriculum_.state().Observe(o.row, step, o.samples, o.right);
+}
+
+void Collector::Measure(Metrics* metrics) const {
+  curriculum_.Measure(metrics);
+  if (recipe_.rollout.quantization != "none")
+    (*metrics)["timing_s/old_log_prob"] = seconds_rescored_;
 }
 
 void Collector::Save(Files* files) const {

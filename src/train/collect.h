@@ -50,7 +50,7 @@ class Collector {
 
   // What the step has shown of its prompts.
   void Observe(int64_t step, const StepBatch& batch);
-  void Measure(Metrics* metrics) const { curriculum_.Measure(metrics); }
+  void Measure(Metrics* metrics) const;
   int64_t num_prompts() const { return prompts_->size(); }
 
   using Files = std::map<std::string, std::string>;  // bytes of a checkpoint by name
@@ -105,7 +105,7 @@ class Collector {
   void AddRequest(int64_t step, Curriculum::Draw draw, Round* round) const;
   void Open(Round* round) const;
   std::vector<Tree> Sample(Round* round, const RunState& state, RolloutStats* stats);
-  void Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees);
+  void Rescore(std::vector<Tree>* trees);
   void MakeTerms(int64_t step, const RunState& state);
   const Verifier& VerifierOf(const Prompt& prompt);
   std::vector<JudgedResponses> JudgeStrategies(int64_t step, const std::vector<Prompt>& prompts,
@@ -127,6 +127,7 @@ class Collector {
   double kept_share_ = 1;  // of the last step's groups: a guess for the next one
   std::map<std::string, std::unique_ptr<Verifier>> verifiers_;
   std::vector<WeightedTerm> reward_terms_;  // of this step
+  double seconds_rescored_ = 0;             // of this step, on this rank
   ReplayStore replay_;
   ResponseStore responses_;
   Speculation speculation_;  // from step to step; in no checkpoint, since it changes no sample

@@ -160,7 +160,8 @@ void Collector::CollectContinuously(int64_t step, const RunState& state, BatchFi
   Stopwatch watch;
   RolloutStats stats;
   Feed feed(this, step, fill, tally, batch);
-  RolloutFeed(*policy_.model, *policy_.tokenizer, OptionsOf(state), &feed, &stats);
+  RolloutFeed(policy_.model->sampler(), *policy_.tokenizer, OptionsOf(state), &feed, &stats);
+  if (recipe_.rollout.quantization != "none") Rescore(&batch->trees);
   feed.Finish(stats, watch.Lap());
 }
 

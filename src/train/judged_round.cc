@@ -98,21 +98,23 @@ std::vector<Tree> Collector::Sample(Round* round, const RunState& state, Rollout
       on_progress(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(total, 1)));
   };
   std::vector<Tree> trees =
-      Rollout(*policy_.model, *policy_.tokenizer, options, recipe_.rollout.strategy, judge,
-              std::move(round->requests), stats, progress);
+      Rollout(policy_.model->sampler(), *policy_.tokenizer, options, recipe_.rollout.strategy,
+              judge, std::move(round->requests), stats, progress);
   const auto& context = recipe_.rollout.sampling_context;
-  if (!context.before.empty() || !context.after.empty()) Rescore(round->prompts, &trees);
+  const bool in_context = !context.before.empty() || !context.after.empty();
+  // The prompt itself comes in the place of the one with the sampling context.
+  for (size_t i = 0; in_context && i < trees.size(); ++i)
+    trees[i].segments[0].tokens = EncodePrompt(*policy_.tokenizer, round->prompts[i]);
+  if (in_context || recipe_.rollout.quantization != "none") Rescore(&trees);
   return trees;
 }
 
-// Puts the prompt itself in the place of the one with the sampling context. What counts as recorded
-// is what the policy that sampled gives the tokens there; what they were drawn with is kept beside.
-void Collector::Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* trees) {
+// Of tokens that the policy drew elsewhere (a prompt with more in it, weights in 8 bits), what counts
+// as recorded is what it gives them here; what they were drawn with is kept beside.
+void Collector::Rescore(std::vector<Tree>* trees) {
+  Stopwatch watch;
   std::vector<const Tree*> pointers;
-  for (size_t i = 0; i < trees->size(); ++i) {
-    (*trees)[i].segments[0].tokens = EncodePrompt(*policy_.tokenizer, prompts[i]);
-    pointers.push_back(&(*trees)[i]);
-  }
+  for (const Tree& tree : *trees) pointers.push_back(&tree);
   const Statistic wanted[] = {Statistic::kLogp, Statistic::kEntropy};
   const auto fields =
       ScoreTrees(passes_, pointers, wanted, recipe_.rollout.options.sampling.score_temperature(),
@@ -120,11 +122,13 @@ void Collector::Rescore(const std::vector<Prompt>& prompts, std::vector<Tree>* t
   for (size_t i = 0; i < trees->size(); ++i) {
     for (size_t s = 1; s < (*trees)[i].segments.size(); ++s) {
       Segment& segment = (*trees)[i].segments[s];
+      if (segment.author != Author::kPolicy) continue;
       if (segment.sampler_logp.empty()) segment.sampler_logp = segment.logp;
       segment.logp = fields[0][i][s];
       segment.entropy = fields[1][i][s];
     }
   }
+  seconds_rescored_ += watch.Lap();
 }
 
 const Verifier& Collector::VerifierOf(const Prompt& prompt) {

@@ -50,8 +50,10 @@ const KeyMapping kKeys[] = {
     {"actor_rollout_ref.rollout.max_num_batched_tokens", "", "rollout.prefill_tokens",
      "memory and speed only"},
     {"data.gen_batch_size", "", "rollout.gen_prompts", ""},
+    {"actor_rollout_ref.rollout.quantization", "", "rollout.quantization", "int8; verl's is fp8"},
     {"algorithm.rollout_correction.rollout_is", "vllm_importance_sampling_correction", "",
-     "sampling's log-probs are training's, bit for bit: nothing to correct"},
+     "sampling's log-probs are training's, bit for bit: nothing to correct but with "
+     "rollout.quantization; then token_weight: [{name: rollout_is}]"},
 
     // reward
     {"custom_reward_function.path", "reward_funcs", "reward.name",

@@ -155,6 +155,9 @@ struct Recipe {
   struct {
     int group_size = 16;
     RolloutOptions options;
+    // int8: another policy samples, whose layers' matrices are in 8 bits (tensor/gemm_int8.h); what it
+    // sampled is scored anew before it trains.
+    std::string quantization = "none";
     StrategySettings strategy;
     TokenTemperatureSettings token_temperature;
     struct {

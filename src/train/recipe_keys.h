@@ -33,6 +33,7 @@ inline const std::vector<std::string> kBacktracks = {"frontier", "uct"};
 inline const std::vector<std::string> kDepthBonuses = {"sqrt", "log", "linear"};
 inline const std::vector<std::string> kTokenTemperatures = {"none", "hapo"};
 inline const std::vector<std::string> kSpeculations = {"auto", "none", "always"};
+inline const std::vector<std::string> kQuantizations = {"none", "int8"};
 inline const std::vector<std::string> kNegatives = {"released", "intended"};
 inline const std::vector<std::string> kLikelihoods = {"none", "logp",      "mean_logp",
                                                       "prob", "mean_prob", "jepo"};
@@ -163,6 +164,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("stop", o.stop);
     p("max_sequences", o.max_sequences, int64_t{1}, int64_t{1} << 20);
     p("prefill_tokens", o.prefill_tokens, int64_t{1}, kMany);
+    p("quantization", r.rollout.quantization, kQuantizations);
     p("gen_prompts", r.rollout.gen_prompts, int64_t{0}, kMany);
     p.Map("speculation", [&](auto& q) {
       q("name", o.speculation.name, kSpeculations);

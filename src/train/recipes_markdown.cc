@@ -181,6 +181,9 @@ const std::map<std::string, std::string>& Meanings() {
       {"rollout.min_p", "0: off"},
       {"rollout.max_tokens", "of a response"},
       {"rollout.stop", "texts that end a response"},
+      {"rollout.quantization",
+       "of the layers' matrices while sampling ([rollouts.md](rollouts.md#int8-rollouts)); wants "
+       "`token_weight: [{name: rollout_is}]`"},
       {"rollout.strategy.name",
        "how a group grows ([rollouts.md](rollouts.md), with its own keys)"},
       {"rollout.sampling_context.before", "put before the prompt in sampling, absent in training"},

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
+#include "train/rollout_mismatch.h"
 #include "train/run_folder.h"
 #include "train/tiny_model_test.h"
 #include "train/token_temperature.h"
@@ -59,6 +60,7 @@ constexpr const char* kSections[] = {
     "rollout.strategy={name: tree, max_depth: 4, width: 3}",
     "rollout.token_temperature={name: hapo, tau: 0.5, q: 0.5}",
     "rollout.sampling_context={after: \" Hint: the answer is 12\"}",
+    "rollout.quantization=int8",
 };
 INSTANTIATE_TEST_SUITE_P(, RolloutTraining, testing::ValuesIn(kSections),
                          [](const auto& info) { return "section" + std::to_string(info.index); });
@@ -67,6 +69,11 @@ TEST_P(RolloutTraining, SameBytesForAnyThreadsAndResumed) {
   std::vector<std::string> section = {GetParam()};
   if (section[0].find("tree") != std::string::npos)
     section.push_back("advantage={name: deepsearch}");
+  const bool quantised = section[0].find("int8") != std::string::npos;
+  if (quantised)
+    section.push_back(
+        "token_weight=[{name: ais, ema: 0.9, previous: {controller: last_value}}, {name: "
+        "rollout_is}]");
   auto with = section;
   with.push_back("threads=1");
   Train(Make("base", with));
@@ -86,7 +93,11 @@ TEST_P(RolloutTraining, SameBytesForAnyThreadsAndResumed) {
   double norm = 0;
   for (const int64_t step : {1, 2, 3}) {
     const Metrics m = ReadMetrics(Run("base"), step);
-    EXPECT_EQ(m.at("training/rollout_probs_diff_max"), 0);
+    // Of quantised rollouts it is the other policy's distance; that recorded and computed log-probs
+    // of the policy that trains are the same bits, the update has checked.
+    const double diff = m.at("training/rollout_probs_diff_max");
+    EXPECT_EQ(diff > 1e-5, quantised) << diff;
+    EXPECT_EQ(diff > 0, quantised) << diff;
     norm = std::max(norm, m.at("actor/grad_norm"));
   }
   EXPECT_GT(norm, 1e-4);  // it learned something: otherwise equality says little
@@ -116,6 +127,80 @@ TEST_F(RolloutFolder, SamplingContextIsNotInThePromptThatTrains) {
   };
   EXPECT_EQ(prompt(plain), prompt(hint));
   EXPECT_NE(plain, hint);
+}
+
+// int8: the samples are another policy's, the recorded log-probs the trained policy's own; a
+// correction changes the update, and with adapters and in bf16 it works the same.
+TEST_F(RolloutFolder, QuantisedRolloutsTrainAndAreMeasured) {
+  const std::string int8 = "rollout.quantization=int8";
+  Train(Make("plain", {"trainer.steps=1"}));
+  Train(Make("int8", {"trainer.steps=1", int8}));
+  Train(Make("tis", {"trainer.steps=1", int8, "token_weight=[{name: rollout_is}]"}));
+  Train(
+      Make("lora", {"trainer.steps=2", int8, "lora.rank=2", "compute=bf16", "rollout.top_p=0.9"}));
+  const auto weights = [&](const char* run) {
+    return ReadFile(CheckpointFolder(Run(run), 1) + "/hf/model.safetensors");
+  };
+  EXPECT_NE(weights("plain"), weights("int8"));
+  EXPECT_NE(weights("int8"), weights("tis"));
+  EXPECT_EQ(ReadFile(Run("int8") + "/rollouts/step_000001.jsonl"),
+            ReadFile(Run("tis") + "/rollouts/step_000001.jsonl"));
+  EXPECT_EQ(ReadMetrics(Run("plain"), 1).count("rollout_corr/kl"), 0u);
+  for (const char* run : {"int8", "tis", "lora"}) {
+    const Metrics m = ReadMetrics(Run(run), 1);
+    EXPECT_GT(m.at("rollout_corr/logp_abs_diff"), 1e-5) << run;
+    EXPECT_GT(m.at("training/rollout_probs_diff_max"), m.at("training/rollout_probs_diff_mean"));
+    EXPECT_LT(m.at("rollout_corr/seq_eff_sample_size"), 1);
+  }
+  const Metrics m = ReadMetrics(Run("tis"), 1);
+  EXPECT_GT(m.at("training/rollout_actor_probs_pearson_corr"), 0.9);
+  EXPECT_NEAR(m.at("rollout_corr/rollout_is_mean"), 1, 0.1);
+}
+
+// Without a correction a run says so, once; with one it does not.
+TEST_F(RolloutFolder, UncorrectedQuantisedRolloutsAreWarnedOf) {
+  const auto says = [&](const std::vector<std::string>& more) {
+    testing::internal::CaptureStderr();
+    WarnOfMismatch(Make("warn", more));
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string int8 = "rollout.quantization=int8";
+  EXPECT_EQ(says({}), "");
+  EXPECT_NE(says({int8}).find("token_weight: [{name: rollout_is}]"), std::string::npos);
+  EXPECT_NE(says({int8, "token_weight=[{name: forking_tokens}]"}), "");
+  EXPECT_EQ(says({int8, "token_weight=[{name: forking_tokens}, {name: ais}]"}), "");
+  EXPECT_EQ(says({int8, "token_weight={name: rollout_is}"}), "");
+}
+
+// Two responses; log-probs of p and q by hand.
+TEST(RolloutMismatch, HandWorked) {
+  Rows rows;
+  rows.begin = {0, 2, 3, 4};
+  rows.group_begin = {0, 3};
+  rows.foreign = {0, 0, 1};  // the last one is an expert's
+  rows.reward = {0, 0, 0};
+  rows.token = {1, 2, 3, 4};
+  const double p[] = {0.5, 0.8, 0.2, 0.9}, q[] = {0.25, 0.8, 0.4, 0.1};
+  for (int t = 0; t < 4; ++t) {
+    rows.logp_old.push_back(std::log(p[t]));
+    rows.sampler_logp.push_back(std::log(q[t]));
+  }
+  Metrics m;
+  MeasureMismatch(rows, &m);
+  const double ln2 = std::log(2);  // d = ln 2, 0, -ln 2
+  EXPECT_NEAR(m.at("training/rollout_probs_diff_mean"), 0.15, 1e-12);
+  EXPECT_NEAR(m.at("training/rollout_probs_diff_max"), 0.25, 1e-12);
+  EXPECT_NEAR(m.at("training/rollout_probs_diff_std"), std::sqrt(0.0175), 1e-12);
+  // About the means: p 0, .3, -.3; q -.7 / 3, .95 / 3, -.25 / 3.
+  EXPECT_NEAR(m.at("training/rollout_actor_probs_pearson_corr"),
+              0.12 / std::sqrt(0.18 * (0.49 + 0.9025 + 0.0625) / 9), 1e-12);
+  EXPECT_NEAR(m.at("rollout_corr/kl"), 0, 1e-12);
+  EXPECT_NEAR(m.at("rollout_corr/k3_kl"), (2 - 1 - ln2 + 0.5 - 1 + ln2) / 3, 1e-12);
+  EXPECT_NEAR(m.at("rollout_corr/chi2_token"), (3 - 0.75) / 3, 1e-12);
+  EXPECT_NEAR(m.at("rollout_corr/log_ppl_diff"), (-ln2 / 2 + ln2) / 2, 1e-12);
+  EXPECT_NEAR(m.at("rollout_corr/logp_abs_diff"), 2 * ln2 / 3, 1e-12);
+  // W = 2 and 1 / 2: 6.25 / (2 * 4.25).
+  EXPECT_NEAR(m.at("rollout_corr/seq_eff_sample_size"), 6.25 / 8.5, 1e-12);
 }
 
 // H and q of the catalogue's check: c = ln .4, u - c = ln 2 (-2, -1, 0, 1, 2), s = sqrt(2) ln 2.

@@ -25,13 +25,16 @@ std::string AsJson(const std::map<std::string, std::string>& values) {
 
 Policy LoadTrained(const Recipe& recipe, const std::string& folder) {
   const ComputeType compute = ParseComputeType(recipe.compute);
-  // Packed for training once, with the adapters.
-  Policy policy = LoadPolicy(folder, compute, /*for_training=*/!recipe.lora.on(),
-                             AsJson(recipe.data.chat_template_kwargs));
-  if (!recipe.lora.on()) return policy;
-  policy.model->AddAdapters(recipe.lora);
-  policy.model->lora()->Initialize(StreamKey(recipe.seed, Stream::kInit));
-  policy.model->WeightsChanged(/*for_training=*/true);
+  const bool quantized = recipe.kind == "rl" && recipe.rollout.quantization != "none";
+  const bool more = recipe.lora.on() || quantized;  // then it is packed for training with that
+  Policy policy =
+      LoadPolicy(folder, compute, /*for_training=*/!more, AsJson(recipe.data.chat_template_kwargs));
+  if (recipe.lora.on()) {
+    policy.model->AddAdapters(recipe.lora);
+    policy.model->lora()->Initialize(StreamKey(recipe.seed, Stream::kInit));
+  }
+  if (quantized) policy.model->QuantizeSampler();
+  if (more) policy.model->WeightsChanged(/*for_training=*/true);
   return policy;
 }
 

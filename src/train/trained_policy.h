@@ -8,7 +8,8 @@
 
 namespace rlvr {
 
-// From `folder`, with fresh adapters where the recipe has lora.
+// From `folder`, with fresh adapters where the recipe has lora and a sampler of its own where it
+// quantises rollouts.
 Policy LoadTrained(const Recipe& recipe, const std::string& folder);
 
 }  // namespace rlvr

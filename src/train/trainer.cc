@@ -17,6 +17,7 @@
 #include "train/credit.h"
 #include "train/measure.h"
 #include "train/ranks.h"
+#include "train/rollout_mismatch.h"
 #include "train/run_folder.h"
 #include "train/stopwatch.h"
 #include "train/supervised.h"
@@ -114,6 +115,7 @@ Metrics Trainer::Step() {
   metrics["training/epoch"] =
       static_cast<double>(at_.position) / static_cast<double>(collector_->num_prompts());
   metrics["timing_s/update_actor"] = seconds;
+  if (recipe_.rollout.quantization != "none") MeasureMismatch(batch_.rows, &metrics);
   collector_->Measure(&metrics);
   credit_->MeasureTimes(&metrics);
   // A step without an update has not moved what controllers steer.
@@ -253,6 +255,7 @@ void Trainer::RunSteps(MetricsLog* log) {
 void Trainer::Run() {
   std::optional<MetricsLog> log;
   if (ranks_.first()) {
+    WarnOfMismatch(recipe_);
     CutRunFolder(run_folder_, at_.step > 0 ? at_.step : -1);
     log.emplace(run_folder_, at_.step > 0 ? at_.step : -1);
   }

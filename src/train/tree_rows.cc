@@ -29,6 +29,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
   Rows rows;
   std::map<std::string, int32_t> tasks, families;
   int32_t num_families = 0;
+  bool departs = false;  // some token was drawn from another distribution
   for (const Tree* tree : trees) {
     rows.prompt.push_back(tree->prompt_index);
     rows.occurrence.push_back(tree->occurrence);
@@ -90,6 +91,8 @@ Rows MakeRows(std::span<const Tree* const> trees) {
         };
         add(segment.logp, &rows.logp_old);
         add(segment.entropy, &rows.entropy_old);
+        add(segment.sampler_logp.empty() ? segment.logp : segment.sampler_logp, &rows.sampler_logp);
+        departs = departs || !segment.sampler_logp.empty();
       }
       rows.sample.push_back(sample);
       rows.foreign.push_back(foreign);
@@ -98,6 +101,7 @@ Rows MakeRows(std::span<const Tree* const> trees) {
     }
     rows.group_begin.push_back(static_cast<int64_t>(rows.reward.size()));
   }
+  if (!departs) rows.sampler_logp = {};
   rows.adv.assign(rows.token.size(), 0.0);
   rows.token_reward.assign(rows.token.size(), 0.0);
   rows.weight.assign(rows.token.size(), 1.0);

@@ -53,6 +53,13 @@ for n in 1 3 4; do
 done
 echo "resumed on 1, 3 and 4 ranks: same bytes after $(elapsed "$begin") s"
 
+# Quantised rollouts: every rank scores what it sampled.
+int8=(trainer.steps=2 rollout.quantization=int8 'token_weight=[{name: ais, ema: 0.9, previous: {controller: last_value}}]')
+train int8 threads=1 parallel.shards=4 "${int8[@]}"
+ranks 2 int8_on_2 "${int8[@]}"
+same_run runs/int8 runs/int8_on_2
+grep -q rollout_corr/kl runs/int8/metrics.jsonl || fail "no mismatch is measured"
+
 # Left open, there is one shard for each rank, and the run's folder says so. Unordered sums train too.
 ranks 2 open parallel.shards=0 trainer.steps=2 eval.before=false eval.after=false
 grep -q "shards: 2" runs/open/recipe.yaml || fail "shards are not recorded"

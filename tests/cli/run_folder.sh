@@ -8,12 +8,12 @@ make_model
 small=(trainer.steps=2 eval.every=1 update.mini_batch_prompts=4)
 train critic "${small[@]}" advantage.name=gae policy_loss.name=gspo critic.optimizer.lr=1e-3
 train reward "${small[@]}" advantage.name=prime reference.update=ema replay.groups=1 replay.admit=all \
-  'token_weight=[{name: clip_cov}, {name: forking_tokens}]' 'regularizer=[{name: kl}, {name: kl_full}]'
+  rollout.quantization=int8 'token_weight=[{name: clip_cov}, {name: forking_tokens}, {name: rollout_is}, {name: ais}]' 'regularizer=[{name: kl}, {name: kl_full}]'
 train talk "${small[@]}" data.train=gsm_micro:shards=true,max_steps=2 data.validation=gsm_micro:shards=true,max_steps=2 \
   environment.name=sharded environment.max_turns=3 data.max_prompt_tokens=400 eval.protocol=lost_in_conversation
 
 # `a/{b,c}` in the document is a/b and a/c.
-grep -o '`[^`]*`' "$document" | tr -d '`' | grep -E '^(step|[a-z_]+_rate|[a-z_{},]+/[A-Za-z_@{},/]+)$' | while read -r name; do
+grep -o '`[^`]*`' "$document" | tr -d '`' | grep -E '^(step|[a-z_]+_rate|[a-z_{},]+/[A-Za-z0-9_@{},/]*[A-Za-z0-9_@{}])$' | while read -r name; do
   eval "printf '%s\\n' $name"
 done | sort -u >documented
 for run in critic reward talk; do

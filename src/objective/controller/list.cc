@@ -5,6 +5,7 @@
 #include "objective/controller/controller.h"
 #include "objective/controller/epo_phase.h"
 #include "objective/controller/first_value.h"
+#include "objective/controller/last_value.h"
 #include "objective/controller/running_mean.h"
 #include "objective/controller/safe_kl.h"
 
@@ -26,6 +27,7 @@ const MethodList<Controller>& ControllerList() {
     l.Add<AnchoredEntropy, ControllerOf>();
     l.Add<EpoPhase, ControllerOf>();
     l.Add<FirstValue, ControllerOf>();
+    l.Add<LastValue, ControllerOf>();
     l.Add<RunningMean, ControllerOf>();
     l.Add<SafeKl, ControllerOf>();
     return l;

@@ -1,5 +1,6 @@
 // The token weights there are: one line a method, sorted by name.
 #include "objective/loss_stage.h"
+#include "objective/token_weight/ais.h"
 #include "objective/token_weight/clip_b.h"
 #include "objective/token_weight/clip_cov.h"
 #include "objective/token_weight/clip_v.h"
@@ -8,6 +9,7 @@
 #include "objective/token_weight/forking_tokens.h"
 #include "objective/token_weight/hapo.h"
 #include "objective/token_weight/rejection.h"
+#include "objective/token_weight/rollout_is.h"
 #include "objective/token_weight/sign_weight.h"
 #include "objective/token_weight/steer.h"
 
@@ -16,6 +18,7 @@ namespace rlvr {
 const MethodList<TokenWeight>& TokenWeightList() {
   static const auto list = [] {
     MethodList<TokenWeight> l("token_weight");
+    l.Add<Ais, TokenWeightOf>();
     l.Add<ClipB, TokenWeightOf>();
     l.Add<ClipCov, TokenWeightOf>();
     l.Add<ClipV, TokenWeightOf>();
@@ -24,6 +27,7 @@ const MethodList<TokenWeight>& TokenWeightList() {
     l.Add<ForkingTokens, TokenWeightOf>();
     l.Add<Hapo, TokenWeightOf>();
     l.Add<Rejection, TokenWeightOf>();
+    l.Add<RolloutIs, TokenWeightOf>();
     l.Add<SignWeight, TokenWeightOf>();
     l.Add<Steer, TokenWeightOf>();
     return l;
