@@ -212,7 +212,7 @@ void RegisterRows() {
   static auto a = RandomFloats(4 << 20), b = RandomFloats(4 << 20), c = RandomFloats(4 << 20);
   static AlignedBuffer<float> rstd(kTokens * 8), weight_gradient(1024);
   static std::vector<int32_t> positions(kTokens), tokens(kTokens);
-  static const RopeTable rope(32, 10000.0, 1024);
+  static const RopeTable rope(RopeFrequencies(32, 10000.0), 1024);
   for (int64_t t = 0; t < kTokens; ++t) {
     positions[t] = static_cast<int32_t>(t % 100);
     tokens[t] = static_cast<int32_t>(t * t % 509);

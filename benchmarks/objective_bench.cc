@@ -177,7 +177,7 @@ double MeasureUpdate(const Policy& policy) {
   std::fill(rows.adv.begin(), rows.adv.end(), 1.0);
   const auto objective = MakeObjective(nullptr, nullptr, nullptr);
   Updater updater(policy.model.get(), objective.get(), {}, 1000, 1, 16384, false);
-  Optimizer optimizer(policy.model->layout());
+  Optimizer optimizer(*policy.model);
   const auto update = [&] { updater.MiniBatch(pointers, rows, false, RandomKey(5), &optimizer); };
   update();  // buffers
   return Fastest(3, update) * static_cast<double>(kGroups) / kMeasured;
