@@ -11,6 +11,7 @@
 #include "rollout/rollout.h"
 #include "text/bpe_trainer.h"
 #include "train/checkpoint.h"
+#include "train/recipe.h"
 #include "train/stopwatch.h"
 #include "train/update.h"
 
@@ -108,7 +109,8 @@ BenchCase Decode(const Model& model, const BenchOptions& o, int64_t sequences) {
           }};
 }
 
-// Forward, head, backward, AdamW and packing, as the trainer does them.
+// Forward, head, backward, AdamW and packing, as the trainer does them, with a recipe's default
+// micro-batches.
 BenchCase Train(BenchModel* m, const BenchOptions& o, bool recompute) {
   const ModelConfig& c = m->model.config();
   const int64_t T = MakeTrainingBatch(c, o.tokens).tokens();
@@ -123,15 +125,22 @@ BenchCase Train(BenchModel* m, const BenchOptions& o, bool recompute) {
             if (!m->gradient) m->gradient = std::make_unique<Gradient>(model);
             if (!m->optimizer) m->optimizer = std::make_unique<Optimizer>(model);
             const auto trees = MakeTrainingBatch(c, o.tokens).trees;
+            const std::vector<const Tree*> pointers = Pointers(trees);
+            const auto bounds = SplitMicroBatches(pointers, Recipe().update.micro_batch_tokens);
             TreePasses passes(&model, recompute);
             OptimizerSettings settings;
             settings.lr = 1e-9;
             return Measure(o.seconds, o.repeats, [&] {
               m->gradient->Clear();
-              const PackedTrees& packed = passes.Forward(Pointers(trees), kTrained, true);
-              const std::vector<std::vector<float>> coefficients(
-                  1, std::vector<float>(packed.predictions.size(), 1e-4f));
-              passes.Backward(1, kLogpOnly, coefficients, m->gradient.get());
+              for (size_t i = 0; i + 1 < bounds.size(); ++i) {
+                const auto begin = static_cast<size_t>(bounds[i]);
+                const auto micro = std::span(pointers).subspan(
+                    begin, static_cast<size_t>(bounds[i + 1]) - begin);
+                const PackedTrees& packed = passes.Forward(micro, kTrained, true);
+                const std::vector<std::vector<float>> coefficients(
+                    1, std::vector<float>(packed.predictions.size(), 1e-4f));
+                passes.Backward(1, kLogpOnly, coefficients, m->gradient.get());
+              }
               ApplyGradient(settings, 1, m->gradient->Finish(), &model, m->optimizer.get());
             });
           }};
