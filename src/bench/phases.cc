@@ -134,8 +134,8 @@ BenchCase Train(BenchModel* m, const BenchOptions& o, bool recompute) {
               m->gradient->Clear();
               for (size_t i = 0; i + 1 < bounds.size(); ++i) {
                 const auto begin = static_cast<size_t>(bounds[i]);
-                const auto micro = std::span(pointers).subspan(
-                    begin, static_cast<size_t>(bounds[i + 1]) - begin);
+                const auto micro =
+                    std::span(pointers).subspan(begin, static_cast<size_t>(bounds[i + 1]) - begin);
                 const PackedTrees& packed = passes.Forward(micro, kTrained, true);
                 const std::vector<std::vector<float>> coefficients(
                     1, std::vector<float>(packed.predictions.size(), 1e-4f));

@@ -13,6 +13,7 @@ namespace {
 // Threads run pieces of a batch through all layers by themselves where each piece has so many rows,
 // or where all of a pass's weights stay in the caches: every thread reads them all.
 constexpr int64_t kPieceRows = 512;
+constexpr int64_t kFewRows = 16;  // from here on a thread takes two smaller pieces
 constexpr int64_t kCachedWeights = 16 << 20;
 // Longest piece's share of a thread's, from which on waiting at its end costs more than waiting
 // after every kernel.
@@ -31,7 +32,8 @@ std::vector<int64_t> PieceBorders(const Model& model, const TokenBatch& batch) {
   const std::vector<int64_t>& units = batch.unit_begin;
   const std::vector<int64_t> whole = {0, T};
   if (threads == 1 || InParallelFor() || units.size() < 3 || units.back() != T) return whole;
-  const int64_t rounds = std::max<int64_t>(1, T / (threads * kPieceRows));
+  const int64_t rounds = std::max(
+      {int64_t{1}, std::min<int64_t>(2, T / (threads * kFewRows)), T / (threads * kPieceRows)});
   if (T / threads < kPieceRows && ForwardWeightBytes(model) > kCachedWeights) return whole;
   const double goal = static_cast<double>(T) / static_cast<double>(threads * rounds);
   std::vector<int64_t> borders = {0};

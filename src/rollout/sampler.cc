@@ -26,6 +26,51 @@ int32_t Walk(size_t n, double aim, Id id, WeightOf weight) {
   return token;
 }
 
+// Of all ids by blocks: one sum of a large vocabulary from its first id to its last would be a chain
+// of as many additions, each waiting for the one before.
+constexpr size_t kBlock = 1024;
+
+double BlockSum(std::span<const float> w) {
+  double s[16] = {};
+  size_t i = 0;
+  for (; i + 16 <= w.size(); i += 16) {
+    for (size_t j = 0; j < 16; ++j) s[j] += w[i + j];
+  }
+  for (size_t j = 0; i + j < w.size(); ++j) s[j] += w[i + j];
+  for (size_t width = 8; width > 0; width /= 2) {
+    for (size_t j = 0; j < width; ++j) s[j] += s[j + width];
+  }
+  return s[0];
+}
+
+// The id whose share of the weights [V] `uniform` falls on.
+int32_t WalkAll(std::span<const float> w, double uniform) {
+  thread_local std::vector<double> sums;
+  sums.clear();
+  double total = 0;
+  for (size_t begin = 0; begin < w.size(); begin += kBlock) {
+    sums.push_back(BlockSum(w.subspan(begin, std::min(kBlock, w.size() - begin))));
+    total += sums.back();
+  }
+  const double aim = uniform * total;
+  double before = 0;
+  size_t last = 0;  // the last block with weight, should rounding leave the aim at the total
+  double before_last = 0;
+  for (size_t b = 0; b < sums.size(); ++b) {
+    if (sums[b] == 0) continue;
+    last = b;
+    before_last = before;
+    before += sums[b];
+    if (before > aim) break;
+  }
+  const size_t begin = last * kBlock;
+  const std::span<const float> block = w.subspan(begin, std::min(kBlock, w.size() - begin));
+  return static_cast<int32_t>(begin) + Walk(
+                                           block.size(), aim - before_last,
+                                           [](size_t i) { return static_cast<int32_t>(i); },
+                                           [&](size_t i) { return block[i]; });
+}
+
 // Candidates are ids in `kept`; a likelier one has a larger logit or, among equals, a lower id.
 // Weights would not do: two logits may have the same exponential.
 struct Likelier {
@@ -103,17 +148,13 @@ Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, 
     draw.token = stats.argmax;
     draw.sampler_logp = 0;  // the greedy choice is certain
   } else {
-    // The total is summed again in double: stats.sum is fp32, and what it lacks or has too much
-    // would all fall on the last ids of a large vocabulary.
+    // Sums are in double: stats.sum is fp32, and what it lacks or has too much would all fall on the
+    // last ids of a large vocabulary.
     std::vector<float>& w = *scratch;
     w.resize(logits.size());
     RowWeights(logits, stats, temperature, w);
-    double total = 0;
-    for (const float weight : w) total += weight;
     if (!options.truncates()) {
-      draw.token = Walk(
-          w.size(), uniform * total, [](size_t i) { return static_cast<int32_t>(i); },
-          [&](size_t i) { return w[i]; });
+      draw.token = WalkAll(w, uniform);
     } else {
       thread_local std::vector<int32_t> kept;
       kept.clear();
@@ -124,7 +165,7 @@ Draw SampleToken(std::span<const float> logits, const SamplingOptions& options, 
       TopK(options.top_k, likelier, &kept);
       TopP(options.top_p, w, likelier, &kept);
       MinP(options.min_p, w, &kept);
-      total = 0;
+      double total = 0;
       for (const int32_t id : kept) total += w[static_cast<size_t>(id)];
       draw.token = Walk(
           kept.size(), uniform * total, [&](size_t i) { return kept[i]; },

@@ -110,6 +110,27 @@ TEST(Sampler, WalksTheCumulativeSumInIdOrder) {
 }
 
 // Rounding at the top of the uniform range must never pick a token without probability.
+// By powers of two, so that every sum is exact: token i of 3,000 has 1, 2 or 4 parts; the last 1,000
+// have none.
+TEST(Sampler, WalksALargeVocabularyInBlocks) {
+  const size_t V = 3000;
+  std::vector<double> parts;
+  std::vector<float> logits;
+  for (size_t i = 0; i < V; ++i) {
+    parts.push_back(i < 2000 ? std::exp2(static_cast<double>(i * 7 % 3)) : 0);
+    logits.push_back(i < 2000 ? static_cast<float>(std::log(parts[i])) : -300.0f);
+  }
+  const double total = std::accumulate(parts.begin(), parts.end(), 0.0);
+  double below = 0;
+  for (size_t i = 0; i < 2000; ++i) {
+    const double middle = (below + parts[i] / 2) / total;
+    ASSERT_EQ(Sample(logits, {}, middle).token, static_cast<int32_t>(i));
+    below += parts[i];
+  }
+  EXPECT_EQ(Sample(logits, {}, std::nextafter(1.0, 0.0)).token, 1999);
+  EXPECT_EQ(Sample(logits, {}, 0).token, 0);
+}
+
 TEST(Sampler, NeverDrawsATokenWithoutWeight) {
   EXPECT_EQ(Sample({0, 0, -200, -200}, {}, std::nextafter(1.0, 0.0)).token, 1);
   EXPECT_EQ(Sample({-200, 0, 0}, {}, 0).token, 1);

@@ -90,9 +90,9 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
     const uint32_t* pb = b.data + gb * b.stride + chunk->unit_offset * b.width;
     if (type == ComputeType::kFp32) {
       kernels.tile_f32(rows, units, reinterpret_cast<const float*>(pa), 1, a.width,
-                       reinterpret_cast<const float*>(pb), c, dw.stride, cols, true);
+                       reinterpret_cast<const float*>(pb), c, dw.stride, cols, true, nullptr);
     } else {
-      kernels.tile_bf16(rows, units, pa, 1, a.width, pb, c, dw.stride, cols, true);
+      kernels.tile_bf16(rows, units, pa, 1, a.width, pb, c, dw.stride, cols, true, nullptr);
     }
   }
 }

@@ -153,7 +153,7 @@ HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, flo
   }
 
 void TileF32Any(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
-                float* c, int64_t c_stride, int64_t cols, bool add) {
+                float* c, int64_t c_stride, int64_t cols, bool add, const float* /*next*/) {
   CutTile<kMaxRows>(rows, a, a_row, b, c, c_stride, cols,
                     [&](int64_t r, const float* pa, const float* pb, float* pc, int64_t n) {
                       RLVR_TILE_SWITCH(TileF32, r)
@@ -161,7 +161,8 @@ void TileF32Any(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t 
 }
 
 void TileBf16Any(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
-                 const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add) {
+                 const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add,
+                 const uint32_t* /*next*/) {
   CutTile<kMaxRowsBf16>(rows, a, a_row, b, c, c_stride, cols,
                         [&](int64_t r, const uint32_t* pa, const uint32_t* pb, float* pc,
                             int64_t n) { RLVR_TILE_SWITCH(TileBf16, r) });
