@@ -85,8 +85,9 @@ void AddBench(CLI::App& app, Action* action) {
       ->delimiter(',')
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command->add_option("--only", a->options.only,
-                      "Items whose section or name (\"phases: decode, 64 sequences\") has this in it");
+  command->add_option(
+      "--only", a->options.only,
+      "Items whose section or name (\"phases: decode, 64 sequences\") has this in it");
   command->add_option("--checkpoint", a->options.folder,
                       "A folder in which a checkpoint is saved and removed, to be measured too");
   command->add_option("--json", a->json, "Also write the figures to this file");

@@ -23,7 +23,7 @@ for command in train $(echo "$commands" | grep -v '^train$') "check on-policy"; 
   text=$(example $command)
   [ -n "$text" ] || fail "$command --help has no example"
   # A server has no end of its own, and its port may be taken.
-  if [ "$command" = serve ]; then text="timeout --preserve-status -s INT 2 ${text/8000/0}"; fi
+  if [ "$command" = serve ]; then text="timeout --preserve-status -s INT 4 ${text/8000/0}"; fi
   bash -euo pipefail -c "$text" </dev/null >out 2>err || fail "the example of $command fails: $text: $(cat err)"
   [ -s out ] || fail "the example of $command prints nothing: $text"
   tried=$((tried + 1))
