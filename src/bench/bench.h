@@ -44,7 +44,7 @@ struct BenchReport {
   ModelConfig config;
   ComputeType compute = ComputeType::kBf16;
   int64_t tokens = 0;
-  bool complete = true;  // not with BenchOptions::only
+  bool complete = true;      // not with BenchOptions::only
   std::vector<Peaks> peaks;  // by number of threads: 1 and all
   std::vector<BenchItem> items;
 };
