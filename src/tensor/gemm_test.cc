@@ -104,6 +104,39 @@ TEST_P(GemmTest, RowDoesNotDependOnBatchPositionOrThreads) {
   }
 }
 
+// Larger than a core's own cache: other shares of the threads, and the next panel is asked for. The
+// reference makes four rows of them.
+TEST_P(GemmTest, LargeWeightHasTheReferencesBits) {
+  if (std::get<0>(GetParam()) == Isa::kScalar) return;  // it is the reference
+  const int64_t n = 1210, k = 600;
+  const auto x_data = RandomFloats(530 * k, 1), w = RandomFloats(n * k, 2);
+  const View<const float> parts[] = {In(w, n, k)};
+  PackedWeight packed;
+  PackWeight(parts, type(), &packed);
+  ASSERT_GT(packed.bytes(), 1 << 20);
+  for (const int64_t rows : {29, 45, 530}) {
+    for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd}) {
+      const auto before = RandomFloats(rows * n, 3);
+      std::vector<float> want(4 * n);
+      const int64_t some[] = {0, 14, rows / 2, rows - 1};
+      for (int64_t i = 0; i < 4; ++i) {
+        std::copy_n(&before[some[i] * n], n, &want[i * n]);
+        ref::MatMul({&x_data[some[i] * k], 1, k}, In(w, n, k), type(), {&want[i * n], 1, n},
+                    epilogue);
+      }
+      for (const int threads : {1, 2, 3}) {
+        SetNumThreads(threads);
+        auto y = before;
+        MatMul({x_data.data(), rows, k}, packed, Out(y, rows, n), epilogue);
+        for (int64_t i = 0; i < 4; ++i) {
+          ASSERT_EQ(std::memcmp(&y[some[i] * n], &want[i * n], n * 4), 0)
+              << rows << " rows, " << threads << " threads, row " << some[i];
+        }
+      }
+    }
+  }
+}
+
 TEST_P(GemmTest, StridedViews) {
   const int64_t m = 20, n = 40, k = 24;
   const auto x = RandomFloats(m * 50, 1), w = RandomFloats(n * k, 2);

@@ -342,30 +342,37 @@ Packed PackSegments(const std::vector<std::pair<int, int64_t>>& segments) {
   return p;
 }
 
+constexpr AttentionShape kSmall{.num_heads = 4, .num_kv_heads = 2, .head_dim = 20, .scale = 0.22f};
+
 struct Problem {
-  AttentionShape shape{.num_heads = 4, .num_kv_heads = 2, .head_dim = 20, .scale = 0.22f};
+  AttentionShape shape;
+  int64_t QE, KE;  // columns of queries and of keys
   Packed packed;
   Floats q, k, v, g;
-  explicit Problem(const std::vector<std::pair<int, int64_t>>& segments, int64_t window = 0)
-      : packed(PackSegments(segments)) {
+  explicit Problem(const std::vector<std::pair<int, int64_t>>& segments, int64_t window = 0,
+                   const AttentionShape& of = kSmall)
+      : shape(of),
+        QE(of.num_heads * of.head_dim),
+        KE(of.num_kv_heads * of.head_dim),
+        packed(PackSegments(segments)) {
     shape.window = window;
-    q = RandomFloats(packed.T * 80, 1);
-    k = RandomFloats(packed.T * 40, 2);
-    v = RandomFloats(packed.T * 40, 3);
-    g = RandomFloats(packed.T * 80, 4);
+    q = RandomFloats(packed.T * QE, 1);
+    k = RandomFloats(packed.T * KE, 2);
+    v = RandomFloats(packed.T * KE, 3);
+    g = RandomFloats(packed.T * QE, 4);
   }
   // o, m, l, dq, dk, dv
   std::vector<Floats> Run(ComputeType type) const {
-    const int64_t T = packed.T, size = packed.pages * 40 * kPageTokens;
+    const int64_t T = packed.T, H = shape.num_heads, size = packed.pages * KE * kPageTokens;
     std::vector<float> kp(size), vp(size);  // big enough for either type
     const KvLayer layer{kp.data(), vp.data(), type};
-    WriteKv(In(k, T, 40), In(v, T, 40), packed.slots, shape, layer);
-    Floats o(T * 80), m(T * 4), l(T * 4), dq(T * 80), dk(T * 40), dv(T * 40);
-    Attention(In(q, T, 80), packed.table.blocks, packed.table.runs, layer, shape, Out(o, T, 80),
-              Out(m, T, 4), Out(l, T, 4));
-    AttentionBackward(In(g, T, 80), In(q, T, 80), In(o, T, 80), In(m, T, 4), In(l, T, 4),
-                      packed.table, std::vector<int64_t>{0, T}, layer, shape, Out(dq, T, 80),
-                      Out(dk, T, 40), Out(dv, T, 40));
+    WriteKv(In(k, T, KE), In(v, T, KE), packed.slots, shape, layer);
+    Floats o(T * QE), m(T * H), l(T * H), dq(T * QE), dk(T * KE), dv(T * KE);
+    Attention(In(q, T, QE), packed.table.blocks, packed.table.runs, layer, shape, Out(o, T, QE),
+              Out(m, T, H), Out(l, T, H));
+    AttentionBackward(In(g, T, QE), In(q, T, QE), In(o, T, QE), In(m, T, H), In(l, T, H),
+                      packed.table, std::vector<int64_t>{0, T}, layer, shape, Out(dq, T, QE),
+                      Out(dk, T, KE), Out(dv, T, KE));
     return {o, m, l, dq, dk, dv};
   }
 };
@@ -383,6 +390,33 @@ TEST(Attention, SameBitsEverywhere) {
         for (const Floats& f : problem.Run(type)) all.insert(all.end(), f.begin(), f.end());
         return all;
       });
+    }
+  }
+}
+
+// Heads as models have them: whole groups of 32 and 64 columns, a rest of 16, every number of queries
+// that share a key, more of them than one tile of the forward pass has.
+TEST(Attention, SameBitsForTheHeadsOfModels) {
+  constexpr AttentionShape kShapes[] = {
+      {.num_heads = 4, .num_kv_heads = 2, .head_dim = 64, .scale = 0.125f},
+      {.num_heads = 14, .num_kv_heads = 2, .head_dim = 64, .scale = 0.125f},
+      {.num_heads = 3, .num_kv_heads = 3, .head_dim = 80, .scale = 0.11f},
+      {.num_heads = 3, .num_kv_heads = 1, .head_dim = 96, .scale = 0.1f},
+      {.num_heads = 5, .num_kv_heads = 1, .head_dim = 32, .scale = 0.17f},
+      {.num_heads = 8, .num_kv_heads = 1, .head_dim = 128, .scale = 0.08f},
+      {.num_heads = 16, .num_kv_heads = 1, .head_dim = 48, .scale = 0.14f}};
+  for (const AttentionShape& shape : kShapes) {
+    SCOPED_TRACE(testing::Message() << shape.num_heads << " heads of " << shape.head_dim);
+    for (const int64_t window : {0, 45}) {
+      for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
+        // A long prompt, and a token that is decoded after two segments.
+        const Problem problem({{-1, 70}, {0, 41}, {0, 1}, {1, 1}, {0, 9}}, window, shape);
+        ExpectSameEverywhere([&] {
+          Floats all;
+          for (const Floats& f : problem.Run(type)) all.insert(all.end(), f.begin(), f.end());
+          return all;
+        });
+      }
     }
   }
 }
