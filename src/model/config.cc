@@ -54,8 +54,11 @@ void ModelConfig::Validate(const std::string& place) const {
   if (num_attention_heads % num_key_value_heads != 0) {
     throw Error(place, "'num_attention_heads' is no multiple of 'num_key_value_heads'", "");
   }
-  if (num_attention_heads / num_key_value_heads > 8) {
-    throw Error(place, "more than 8 query heads per key-value head are not supported", "");
+  if (num_attention_heads / num_key_value_heads > kMaxQueriesPerKey) {
+    throw Error(place,
+                "more than " + std::to_string(kMaxQueriesPerKey) +
+                    " query heads per key-value head are not supported",
+                "");
   }
   if (head_dim % 2 != 0) throw Error(place, "'head_dim' must be even", "");
   if (!(rope_theta > 0) || !(rms_norm_eps >= 0))

@@ -262,7 +262,7 @@ TEST(ModelConfig, ErrorsNameTheField) {
       {R"("hidden_size":10.5)", "'hidden_size' is 10.5"},
       {R"("vocab_size":null)", "no 'vocab_size'"},
       {R"("num_key_value_heads":5)", "'num_key_value_heads'"},
-      {R"("num_key_value_heads":1)", "more than 8"},
+      {R"("num_attention_heads":24,"num_key_value_heads":1)", "more than 16"},
       {R"("head_dim":7)", "'head_dim' must be even"},
       {R"("rope_theta":-1)", "'rope_theta'"},
       {R"("eos_token_id":200000)", "'eos_token_id'"},

@@ -22,6 +22,7 @@
 namespace rlvr {
 
 inline constexpr int64_t kPageTokens = 32;
+inline constexpr int64_t kMaxQueriesPerKey = 16;  // H / K, of the backward pass
 
 struct AttentionShape {
   int64_t num_heads = 0, num_kv_heads = 0, head_dim = 0;  // H, K, E; H % K == 0

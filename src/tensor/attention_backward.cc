@@ -21,7 +21,7 @@
 namespace rlvr {
 #ifndef RLVR_TENSOR_BACKWARD_TILE_
 #define RLVR_TENSOR_BACKWARD_TILE_
-constexpr int64_t kTileQueries = 16;  // (row, head) pairs of a tile
+constexpr int64_t kTileQueries = kMaxQueriesPerKey;  // (row, head) pairs of a tile
 
 // Query vectors of one KV head that walk the same keys, those of earlier rows first.
 struct BackwardTile {
