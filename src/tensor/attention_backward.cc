@@ -22,6 +22,9 @@ namespace rlvr {
 #ifndef RLVR_TENSOR_BACKWARD_TILE_
 #define RLVR_TENSOR_BACKWARD_TILE_
 constexpr int64_t kTileQueries = kMaxQueriesPerKey;  // (row, head) pairs of a tile
+// Keys of a unit that all its queries walk before the next ones: what they and their gradients take
+// stays in the second-level cache, however long the unit is.
+constexpr int64_t kRangeRows = 512;
 
 // Query vectors of one KV head that walk the same keys, those of earlier rows first.
 struct BackwardTile {
@@ -32,8 +35,9 @@ struct BackwardTile {
   float* dq[kTileQueries];
 };
 
-// One unit's keys and values of one KV head as floats, by row within the unit.
-struct UnitKeys {
+// The keys and values of one KV head in blocks that begin in a range of rows, as floats, by row
+// within the range.
+struct RangeKeys {
   int64_t first_row = 0, stride = 0;
   const float *kt = nullptr, *vt = nullptr;  // [E, stride]
   const float* k = nullptr;                  // [rows, E]
@@ -137,11 +141,10 @@ HWY_INLINE void Differentiate(const RowTerms& t, int64_t from, int64_t to, float
 }
 
 void BackwardTileRun(const BackwardTile& tile, const KvBlock* blocks, int64_t num_blocks,
-                     const UnitKeys& keys, int64_t E, float scale) {
+                     const RangeKeys& keys, int64_t E, float scale) {
   RowTerms terms[kTileQueries];
   for (int64_t i = 0; i < tile.count; ++i) {
     terms[i] = {tile.m[i], 1.0f / tile.l[i], DotOf(tile.g[i], tile.o[i], E), scale};
-    std::fill(tile.dq[i], tile.dq[i] + E, 0.0f);
   }
   HWY_ALIGN float p[kTileQueries][kPageTokens];
   HWY_ALIGN float ds[kTileQueries][kPageTokens];
@@ -191,6 +194,57 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace rlvr {
+namespace {
+
+// The blocks that begin in rows [first, last), from their pages. The memory is the thread's, until
+// its next call.
+RangeKeys UnpackRange(std::span<const AttentionRun> runs, std::span<const KvBlock> blocks,
+                      int64_t first, int64_t last, const KvLayer& layer,
+                      const AttentionShape& shape, int64_t kv) {
+  const int64_t E = shape.head_dim, n = last - first;
+  RangeKeys keys{.first_row = first, .stride = n + kPageTokens};
+  thread_local AlignedBuffer<float> kt, vt, rows;
+  for (AlignedBuffer<float>* buffer : {&kt, &vt, &rows}) {
+    if (buffer->size() < E * keys.stride) buffer->Resize(E * keys.stride);
+  }
+  // What a partial page reads past its end must not be NaN: it is not used, but may slow the
+  // units down.
+  for (int64_t e = 0; e < E; ++e) {
+    std::fill_n(kt.data() + e * keys.stride + n, kPageTokens, 0.0f);
+    std::fill_n(vt.data() + e * keys.stride + n, kPageTokens, 0.0f);
+  }
+  const auto unpack = [&](const auto* kd, const auto* vd, auto convert) {
+    for (const AttentionRun& run : runs) {
+      for (int64_t b = run.block_begin; b < run.block_end; ++b) {
+        const KvBlock& block = blocks[b];
+        // An ancestor's is unpacked with its own run.
+        if (block.row < std::max(run.row, first) || block.row >= last) continue;
+        for (int64_t j = 0; j < block.count; ++j) {
+          const int64_t local = block.row + j - first;
+          const auto* key = kd + layer.KeyIndex(shape, block.page, kv, j, 0);
+          const auto* value = vd + layer.ValueIndex(shape, block.page, kv, j, 0);
+          for (int64_t e = 0; e < E; ++e) {
+            kt[e * keys.stride + local] = rows[local * E + e] = convert(key[e * kPageTokens]);
+            vt[e * keys.stride + local] = convert(value[layer.Place(e, E)]);
+          }
+        }
+      }
+    }
+  };
+  if (layer.type == ComputeType::kFp32) {
+    unpack(static_cast<const float*>(layer.k), static_cast<const float*>(layer.v),
+           [](float x) { return x; });
+  } else {
+    unpack(static_cast<const Bf16*>(layer.k), static_cast<const Bf16*>(layer.v),
+           [](Bf16 x) { return ToFloat(x); });
+  }
+  keys.kt = kt.data();
+  keys.vt = vt.data();
+  keys.k = rows.data();
+  return keys;
+}
+
+}  // namespace
 
 void AttentionBackward(View<const float> d_o, View<const float> q, View<const float> o,
                        View<const float> max_score, View<const float> sum, const BlockTable& table,
@@ -218,76 +272,48 @@ void AttentionBackward(View<const float> d_o, View<const float> q, View<const fl
   const auto backward = RLVR_DISPATCH(BackwardTileRun);
   const auto units = static_cast<int64_t>(unit_begin.size()) - 1;
   ParallelFor(units * K, 1, [&](int64_t begin, int64_t end) {
-    thread_local AlignedBuffer<float> kt, vt, rows;
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t u = task / K, kv = task % K;
-      const int64_t first = unit_begin[u], n = unit_begin[u + 1] - first;
-      if (n == 0) continue;
-      UnitKeys keys{.first_row = first, .stride = n + kPageTokens, .d_stride = dk.stride};
-      if (kt.size() < E * keys.stride) {
-        kt.Resize(E * keys.stride);
-        vt.Resize(E * keys.stride);
+      const int64_t u = task / K, kv = task % K, unit_end = unit_begin[u + 1];
+      const std::span runs(table.runs.data() + run_begin[u], run_begin[u + 1] - run_begin[u]);
+      for (int64_t row = unit_begin[u]; row < unit_end; ++row) {
+        std::fill_n(dq.row(row) + kv * per_kv * E, per_kv * E, 0.0f);
+        std::fill_n(dk.row(row) + kv * E, E, 0.0f);
+        std::fill_n(dv.row(row) + kv * E, E, 0.0f);
       }
-      if (rows.size() < n * E) rows.Resize(n * E);
-      // What a partial page reads past its end must not be NaN: it is not used, but may slow the
-      // units down.
-      for (int64_t e = 0; e < E; ++e) {
-        std::fill(kt.data() + e * keys.stride + n, kt.data() + (e + 1) * keys.stride, 0.0f);
-        std::fill(vt.data() + e * keys.stride + n, vt.data() + (e + 1) * keys.stride, 0.0f);
-      }
-      const auto unpack = [&](const auto* kd, const auto* vd, auto convert) {
-        for (size_t r = run_begin[u]; r < run_begin[u + 1]; ++r) {
-          const AttentionRun& run = table.runs[r];
-          for (int64_t b = run.block_begin; b < run.block_end; ++b) {
-            const KvBlock& block = table.blocks[b];
-            if (block.row < run.row) continue;  // an ancestor's: unpacked with its own run
-            for (int64_t j = 0; j < block.count; ++j) {
-              const int64_t local = block.row + j - first;
-              const auto* key = kd + layer.KeyIndex(shape, block.page, kv, j, 0);
-              const auto* value = vd + layer.ValueIndex(shape, block.page, kv, j, 0);
-              for (int64_t e = 0; e < E; ++e) {
-                kt[e * keys.stride + local] = rows[local * E + e] = convert(key[e * kPageTokens]);
-                vt[e * keys.stride + local] = convert(value[layer.Place(e, E)]);
+      // Ancestors are in earlier rows, so a query still meets its keys in the order of positions,
+      // and a key its queries in the order of rows.
+      for (int64_t first = unit_begin[u]; first < unit_end; first += kRangeRows) {
+        const int64_t last = std::min(unit_end, first + kRangeRows);
+        RangeKeys keys = UnpackRange(runs, table.blocks, first, last, layer, shape, kv);
+        keys.dk = dk.row(first) + kv * E;
+        keys.dv = dv.row(first) + kv * E;
+        keys.d_stride = dk.stride;
+        for (const AttentionRun& run : runs) {
+          const KvBlock* blocks = table.blocks.data() + run.block_begin;
+          const KvBlock* blocks_end = table.blocks.data() + run.block_end;
+          const auto before = [](const KvBlock& block, int64_t row) { return block.row < row; };
+          blocks = std::lower_bound(blocks, blocks_end, first, before);
+          blocks_end = std::lower_bound(blocks, blocks_end, last, before);
+          if (blocks == blocks_end) continue;
+          const int64_t unseeing = std::max<int64_t>(0, first - run.row);  // rows before these keys
+          for (int64_t r0 = unseeing / rows_at_once * rows_at_once; r0 < run.num_rows;
+               r0 += rows_at_once) {
+            BackwardTile tile;
+            for (int64_t i = r0; i < std::min(run.num_rows, r0 + rows_at_once); ++i) {
+              for (int64_t h = kv * per_kv; h < (kv + 1) * per_kv; ++h) {
+                const int64_t row = run.row + i, c = tile.count++;
+                tile.q[c] = q.row(row) + h * E;
+                tile.g[c] = d_o.row(row) + h * E;
+                tile.o[c] = o.row(row) + h * E;
+                tile.dq[c] = dq.row(row) + h * E;
+                tile.first[c] = shape.FirstKey(run.position + i);
+                tile.limit[c] = run.position + i + 1;
+                tile.m[c] = max_score(row, h);
+                tile.l[c] = sum(row, h);
               }
             }
+            backward(tile, blocks, blocks_end - blocks, keys, E, shape.scale);
           }
-        }
-      };
-      if (layer.type == ComputeType::kFp32) {
-        unpack(static_cast<const float*>(layer.k), static_cast<const float*>(layer.v),
-               [](float x) { return x; });
-      } else {
-        unpack(static_cast<const Bf16*>(layer.k), static_cast<const Bf16*>(layer.v),
-               [](Bf16 x) { return ToFloat(x); });
-      }
-      keys.kt = kt.data();
-      keys.vt = vt.data();
-      keys.k = rows.data();
-      keys.dk = dk.row(first) + kv * E;
-      keys.dv = dv.row(first) + kv * E;
-      for (int64_t t = 0; t < n; ++t) {
-        std::fill(keys.dk + t * keys.d_stride, keys.dk + t * keys.d_stride + E, 0.0f);
-        std::fill(keys.dv + t * keys.d_stride, keys.dv + t * keys.d_stride + E, 0.0f);
-      }
-      for (size_t r = run_begin[u]; r < run_begin[u + 1]; ++r) {
-        const AttentionRun& run = table.runs[r];
-        for (int64_t r0 = 0; r0 < run.num_rows; r0 += rows_at_once) {
-          BackwardTile tile;
-          for (int64_t i = r0; i < std::min(run.num_rows, r0 + rows_at_once); ++i) {
-            for (int64_t h = kv * per_kv; h < (kv + 1) * per_kv; ++h) {
-              const int64_t row = run.row + i, c = tile.count++;
-              tile.q[c] = q.row(row) + h * E;
-              tile.g[c] = d_o.row(row) + h * E;
-              tile.o[c] = o.row(row) + h * E;
-              tile.dq[c] = dq.row(row) + h * E;
-              tile.first[c] = shape.FirstKey(run.position + i);
-              tile.limit[c] = run.position + i + 1;
-              tile.m[c] = max_score(row, h);
-              tile.l[c] = sum(row, h);
-            }
-          }
-          backward(tile, table.blocks.data() + run.block_begin, run.block_end - run.block_begin,
-                   keys, E, shape.scale);
         }
       }
     }

@@ -421,6 +421,21 @@ TEST(Attention, SameBitsForTheHeadsOfModels) {
   }
 }
 
+// The backward pass takes keys in ranges of 512 rows: blocks, segments and tiles cross their borders.
+TEST(Attention, SameBitsForALongUnit) {
+  constexpr AttentionShape kThin{.num_heads = 2, .num_kv_heads = 1, .head_dim = 16, .scale = 0.25f};
+  for (const int64_t window : {0, 600}) {
+    for (const ComputeType type : {ComputeType::kFp32, ComputeType::kBf16}) {
+      const Problem problem({{-1, 500}, {0, 555}, {0, 3}, {1, 20}, {0, 44}, {3, 5}}, window, kThin);
+      ExpectSameEverywhere([&] {
+        Floats all;
+        for (const Floats& f : problem.Run(type)) all.insert(all.end(), f.begin(), f.end());
+        return all;
+      });
+    }
+  }
+}
+
 // With a window of 1 a query sees itself alone: o is its own v, whatever q is.
 TEST(Attention, WindowOfOneIsTheOwnValue) {
   const Problem p(kTree, 1);
