@@ -109,8 +109,10 @@ int64_t ActivationBytes(const ModelConfig& c, const TokenCounts& tokens, bool re
   const int64_t a_token = kept + ForwardFloats(c) + BackwardFloats(c) + passes;
   const int64_t rows = std::min(T, HeadRows(V));
   const int64_t head = rows * (V + 2 * D);
-  // Keys, values and their transpose of one tree for each thread of attention's backward.
-  const int64_t attention = 3 * c.head_dim * tokens.unit * NumThreads();
+  // Keys, values and their transpose of a range of one tree's rows for each thread of attention's
+  // backward.
+  const int64_t range = std::min(tokens.unit, kAttentionRangeRows) + kPageTokens;
+  const int64_t attention = 3 * c.head_dim * range * NumThreads();
   return 4 * (T * a_token + head + attention);
 }
 

@@ -23,6 +23,9 @@ namespace rlvr {
 
 inline constexpr int64_t kPageTokens = 32;
 inline constexpr int64_t kMaxQueriesPerKey = 16;  // H / K, of the backward pass
+// Keys of a unit that the backward pass takes all queries past before the next ones: what they and
+// their gradients take stays in the second-level cache, however long the unit is.
+inline constexpr int64_t kAttentionRangeRows = 512;
 
 struct AttentionShape {
   int64_t num_heads = 0, num_kv_heads = 0, head_dim = 0;  // H, K, E; H % K == 0

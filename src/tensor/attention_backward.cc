@@ -22,9 +22,6 @@ namespace rlvr {
 #ifndef RLVR_TENSOR_BACKWARD_TILE_
 #define RLVR_TENSOR_BACKWARD_TILE_
 constexpr int64_t kTileQueries = kMaxQueriesPerKey;  // (row, head) pairs of a tile
-// Keys of a unit that all its queries walk before the next ones: what they and their gradients take
-// stays in the second-level cache, however long the unit is.
-constexpr int64_t kRangeRows = 512;
 
 // Query vectors of one KV head that walk the same keys, those of earlier rows first.
 struct BackwardTile {
@@ -282,8 +279,8 @@ void AttentionBackward(View<const float> d_o, View<const float> q, View<const fl
       }
       // Ancestors are in earlier rows, so a query still meets its keys in the order of positions,
       // and a key its queries in the order of rows.
-      for (int64_t first = unit_begin[u]; first < unit_end; first += kRangeRows) {
-        const int64_t last = std::min(unit_end, first + kRangeRows);
+      for (int64_t first = unit_begin[u]; first < unit_end; first += kAttentionRangeRows) {
+        const int64_t last = std::min(unit_end, first + kAttentionRangeRows);
         RangeKeys keys = UnpackRange(runs, table.blocks, first, last, layer, shape, kv);
         keys.dk = dk.row(first) + kv * E;
         keys.dv = dv.row(first) + kv * E;
