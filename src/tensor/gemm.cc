@@ -30,6 +30,9 @@ constexpr int64_t kSerialWork = 1 << 19;
 constexpr int64_t kSerialRounding = 1 << 15;  // and below this many numbers to round
 // Bytes of packed activations kept in L2 while all panels pass by.
 constexpr int64_t kRowBlockBytes = 384 << 10;
+// Where not even one tile's rows are that small, sums over k pass through y, so that so many tiles use
+// what is read of a panel.
+constexpr int64_t kPassTiles = 6;
 // From so many rows on, threads share out rows; in about so many pieces.
 constexpr int64_t kManyRows = 512, kRowPieces = 32;
 // A weight of so many bytes stands in every core's own cache: threads share out fewer rows, too, as
@@ -65,9 +68,13 @@ PackedRows PackRows(const GemmKernels& kernels, View<const float> x, ComputeType
   return {data, stride};
 }
 
-// One block of rows times panels [panel_begin, panel_end).
+struct Range {
+  int64_t begin, end;
+};
+
+// One block of rows times panels, over these units of k (all of them, unless y is stored).
 void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows,
-                   const PackedWeight& w, int64_t panel_begin, int64_t panel_end, View<float> y,
+                   const PackedWeight& w, Range panel_range, Range unit_range, View<float> y,
                    Epilogue epilogue) {
   const int64_t units = KUnits(w.type, w.k), chunk = KUnits(w.type, kGemmChunk);
   const auto* panels = reinterpret_cast<const uint32_t*>(w.data.data());
@@ -75,7 +82,7 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
   const bool direct = epilogue == Epilogue::kStore || units <= chunk;
   const int64_t height = TileHeight(rows);
   alignas(64) float total[kTileRows * kPanel];
-  for (int64_t p = panel_begin; p < panel_end; ++p) {
+  for (int64_t p = panel_range.begin; p < panel_range.end; ++p) {
     const uint32_t* panel = panels + p * units * kPanel;
     const int64_t cols = std::min(kPanel, w.n - p * kPanel);
     const bool ahead = w.bytes() > kOwnCacheBytes && units * kPanel * 4 <= kAheadBytes &&
@@ -84,8 +91,8 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
       const int64_t tile_rows = std::min(height, rows - r);
       float* c = direct ? y.row(r) + p * kPanel : total;
       const int64_t c_stride = direct ? y.stride : kPanel;
-      for (int64_t i = 0; i < units; i += chunk) {
-        const int64_t length = std::min(chunk, units - i);
+      for (int64_t i = unit_range.begin; i < unit_range.end; i += chunk) {
+        const int64_t length = std::min(chunk, unit_range.end - i);
         const bool add = i > 0 || (direct && epilogue == Epilogue::kAdd);
         const uint32_t* ai = a.data + r * a.row_stride + i;
         // The first two tiles ask for the next panel's lines, every other one each.
@@ -109,6 +116,19 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
       }
     }
   }
+}
+
+// Of `tiles` in pieces of at most `most`: the size with which all threads end soonest.
+int64_t EvenPiece(int64_t tiles, int64_t most) {
+  const int64_t threads = NumThreads();
+  int64_t best = most, soonest = INT64_MAX;
+  for (int64_t size = most; 2 * size > most; --size) {
+    const int64_t pieces = CeilDiv(tiles, size), last = tiles - (pieces - 1) * size;
+    const int64_t rounds = (pieces - 1) / threads;  // before the one that the last piece is in
+    const int64_t end = rounds * size + ((pieces - 1) % threads == 0 ? last : size);
+    if (end < soonest) soonest = end, best = size;
+  }
+  return best;
 }
 
 // The weight as the scalar reference takes it: row n of W, from the panels.
@@ -140,16 +160,23 @@ void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue 
   if (ActiveIsa() == Isa::kScalar) return MatMulScalar(x, w, y, epilogue);
   const GemmKernels& kernels = ActiveGemmKernels();
   const int64_t panels = CeilDiv(w.n, kPanel);
-  const int64_t block_rows =
-      std::max<int64_t>(
-          1, kRowBlockBytes / std::max<int64_t>(1, KUnits(w.type, w.k) * 4 * kTileRows)) *
-      kTileRows;
+  const int64_t units = KUnits(w.type, w.k), chunk = KUnits(w.type, kGemmChunk);
+  const int64_t tile_bytes = std::max<int64_t>(1, units * 4 * kTileRows);
+  int64_t block_rows = std::max<int64_t>(1, kRowBlockBytes / tile_bytes) * kTileRows;
+  int64_t pass_units = units;
+  if (tile_bytes > kRowBlockBytes && epilogue == Epilogue::kStore && x.rows >= kManyRows) {
+    block_rows = kPassTiles * kTileRows;
+    pass_units = std::max<int64_t>(1, kRowBlockBytes / (4 * block_rows) / chunk) * chunk;
+  }
   const auto rows_from = [&](int64_t begin, int64_t end) {
     thread_local AlignedBuffer<uint32_t> buffer;
     for (int64_t r = begin; r < end; r += block_rows) {
       const int64_t stop = std::min(r + block_rows, end);
-      MultiplyBlock(kernels, PackRows(kernels, x.Rows(r, stop), w.type, buffer), stop - r, w, 0,
-                    panels, y.Rows(r, stop), epilogue);
+      const PackedRows packed = PackRows(kernels, x.Rows(r, stop), w.type, buffer);
+      for (int64_t i = 0; i < units; i += pass_units) {
+        MultiplyBlock(kernels, packed, stop - r, w, {0, panels},
+                      {i, std::min(i + pass_units, units)}, y.Rows(r, stop), epilogue);
+      }
     }
   };
   if (NumThreads() == 1 || InParallelFor() || x.rows * w.n * w.k < kSerialWork)
@@ -158,9 +185,9 @@ void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue 
   // of one panel each, so that a large weight is read once.
   if (x.rows >= kManyRows) {
     const int64_t least = w.bytes() <= kOwnCacheBytes ? 1 : kPieceTiles;
-    const int64_t tiles =
-        std::min(std::max(CeilDiv(x.rows, kTileRows) / kRowPieces, least), block_rows / kTileRows);
-    return ParallelFor(x.rows, tiles * kTileRows, rows_from);
+    const int64_t tiles = CeilDiv(x.rows, kTileRows);
+    const int64_t most = std::min(std::max(tiles / kRowPieces, least), block_rows / kTileRows);
+    return ParallelFor(x.rows, EvenPiece(tiles, most) * kTileRows, rows_from);
   }
   const int64_t share = CeilDiv(x.rows, NumThreads());
   if (w.bytes() <= kOwnCacheBytes && share >= kFewestRows)
@@ -177,7 +204,7 @@ void MatMul(View<const float> x, const PackedWeight& w, View<float> y, Epilogue 
       for (int64_t r = from; r < to; r += block_rows) {
         const int64_t stop = std::min(r + block_rows, to);
         MultiplyBlock(kernels, {packed.data + r * packed.row_stride, packed.row_stride}, stop - r,
-                      w, panel, panel + 1, y.Rows(r, stop), epilogue);
+                      w, {panel, panel + 1}, {0, units}, y.Rows(r, stop), epilogue);
       }
     }
   });

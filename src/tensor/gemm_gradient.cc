@@ -16,7 +16,10 @@ constexpr int64_t kMinPassTokens = 2 * kGemmChunk, kMaxPassTokens = 16 * kGemmCh
 // Tiles go over so many tokens at a time, and over so many bytes of panels while these lie in L2.
 constexpr int64_t kBlockTokens = 2 * kGemmChunk;
 constexpr int64_t kBlockBytes = 384 << 10;
-constexpr int64_t kFewTokens = 64;
+// Of so few tokens every thread packs what it needs for its rows of dw: what one packs and another
+// reads takes longer. Pieces of about so many bytes, so that threads end together.
+constexpr int64_t kFewTokens = 64, kFewBytes = 1 << 20, kMaxFewPieces = 4;
+constexpr int64_t kOwnBytes = 2 << 20;  // of dw that a core's own cache about holds
 // Columns packed at a time: few enough streams of writes for the caches, long enough reads, and
 // pieces for all threads.
 constexpr int64_t kMinPackColumns = 128, kMaxPackColumns = 512, kPackPieces = 16;
@@ -76,10 +79,11 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
   const int64_t row = ga * a.width, col = gb * b.width;
   const int64_t rows = std::min(a.width, dw.rows - row), cols = std::min(b.width, dw.cols - col);
   float* c = dw.row(row) + col;
-  // A large dw comes from memory while the chains run; with few tokens these are short, and the next
-  // tile's part is asked for.
-  const int64_t ahead = chunk_end[-1].end - chunk_begin->begin < kFewTokens ? 2 * kPanel : 0;
-  for (int64_t r = 0; r < rows; ++r) {
+  // dw comes from memory while the chains run; with few tokens these are short: the next tile's part
+  // is asked for, or nothing where dw lies in the caches.
+  const bool few = chunk_end[-1].end - chunk_begin->begin < kFewTokens;
+  const int64_t ahead = few ? 2 * kPanel : 0;
+  for (int64_t r = few && dw.size() * 4 <= kOwnBytes ? rows : 0; r < rows; ++r) {
     __builtin_prefetch(c + r * dw.stride + ahead, 1);
     __builtin_prefetch(c + r * dw.stride + ahead + cols / 2, 1);
     __builtin_prefetch(c + r * dw.stride + ahead + cols - 1, 1);
@@ -117,14 +121,9 @@ void AddTiles(const GemmKernels& kernels, ComputeType type, const std::vector<To
   }
 }
 
-}  // namespace
-
-void WeightGradient(View<const float> dy, View<const float> x, std::span<const int64_t> unit_begin,
-                    ComputeType type, View<float> dw) {
-  RLVR_CHECK(dy.rows == x.rows && dw.rows == dy.cols && dw.cols == x.cols);
-  RLVR_CHECK(!unit_begin.empty() && unit_begin.front() == 0 && unit_begin.back() == dy.rows);
-  if (dw.empty()) return;
-  if (ActiveIsa() == Isa::kScalar) return ref::WeightGradient(dy, x, unit_begin, type, dw);
+// The whole of `dw`, shared out by all threads where they are free.
+void AddProduct(View<const float> dy, View<const float> x, std::span<const int64_t> unit_begin,
+                ComputeType type, View<float> dw) {
   const GemmKernels& kernels = ActiveGemmKernels();
   const int64_t token_bytes = type == ComputeType::kFp32 ? 4 : 2;
   const int64_t pass_tokens =
@@ -144,8 +143,7 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
     const int64_t a_groups = a.count(), b_groups = b.count();
     const int64_t a_pieces = a.pieces(), pieces = a_pieces + b.pieces();
     const int64_t tiles = a_groups * b_groups;
-    const bool few = units < kFewTokens;  // little to pack, and dw is what takes the time
-    ParallelFor(pieces, few ? pieces : 1, [&](int64_t begin, int64_t end) {
+    ParallelFor(pieces, 1, [&](int64_t begin, int64_t end) {
       PackPieces(kernels, type, chunks, a, std::min(begin, a_pieces), std::min(end, a_pieces));
       PackPieces(kernels, type, chunks, b, std::max(begin - a_pieces, int64_t{0}),
                  std::max(end - a_pieces, int64_t{0}));
@@ -169,6 +167,23 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
     }
   }
   run(a_buffer, b_buffer);
+}
+
+}  // namespace
+
+void WeightGradient(View<const float> dy, View<const float> x, std::span<const int64_t> unit_begin,
+                    ComputeType type, View<float> dw) {
+  RLVR_CHECK(dy.rows == x.rows && dw.rows == dy.cols && dw.cols == x.cols);
+  RLVR_CHECK(!unit_begin.empty() && unit_begin.front() == 0 && unit_begin.back() == dy.rows);
+  if (dw.empty()) return;
+  if (ActiveIsa() == Isa::kScalar) return ref::WeightGradient(dy, x, unit_begin, type, dw);
+  if (dy.rows > kFewTokens) return AddProduct(dy, x, unit_begin, type, dw);
+  const int64_t share = dw.size() * 4 / NumThreads(), tiles = CeilDiv(dw.rows, kTileRows);
+  const int64_t pieces = NumThreads() * std::clamp<int64_t>(share / kFewBytes, 1, kMaxFewPieces);
+  const int64_t rows = CeilDiv(tiles, pieces) * kTileRows;
+  ParallelFor(dw.rows, rows, [&](int64_t begin, int64_t end) {
+    AddProduct(dy.Cols(begin, end), x, unit_begin, type, dw.Rows(begin, end));
+  });
 }
 
 }  // namespace rlvr

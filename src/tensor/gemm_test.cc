@@ -104,33 +104,37 @@ TEST_P(GemmTest, RowDoesNotDependOnBatchPositionOrThreads) {
   }
 }
 
-// Larger than a core's own cache: other shares of the threads, and the next panel is asked for. The
-// reference makes four rows of them.
+// Larger than a core's own cache: other shares of the threads, and the next panel is asked for; or of
+// so many terms that sums pass through y. The reference makes four rows of them.
 TEST_P(GemmTest, LargeWeightHasTheReferencesBits) {
   if (std::get<0>(GetParam()) == Isa::kScalar) return;  // it is the reference
-  const int64_t n = 1210, k = 600;
-  const auto x_data = RandomFloats(530 * k, 1), w = RandomFloats(n * k, 2);
-  const View<const float> parts[] = {In(w, n, k)};
-  PackedWeight packed;
-  PackWeight(parts, type(), &packed);
-  ASSERT_GT(packed.bytes(), 1 << 20);
-  for (const int64_t rows : {29, 45, 530}) {
-    for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd}) {
-      const auto before = RandomFloats(rows * n, 3);
-      std::vector<float> want(4 * n);
-      const int64_t some[] = {0, 14, rows / 2, rows - 1};
-      for (int64_t i = 0; i < 4; ++i) {
-        std::copy_n(&before[some[i] * n], n, &want[i * n]);
-        ref::MatMul({&x_data[some[i] * k], 1, k}, In(w, n, k), type(), {&want[i * n], 1, n},
-                    epilogue);
-      }
-      for (const int threads : {1, 2, 3}) {
-        SetNumThreads(threads);
-        auto y = before;
-        MatMul({x_data.data(), rows, k}, packed, Out(y, rows, n), epilogue);
+  const struct {
+    int64_t n, k;
+    std::vector<int64_t> rows;
+  } products[] = {{1210, 600, {29, 45, 530}}, {35, 14100, {600}}};
+  for (const auto& [n, k, all_rows] : products) {
+    const auto x_data = RandomFloats(all_rows.back() * k, 1), w = RandomFloats(n * k, 2);
+    const View<const float> parts[] = {In(w, n, k)};
+    PackedWeight packed;
+    PackWeight(parts, type(), &packed);
+    for (const int64_t rows : all_rows) {
+      for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd}) {
+        const auto before = RandomFloats(rows * n, 3);
+        std::vector<float> want(4 * n);
+        const int64_t some[] = {0, 14, rows / 2, rows - 1};
         for (int64_t i = 0; i < 4; ++i) {
-          ASSERT_EQ(std::memcmp(&y[some[i] * n], &want[i * n], n * 4), 0)
-              << rows << " rows, " << threads << " threads, row " << some[i];
+          std::copy_n(&before[some[i] * n], n, &want[i * n]);
+          ref::MatMul({&x_data[some[i] * k], 1, k}, In(w, n, k), type(), {&want[i * n], 1, n},
+                      epilogue);
+        }
+        for (const int threads : {1, 2, 3}) {
+          SetNumThreads(threads);
+          auto y = before;
+          MatMul({x_data.data(), rows, k}, packed, Out(y, rows, n), epilogue);
+          for (int64_t i = 0; i < 4; ++i) {
+            ASSERT_EQ(std::memcmp(&y[some[i] * n], &want[i * n], n * 4), 0)
+                << k << " terms, " << rows << " rows, " << threads << " threads, row " << some[i];
+          }
         }
       }
     }
@@ -186,24 +190,29 @@ TEST_P(GemmTest, WeightGradientDoesNotDependOnTheSplitBetweenUnits) {
   ExpectSameBits(whole, split, "split");
 }
 
-// Wide enough for several passes over the tokens and several blocks of panels; the reference makes
-// two corners of dw.
+// Wide enough for several passes over the tokens and several blocks of panels; or of few tokens, and so
+// large that threads have several pieces. The reference makes two corners of dw.
 TEST_P(GemmTest, WideWeightGradientHasTheReferencesBits) {
-  const int64_t n = 300, k = 610, tokens = 2301;
-  const std::vector<int64_t> units = {0, 3, 1500, tokens};
-  const auto dy_data = RandomFloats(tokens * n, 1), x_data = RandomFloats(tokens * k, 2);
-  const auto dy = In(dy_data, tokens, n), x = In(x_data, tokens, k);
   if (std::get<0>(GetParam()) == Isa::kScalar) return;  // it is the reference
-  for (int threads : {1, 2, 3}) {
-    SetNumThreads(threads);
-    std::vector<float> got(n * k);
-    WeightGradient(dy, x, units, type(), Out(got, n, k));
-    for (const auto& [row, col] : {std::pair{0, 0}, std::pair{290, 600}}) {
-      std::vector<float> want(10 * 10);
-      ref::WeightGradient(dy.Cols(row, row + 10), x.Cols(col, col + 10), units, type(),
-                          Out(want, 10, 10));
-      for (int64_t i = 0; i < 100; ++i) {
-        ASSERT_EQ(got[(row + i / 10) * k + col + i % 10], want[i]) << threads << " " << i;
+  const struct {
+    int64_t n, k;
+    std::vector<int64_t> units;
+  } products[] = {{300, 610, {0, 3, 1500, 2301}}, {1500, 1850, {0, 2, 9}}};
+  for (const auto& [n, k, units] : products) {
+    const int64_t tokens = units.back();
+    const auto dy_data = RandomFloats(tokens * n, 1), x_data = RandomFloats(tokens * k, 2);
+    const auto dy = In(dy_data, tokens, n), x = In(x_data, tokens, k);
+    for (int threads : {1, 2, 3}) {
+      SetNumThreads(threads);
+      std::vector<float> got(n * k);
+      WeightGradient(dy, x, units, type(), Out(got, n, k));
+      for (const auto& [row, col] : {std::pair<int64_t, int64_t>{0, 0}, {n - 10, k - 10}}) {
+        std::vector<float> want(10 * 10);
+        ref::WeightGradient(dy.Cols(row, row + 10), x.Cols(col, col + 10), units, type(),
+                            Out(want, 10, 10));
+        for (int64_t i = 0; i < 100; ++i) {
+          ASSERT_EQ(got[(row + i / 10) * k + col + i % 10], want[i]) << threads << " " << i;
+        }
       }
     }
   }
