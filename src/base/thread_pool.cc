@@ -1,6 +1,7 @@
 #include "base/thread_pool.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -31,6 +32,15 @@ int CoresOfThisProcess() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+// Keeps this thread off a core, if the process may use others. Some kernels leave a thread for long on
+// the core of the one that woke it, where it waits for that one.
+void KeepOff(int core) {
+  cpu_set_t set;
+  if (sched_getaffinity(getpid(), sizeof(set), &set) != 0 || CPU_COUNT(&set) < 2) return;
+  CPU_CLR(static_cast<size_t>(core), &set);
+  sched_setaffinity(0, sizeof(set), &set);
+}
+
 // True as soon as done() is, false after kSpins.
 template <class Done>
 bool Spin(Done done) {
@@ -45,7 +55,7 @@ bool Spin(Done done) {
 // for chunks that somebody claimed, never for a thread that has not got a core yet.
 class Pool {
  public:
-  explicit Pool(int num_threads) : num_threads_(num_threads) {
+  explicit Pool(int num_threads) : num_threads_(num_threads), caller_core_(sched_getcpu()) {
     for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this] { Work(); });
   }
   ~Pool() {
@@ -56,6 +66,7 @@ class Pool {
   int num_threads() const { return num_threads_; }
 
   void Run(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+    caller_core_.store(sched_getcpu(), std::memory_order_relaxed);
     const int64_t grains = (n + grain - 1) / grain;
     const int64_t grains_per_chunk = (grains + kMaxChunks - 1) / kMaxChunks;
     const int64_t chunks = (grains + grains_per_chunk - 1) / grains_per_chunk;
@@ -117,18 +128,25 @@ class Pool {
       ticket = ticket_.load(std::memory_order_acquire);
     }
   }
+  void LeaveTheCallersCore() const {
+    const int caller = caller_core_.load(std::memory_order_relaxed);
+    if (sched_getcpu() == caller) KeepOff(caller);
+  }
   void Work() {
+    LeaveTheCallersCore();
     while (!stop_) {
       const uint32_t wakes = wakes_.load(std::memory_order_acquire);
       if (Spin([this] { return HasChunks() || stop_; })) {
         RunChunks();
       } else {
         wakes_.wait(wakes, std::memory_order_acquire);
+        LeaveTheCallersCore();
       }
     }
   }
 
   const int num_threads_;
+  std::atomic<int> caller_core_;
   std::vector<std::thread> threads_;
   uint64_t jobs_ = 0;  // the current job's number in the upper half
   std::atomic<int64_t> n_{0}, chunk_{0}, num_chunks_{0};
