@@ -13,6 +13,9 @@ namespace {
 // Bytes packed between two barriers, and the bounds on their tokens.
 constexpr int64_t kPassBytes = 2 << 20;
 constexpr int64_t kMinPassTokens = 2 * kGemmChunk, kMaxPassTokens = 16 * kGemmChunk;
+// Of a dw of many rows so many bytes of the packed factor dy at once, which are still in the shared
+// cache when tiles read them.
+constexpr int64_t kRowsBytes = 8 << 20;
 // Tiles go over so many tokens at a time, and over so many bytes of panels while these lie in L2.
 constexpr int64_t kBlockTokens = 2 * kGemmChunk;
 constexpr int64_t kBlockBytes = 384 << 10;
@@ -128,7 +131,8 @@ void AddProduct(View<const float> dy, View<const float> x, std::span<const int64
   const int64_t token_bytes = type == ComputeType::kFp32 ? 4 : 2;
   const int64_t pass_tokens =
       std::clamp(kPassBytes / (token_bytes * (dw.rows + dw.cols)), kMinPassTokens, kMaxPassTokens);
-  const int64_t panels = std::max<int64_t>(1, kBlockBytes / (kBlockTokens * token_bytes * kPanel));
+  const int64_t block_tokens = std::min(dy.rows, kBlockTokens);
+  const int64_t panels = std::max<int64_t>(1, kBlockBytes / (block_tokens * token_bytes * kPanel));
   thread_local AlignedBuffer<uint32_t> a_buffer, b_buffer;
   thread_local std::vector<TokenChunk> chunks;
   chunks.clear();
@@ -177,13 +181,19 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
   RLVR_CHECK(!unit_begin.empty() && unit_begin.front() == 0 && unit_begin.back() == dy.rows);
   if (dw.empty()) return;
   if (ActiveIsa() == Isa::kScalar) return ref::WeightGradient(dy, x, unit_begin, type, dw);
-  if (dy.rows > kFewTokens) return AddProduct(dy, x, unit_begin, type, dw);
-  const int64_t share = dw.size() * 4 / NumThreads(), tiles = CeilDiv(dw.rows, kTileRows);
-  const int64_t pieces = NumThreads() * std::clamp<int64_t>(share / kFewBytes, 1, kMaxFewPieces);
-  const int64_t rows = CeilDiv(tiles, pieces) * kTileRows;
-  ParallelFor(dw.rows, rows, [&](int64_t begin, int64_t end) {
+  const int64_t tiles = CeilDiv(dw.rows, kTileRows);
+  const auto add_rows = [&](int64_t begin, int64_t end) {
     AddProduct(dy.Cols(begin, end), x, unit_begin, type, dw.Rows(begin, end));
-  });
+  };
+  if (dy.rows <= kFewTokens) {
+    const int64_t share = dw.size() * 4 / NumThreads();
+    const int64_t pieces = NumThreads() * std::clamp<int64_t>(share / kFewBytes, 1, kMaxFewPieces);
+    return ParallelFor(dw.rows, CeilDiv(tiles, pieces) * kTileRows, add_rows);
+  }
+  const int64_t tokens = std::min(dy.rows, kMinPassTokens);
+  const int64_t blocks = CeilDiv(4 * KUnits(type, tokens) * dw.rows, kRowsBytes);
+  const int64_t rows = CeilDiv(tiles, blocks) * kTileRows;
+  for (int64_t r = 0; r < dw.rows; r += rows) add_rows(r, std::min(dw.rows, r + rows));
 }
 
 }  // namespace rlvr
