@@ -16,8 +16,8 @@ namespace {
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t kMiB = 1 << 20;
-// The program with its tables, tokenizer and prompts.
-constexpr int64_t kProgram = 40 * kMiB;
+// The program with its tables, tokenizer and prompts, and what the allocator keeps for each thread.
+constexpr int64_t kProgram = 60 * kMiB;
 // Arrays end in the middle of a huge page (tensor/view.cc); so many besides those of the layers.
 constexpr int64_t kHugePage = 2 * kMiB, kWorkspaceArrays = 20;
 // Trees, rows and the objective's fields, by a token that trains in the step.
@@ -111,7 +111,7 @@ int64_t ActivationBytes(const ModelConfig& c, const TokenCounts& tokens, bool re
   const int64_t head = rows * (V + 2 * D);
   // Keys, values and their transpose of a range of one tree's rows for each thread of attention's
   // backward.
-  const int64_t range = std::min(tokens.unit, kAttentionRangeRows) + kPageTokens;
+  const int64_t range = std::min(tokens.unit, kAttentionRangeRows);
   const int64_t attention = 3 * c.head_dim * range * NumThreads();
   return 4 * (T * a_token + head + attention);
 }
