@@ -32,12 +32,11 @@ int CoresOfThisProcess() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-// Keeps this thread off a core, if the process may use others. Some kernels leave a thread for long on
-// the core of the one that woke it, where it waits for that one.
-void KeepOff(int core) {
+// Where this thread may run: on the process's cores, but for `not_on` (-1: on all of them).
+void RunAnywhereBut(int not_on) {
   cpu_set_t set;
   if (sched_getaffinity(getpid(), sizeof(set), &set) != 0 || CPU_COUNT(&set) < 2) return;
-  CPU_CLR(static_cast<size_t>(core), &set);
+  if (not_on >= 0) CPU_CLR(static_cast<size_t>(not_on), &set);
   sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -128,25 +127,24 @@ class Pool {
       ticket = ticket_.load(std::memory_order_acquire);
     }
   }
-  void LeaveTheCallersCore() const {
-    const int caller = caller_core_.load(std::memory_order_relaxed);
-    if (sched_getcpu() == caller) KeepOff(caller);
-  }
   void Work() {
-    LeaveTheCallersCore();
+    RunAnywhereBut(caller_core_);
     while (!stop_) {
       const uint32_t wakes = wakes_.load(std::memory_order_acquire);
       if (Spin([this] { return HasChunks() || stop_; })) {
         RunChunks();
       } else {
+        // Some systems put a thread on the core of the one that wakes it and leave it there for long,
+        // where it waits for that one. Once awake it may be moved.
+        RunAnywhereBut(caller_core_);
         wakes_.wait(wakes, std::memory_order_acquire);
-        LeaveTheCallersCore();
+        RunAnywhereBut(-1);
       }
     }
   }
 
   const int num_threads_;
-  std::atomic<int> caller_core_;
+  std::atomic<int> caller_core_;  // where ParallelFor was called last
   std::vector<std::thread> threads_;
   uint64_t jobs_ = 0;  // the current job's number in the upper half
   std::atomic<int64_t> n_{0}, chunk_{0}, num_chunks_{0};
