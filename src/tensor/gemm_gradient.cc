@@ -86,7 +86,8 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
   // is asked for, or nothing where dw lies in the caches.
   const bool few = chunk_end[-1].end - chunk_begin->begin < kFewTokens;
   const int64_t ahead = few ? 2 * kPanel : 0;
-  for (int64_t r = few && dw.size() * 4 <= kOwnBytes ? rows : 0; r < rows; ++r) {
+  const bool cached = few && dw.size() * 4 <= kOwnBytes;
+  for (int64_t r = 0; r < rows && !cached; ++r) {
     __builtin_prefetch(c + r * dw.stride + ahead, 1);
     __builtin_prefetch(c + r * dw.stride + ahead + cols / 2, 1);
     __builtin_prefetch(c + r * dw.stride + ahead + cols - 1, 1);
