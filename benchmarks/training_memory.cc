@@ -3,6 +3,7 @@
 //   training_memory [SHAPE = half-billion] [TOKENS = 2048] [recompute]
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

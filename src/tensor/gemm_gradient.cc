@@ -180,7 +180,7 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
                     ComputeType type, View<float> dw) {
   RLVR_CHECK(dy.rows == x.rows && dw.rows == dy.cols && dw.cols == x.cols);
   RLVR_CHECK(!unit_begin.empty() && unit_begin.front() == 0 && unit_begin.back() == dy.rows);
-  if (dw.empty()) return;
+  if (dw.empty() || dy.rows == 0) return;
   if (ActiveIsa() == Isa::kScalar) return ref::WeightGradient(dy, x, unit_begin, type, dw);
   const int64_t tiles = CeilDiv(dw.rows, kTileRows);
   const auto add_rows = [&](int64_t begin, int64_t end) {

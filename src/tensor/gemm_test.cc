@@ -190,14 +190,16 @@ TEST_P(GemmTest, WeightGradientDoesNotDependOnTheSplitBetweenUnits) {
   ExpectSameBits(whole, split, "split");
 }
 
-// Wide enough for several passes over the tokens and several blocks of panels; or of few tokens, and so
-// large that threads have several pieces. The reference makes two corners of dw.
+// Wide enough for several passes over the tokens and several blocks of panels; of few tokens, and so
+// large that threads have several pieces; of so many rows that blocks of them come one after the other.
+// The reference makes two corners of dw and a part of its middle.
 TEST_P(GemmTest, WideWeightGradientHasTheReferencesBits) {
   if (std::get<0>(GetParam()) == Isa::kScalar) return;  // it is the reference
   const struct {
     int64_t n, k;
     std::vector<int64_t> units;
-  } products[] = {{300, 610, {0, 3, 1500, 2301}}, {1500, 1850, {0, 2, 9}}};
+  } products[] = {
+      {300, 610, {0, 3, 1500, 2301}}, {1500, 1850, {0, 2, 9}}, {4200, 45, {0, 70, 1100}}};
   for (const auto& [n, k, units] : products) {
     const int64_t tokens = units.back();
     const auto dy_data = RandomFloats(tokens * n, 1), x_data = RandomFloats(tokens * k, 2);
@@ -206,7 +208,8 @@ TEST_P(GemmTest, WideWeightGradientHasTheReferencesBits) {
       SetNumThreads(threads);
       std::vector<float> got(n * k);
       WeightGradient(dy, x, units, type(), Out(got, n, k));
-      for (const auto& [row, col] : {std::pair<int64_t, int64_t>{0, 0}, {n - 10, k - 10}}) {
+      for (const auto& [row, col] :
+           {std::pair<int64_t, int64_t>{0, 0}, {n / 2 - 5, k / 2 - 5}, {n - 10, k - 10}}) {
         std::vector<float> want(10 * 10);
         ref::WeightGradient(dy.Cols(row, row + 10), x.Cols(col, col + 10), units, type(),
                             Out(want, 10, 10));
@@ -215,6 +218,16 @@ TEST_P(GemmTest, WideWeightGradientHasTheReferencesBits) {
         }
       }
     }
+  }
+}
+
+TEST_P(GemmTest, NoTokensLeaveTheGradient) {
+  const std::vector<float> before = {1, -0.0f, 3, 4, 5, 6};
+  auto dw = before;
+  const std::vector<int64_t> none = {0}, empty_unit = {0, 0};
+  for (const auto& units : {none, empty_unit}) {
+    WeightGradient({nullptr, 0, 2}, {nullptr, 0, 3}, units, type(), Out(dw, 2, 3));
+    ExpectSameBits(dw, before, "no tokens");
   }
 }
 
