@@ -107,7 +107,8 @@ TEST(Bench, MeasuresEveryLine) {
   const std::string text = BenchText(report, false), json = BenchJson(report);
   for (const char* line :
        {"gate and up, weight's gradient, 64 rows", "decode, 3 sequences, prompt 5, response 4",
-        "log-probs, and gradient, 64 rows", "AdamW", "training step, 64 tokens (MFU)", "saving"}) {
+        "log-probs, and gradient, 64 rows", "AdamW with packing", "training step, 64 tokens (MFU)",
+        "saving"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
     EXPECT_NE(json.find(line), std::string::npos) << line;
   }

@@ -1,9 +1,15 @@
 #include "model/model.h"
 
+#include <algorithm>
+#include <set>
+
+#include "base/thread_pool.h"
 #include "tensor/gemm_int8.h"
 
 namespace rlvr {
 namespace {
+
+constexpr int64_t kStepElements = 4096;  // of a parameter that is not packed, for one thread
 
 RopeTable MakeRope(const ModelConfig& c) {
   const RopeParameters rope = ScaledRope(c.head_dim, c.rope_theta, c.rope_scaling);
@@ -69,10 +75,50 @@ const float* Model::Merged(const Parameter& parameter, AlignedBuffer<float>* buf
   return own;
 }
 
+const Parameter& Model::ParameterOf(int64_t element) const {
+  const auto& all = layout().parameters;
+  const auto after =
+      std::upper_bound(all.begin(), all.end(), element,
+                       [](int64_t offset, const Parameter& p) { return offset < p.offset; });
+  return *std::prev(after);
+}
+
+void Model::UpdateWeights(const ParameterStep& step) {
+  const auto update = [&](const Parameter& p) {
+    ParallelFor(p.size(), kStepElements,
+                [&](int64_t begin, int64_t end) { step(p, p.offset + begin, p.offset + end); });
+  };
+  if (lora()) {
+    for (const Parameter& p : lora()->parameters()) update(p);
+    return WeightsChanged(/*for_training=*/true);
+  }
+  std::set<int64_t> packed;
+  if (!config_.value_head) packed.insert(layout().lm_head);
+  for (const LayerLayout& layer : layout().layers) {
+    for (const Projection p : kProjections) packed.insert(WeightOf(config_, layer, p).offset);
+  }
+  for (const Parameter& p : layout().parameters) {
+    if (!packed.contains(p.offset)) update(p);
+  }
+  Pack(/*for_training=*/true, [&](const float* weight, int64_t count) {
+    const int64_t begin = weight - weights();
+    step(ParameterOf(begin), begin, begin + count);
+  });
+}
+
 void Model::WeightsChanged(bool for_training) {
   if (lora() && for_training) lora()->WeightsChanged();
-  const int64_t D = config_.hidden_size;
+  Pack(for_training, nullptr);
+}
+
+void Model::Pack(bool for_training, const WeightStep& step) {
   std::array<AlignedBuffer<float>, kProjections.size()> merged;
+  // Stale copies must not stay usable.
+  const auto pack = [&](std::span<const View<const float>> parts, PackedWeight* out,
+                        PackedWeight* transposed) {
+    if (!for_training) *transposed = {};
+    PackWeight(parts, compute_, out, for_training ? transposed : nullptr, step);
+  };
   for (size_t l = 0; l < packed_.size(); ++l) {
     PackedLayer& p = packed_[l];
     const auto matrix = [&](Projection which) -> View<const float> {
@@ -89,34 +135,21 @@ void Model::WeightsChanged(bool for_training) {
     const View<const float> o[] = {matrix(Projection::kO)};
     const View<const float> gate_up[] = {matrix(Projection::kGate), matrix(Projection::kUp)};
     const View<const float> down[] = {matrix(Projection::kDown)};
-    PackWeight(qkv, compute_, &p.qkv);
-    PackWeight(o, compute_, &p.o);
-    PackWeight(gate_up, compute_, &p.gate_up);
-    PackWeight(down, compute_, &p.down);
-    if (sampler_) {
-      PackedLayer& q = sampler_->packed_[l];
-      PackWeightInt8(qkv, &q.qkv);
-      PackWeightInt8(o, &q.o);
-      PackWeightInt8(gate_up, &q.gate_up);
-      PackWeightInt8(down, &q.down);
-    }
-    if (!for_training) {  // stale copies must not stay usable
-      for (PackedWeight* t : {&p.qkv_t, &p.o_t, &p.gate_up_t, &p.down_t}) *t = {};
-      continue;
-    }
-    PackWeightTransposed(qkv, compute_, &p.qkv_t);
-    PackWeightTransposed(o, compute_, &p.o_t);
-    PackWeightTransposed(gate_up, compute_, &p.gate_up_t);
-    PackWeightTransposed(down, compute_, &p.down_t);
+    pack(qkv, &p.qkv, &p.qkv_t);
+    pack(o, &p.o, &p.o_t);
+    pack(gate_up, &p.gate_up, &p.gate_up_t);
+    pack(down, &p.down, &p.down_t);
+    if (!sampler_) continue;
+    PackedLayer& q = sampler_->packed_[l];
+    PackWeightInt8(qkv, &q.qkv);
+    PackWeightInt8(o, &q.o);
+    PackWeightInt8(gate_up, &q.gate_up);
+    PackWeightInt8(down, &q.down);
   }
   if (config_.value_head) return;
-  const View<const float> head[] = {Matrix(layout().lm_head, config_.vocab_size, D)};
-  PackWeight(head, compute_, &shared_->head);
-  if (for_training) {
-    PackWeightTransposed(head, compute_, &shared_->head_t);
-  } else {
-    shared_->head_t = {};
-  }
+  const View<const float> head[] = {
+      Matrix(layout().lm_head, config_.vocab_size, config_.hidden_size)};
+  pack(head, &shared_->head, &shared_->head_t);
 }
 
 int64_t Model::packed_bytes() const {

@@ -4,6 +4,7 @@
 #ifndef RLVR_MODEL_MODEL_H_
 #define RLVR_MODEL_MODEL_H_
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -48,6 +49,11 @@ class Model {
   // Rounds and packs the weights for the kernels: after every change, before the next use.
   // for_training: also the transposed copies that Backward needs. The sampler's too, if there is one.
   void WeightsChanged(bool for_training);
+  // An optimizer's step over all that is trained, then WeightsChanged(true): a weight is packed out of
+  // the cache that its step has left it in. step makes elements [begin, end) of trainable_weights()
+  // final, which are of one parameter; it is called once for each element, by many threads.
+  using ParameterStep = std::function<void(const Parameter& parameter, int64_t begin, int64_t end)>;
+  void UpdateWeights(const ParameterStep& step);
 
   // From the next WeightsChanged on sampler() is this policy with the layers' matrices in 8 bits
   // (tensor/gemm_int8.h), for sampling: another policy. All else it reads where this model has it:
@@ -77,6 +83,9 @@ class Model {
     std::unique_ptr<Lora> lora;
   };
   Model(const ModelConfig& config, ComputeType compute, std::shared_ptr<Shared> shared);
+
+  const Parameter& ParameterOf(int64_t element) const;
+  void Pack(bool for_training, const WeightStep& step);
 
   ModelConfig config_;
   ComputeType compute_;

@@ -11,15 +11,6 @@
 #include "base/thread_pool.h"
 #include "tensor/adamw.h"
 
-namespace rlvr {
-#ifndef RLVR_TENSOR_ADAMW_SCALARS_
-#define RLVR_TENSOR_ADAMW_SCALARS_
-struct AdamWScalars {
-  float beta1, rest1, beta2, rest2, correct1, correct2, lr, eps, decay, scale;
-};
-#endif
-}  // namespace rlvr
-
 HWY_BEFORE_NAMESPACE();
 namespace rlvr {
 namespace HWY_NAMESPACE {
@@ -60,28 +51,43 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace rlvr {
 
+AdamWStep::AdamWStep(const AdamWOptions& o, int64_t step, float gradient_scale)
+    : options_(o),
+      step_(step),
+      scalars_{static_cast<float>(o.beta1),
+               static_cast<float>(1 - o.beta1),
+               static_cast<float>(o.beta2),
+               static_cast<float>(1 - o.beta2),
+               static_cast<float>(1 / (1 - std::pow(o.beta1, static_cast<double>(step)))),
+               static_cast<float>(1 / (1 - std::pow(o.beta2, static_cast<double>(step)))),
+               static_cast<float>(o.lr),
+               static_cast<float>(o.eps),
+               static_cast<float>(o.weight_decay),
+               gradient_scale} {
+  RLVR_CHECK(step >= 1) << step;
+}
+
+void AdamWStep::operator()(std::span<const float> gradient, std::span<float> m, std::span<float> v,
+                           std::span<float> weight) const {
+  RLVR_CHECK(gradient.size() == weight.size() && m.size() == weight.size() &&
+             v.size() == weight.size());
+  if (ActiveIsa() == Isa::kScalar)
+    return ref::AdamW(options_, step_, scalars_.scale, gradient, m, v, weight);
+  RLVR_DISPATCH(Step)
+  (scalars_, static_cast<int64_t>(weight.size()), gradient.data(), m.data(), v.data(),
+   weight.data());
+}
+
 void AdamW(const AdamWOptions& o, int64_t step, float gradient_scale,
            std::span<const float> gradient, std::span<float> m, std::span<float> v,
            std::span<float> weight) {
-  RLVR_CHECK(step >= 1 && gradient.size() == weight.size() && m.size() == weight.size() &&
+  RLVR_CHECK(gradient.size() == weight.size() && m.size() == weight.size() &&
              v.size() == weight.size());
-  if (ActiveIsa() == Isa::kScalar)
-    return ref::AdamW(o, step, gradient_scale, gradient, m, v, weight);
-  const AdamWScalars scalars = {
-      static_cast<float>(o.beta1),
-      static_cast<float>(1 - o.beta1),
-      static_cast<float>(o.beta2),
-      static_cast<float>(1 - o.beta2),
-      static_cast<float>(1 / (1 - std::pow(o.beta1, static_cast<double>(step)))),
-      static_cast<float>(1 / (1 - std::pow(o.beta2, static_cast<double>(step)))),
-      static_cast<float>(o.lr),
-      static_cast<float>(o.eps),
-      static_cast<float>(o.weight_decay),
-      gradient_scale};
+  const AdamWStep part(o, step, gradient_scale);
   ParallelFor(static_cast<int64_t>(weight.size()), 4096, [&](int64_t begin, int64_t end) {
-    RLVR_DISPATCH(Step)
-    (scalars, end - begin, gradient.data() + begin, m.data() + begin, v.data() + begin,
-     weight.data() + begin);
+    const auto from = static_cast<size_t>(begin), n = static_cast<size_t>(end - begin);
+    part(gradient.subspan(from, n), m.subspan(from, n), v.subspan(from, n),
+         weight.subspan(from, n));
   });
 }
 

@@ -10,6 +10,7 @@
 #ifndef RLVR_TENSOR_GEMM_H_
 #define RLVR_TENSOR_GEMM_H_
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -32,9 +33,14 @@ struct PackedWeight {
   int64_t bytes() const { return data.size() + 4 * scale.size(); }
 };
 
-// Packs the rows of `parts`, stacked ([n_0, K], [n_1, K], ...): y = x W^T. Parallel.
-void PackWeight(std::span<const View<const float>> parts, ComputeType type, PackedWeight* out);
-// Packs the transpose of the stacked rows: out->n = K, out->k = sum n_i: dx = dy W.
+// Makes `count` neighbouring elements of one weight final.
+using WeightStep = std::function<void(const float* weight, int64_t count)>;
+
+// Packs the rows of `parts`, stacked ([n_0, K], [n_1, K], ...): y = x W^T, and their transpose, with
+// n = K and k = sum n_i: dx = dy W. Either may be null. Where there is a step (an optimizer's), it is
+// called once for every element, by the thread that then packs it out of its cache. Parallel.
+void PackWeight(std::span<const View<const float>> parts, ComputeType type, PackedWeight* out,
+                PackedWeight* transposed = nullptr, const WeightStep& step = nullptr);
 void PackWeightTransposed(std::span<const View<const float>> parts, ComputeType type,
                           PackedWeight* out);
 

@@ -82,6 +82,45 @@ TEST_P(GemmTest, TransposedPackingMultipliesByW) {
   ExpectSameBits(got, want, "transposed");
 }
 
+// An optimizer's step runs over every element once, within one part, before it is packed; both forms
+// are of what it has made. Several blocks of rows and of columns, parts that end within a block, one of
+// them with gaps between its rows.
+TEST_P(GemmTest, PackingTakesTheStepAlong) {
+  const int64_t k = 2070, first = 20, second = 51, n = first + second, stride = k + 3;
+  for (const int threads : {1, 3}) {
+    SetNumThreads(threads);
+    auto w = RandomFloats(first * k, 1), gaps = RandomFloats(second * stride, 2);
+    std::vector<float> stepped(n * k), transposed(n * k);
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < k; ++j) {
+        const float before = i < first ? w[i * k + j] : gaps[(i - first) * stride + j];
+        stepped[i * k + j] = transposed[j * n + i] = before * 2;
+      }
+    }
+    const View<const float> parts[] = {In(w, first, k), {gaps.data(), second, k, stride}};
+    PackedWeight packed, packed_transposed;
+    PackWeight(parts, type(), &packed, &packed_transposed, [&](const float* from, int64_t count) {
+      const bool in_first = from >= w.data() && from < w.data() + w.size();
+      auto& part = in_first ? w : gaps;
+      ASSERT_LE(from + count, part.data() + part.size());
+      for (int64_t i = from - part.data(); count > 0; ++i, --count) part[i] *= 2;
+    });
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < k; ++j)
+        ASSERT_EQ(i < first ? w[i * k + j] : gaps[(i - first) * stride + j], stepped[i * k + j])
+            << i << " " << j;
+    }
+    const auto x = RandomFloats(2 * k, 3), dy = RandomFloats(2 * n, 4);
+    std::vector<float> y(2 * n), want_y(2 * n), dx(2 * k), want_dx(2 * k);
+    MatMul(In(x, 2, k), packed, Out(y, 2, n));
+    ref::MatMul(In(x, 2, k), In(stepped, n, k), type(), Out(want_y, 2, n), Epilogue::kStore);
+    ExpectSameBits(y, want_y, "forward");
+    MatMul(In(dy, 2, n), packed_transposed, Out(dx, 2, k));
+    ref::MatMul(In(dy, 2, n), In(transposed, k, n), type(), Out(want_dx, 2, k), Epilogue::kStore);
+    ExpectSameBits(dx, want_dx, "transposed");
+  }
+}
+
 TEST_P(GemmTest, RowDoesNotDependOnBatchPositionOrThreads) {
   const int64_t m = 150, n = 100, k = 700;
   const auto x = RandomFloats(m * k, 1), w = RandomFloats(n * k, 2);

@@ -277,6 +277,23 @@ TEST(AdamW, SameBitsEverywhere) {
   });
 }
 
+TEST(AdamW, APieceAtATimeHasTheSameBits) {
+  const size_t n = 1003;
+  const Floats g = RandomFloats(n, 1);
+  Floats w = RandomFloats(n, 2), m = RandomFloats(n, 3), v(n, 0.5f), w2 = w, m2 = m, v2 = v;
+  const AdamWOptions options{.lr = 1e-3, .weight_decay = 0.1};
+  AdamW(options, 3, 0.5f, g, m, v, w);
+  const AdamWStep step(options, 3, 0.5f);
+  const auto part = [](auto& x, size_t from, size_t to) {
+    return std::span(x).subspan(from, to - from);
+  };
+  for (const auto& [from, to] : std::vector<std::pair<size_t, size_t>>{{500, n}, {0, 7}, {7, 500}})
+    step(part(g, from, to), part(m2, from, to), part(v2, from, to), part(w2, from, to));
+  EXPECT_EQ(w2, w);
+  EXPECT_EQ(m2, m);
+  EXPECT_EQ(v2, v);
+}
+
 TEST(AdamW, HandWorkedFirstStep) {
   // g = 2: m = 0.2, v = 0.004; corrected 2 and 4; update 2 / (2 + 0) = 1, decay 0.1 * 3; w = 3 -
   // 0.01 (1 + 0.3).

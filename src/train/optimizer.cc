@@ -66,21 +66,17 @@ double LearningRate(const OptimizerSettings& s, int64_t step, int64_t total_step
   return s.lr * (s.min_lr_ratio + (1 - s.min_lr_ratio) * left);
 }
 
-AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
-                              const AlignedBuffer<float>& gradient, Model* model,
-                              Optimizer* optimizer) {
-  const Model::Trainable trainable = model->trainable();
-  RLVR_CHECK(gradient.size() == trainable.total) << gradient.size();
-  const AppliedGradient applied = ApplyGradient(s, total_steps, gradient, *trainable.parameters,
-                                                model->trainable_weights(), optimizer);
-  model->WeightsChanged(/*for_training=*/true);
-  return applied;
-}
+namespace {
 
-AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
-                              const AlignedBuffer<float>& gradient,
-                              const std::vector<Parameter>& parameters, float* weights,
-                              Optimizer* optimizer) {
+// What comes before any weight changes: the norm, the clip, the step's number and learning rate; then
+// AdamW for what decays and for what does not.
+struct NextStep {
+  AppliedGradient applied;
+  AdamWStep decayed, plain;
+};
+
+NextStep BeginStep(const OptimizerSettings& s, int64_t total_steps,
+                   const AlignedBuffer<float>& gradient, Optimizer* optimizer) {
   const int64_t n = gradient.size();
   RLVR_CHECK(n == optimizer->m.size()) << n;
   AppliedGradient applied;
@@ -91,21 +87,51 @@ AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
                 "the weights are still those before it; lower update.lr, or go back to an earlier "
                 "checkpoint");
   }
-  const double scale =
-      s.grad_clip > 0 && applied.norm > s.grad_clip ? s.grad_clip / applied.norm : 1;
+  const auto scale = static_cast<float>(
+      s.grad_clip > 0 && applied.norm > s.grad_clip ? s.grad_clip / applied.norm : 1);
   applied.lr = LearningRate(s, ++optimizer->step, total_steps);
+  AdamWOptions options{
+      .lr = applied.lr, .beta1 = s.beta1, .beta2 = s.beta2, .eps = s.eps, .weight_decay = 0};
+  const int64_t step = optimizer->step - optimizer->moments_from;
+  const AdamWStep plain(options, step, scale);
+  options.weight_decay = s.weight_decay;
+  return {applied, AdamWStep(options, step, scale), plain};
+}
+
+// Elements [begin, end) of one parameter.
+void Step(const NextStep& next, const Parameter& p, int64_t begin, int64_t end,
+          const AlignedBuffer<float>& gradient, Optimizer* optimizer, float* weights) {
+  const auto n = static_cast<size_t>(end - begin);
+  (p.decay ? next.decayed : next.plain)({gradient.data() + begin, n},
+                                        {optimizer->m.data() + begin, n},
+                                        {optimizer->v.data() + begin, n}, {weights + begin, n});
+}
+
+}  // namespace
+
+AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
+                              const AlignedBuffer<float>& gradient, Model* model,
+                              Optimizer* optimizer) {
+  RLVR_CHECK(gradient.size() == model->trainable().total) << gradient.size();
+  const NextStep next = BeginStep(s, total_steps, gradient, optimizer);
+  float* weights = model->trainable_weights();
+  model->UpdateWeights([&](const Parameter& p, int64_t begin, int64_t end) {
+    Step(next, p, begin, end, gradient, optimizer, weights);
+  });
+  return next.applied;
+}
+
+AppliedGradient ApplyGradient(const OptimizerSettings& s, int64_t total_steps,
+                              const AlignedBuffer<float>& gradient,
+                              const std::vector<Parameter>& parameters, float* weights,
+                              Optimizer* optimizer) {
+  const NextStep next = BeginStep(s, total_steps, gradient, optimizer);
   for (const Parameter& p : parameters) {
-    const AdamWOptions options{.lr = applied.lr,
-                               .beta1 = s.beta1,
-                               .beta2 = s.beta2,
-                               .eps = s.eps,
-                               .weight_decay = p.decay ? s.weight_decay : 0.0};
-    const auto size = static_cast<size_t>(p.size());
-    AdamW(options, optimizer->step - optimizer->moments_from, static_cast<float>(scale),
-          {gradient.data() + p.offset, size}, {optimizer->m.data() + p.offset, size},
-          {optimizer->v.data() + p.offset, size}, {weights + p.offset, size});
+    ParallelFor(p.size(), 4096, [&](int64_t begin, int64_t end) {
+      Step(next, p, p.offset + begin, p.offset + end, gradient, optimizer, weights);
+    });
   }
-  return applied;
+  return next.applied;
 }
 
 }  // namespace rlvr
