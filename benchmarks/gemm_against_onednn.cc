@@ -1,6 +1,7 @@
 // Matrix products beside oneDNN's, in turn, at the shapes of `rlvr bench`: forward and both backward
 // products. Prints our speed over oneDNN's (medians), the geometric mean and the worst cell.
-//   gemm_against_onednn [rounds = 7] [fp32 | bf16 | all] [rounded | given]
+//   gemm_against_onednn [rounds = 7] [fp32 | bf16 | all] [rounded | given] [ONLY]
+// ONLY: a text that a line's name has in it, as in "tiny o weight".
 // oneDNN has its weights in the layout that it likes beforehand, ours are packed. Both take fp32
 // activations, as a step has them, and round them inside the call; with `given` oneDNN's are bf16
 // already. Weight gradients are added to what is there.
@@ -105,7 +106,7 @@ struct Summary {
   }
 };
 
-void Compare(int rounds, ComputeType type, Summary* all) {
+void Compare(int rounds, ComputeType type, const std::string& only, Summary* all) {
   const std::vector<int64_t> rows = {8, 64, 512, 4096};
   std::printf("\n%s, our speed over oneDNN's\n%-44s", ToString(type), "");
   for (const int64_t m : rows) std::printf("  M=%-6ld", static_cast<long>(m));
@@ -123,6 +124,7 @@ void Compare(int rounds, ComputeType type, Summary* all) {
       for (const char* product : {"forward", "input's gradient", "weight's gradient"}) {
         const std::string kind = product;
         const std::string name = std::string(shape) + " " + w.name + " " + kind;
+        if (name.find(only) == std::string::npos) continue;
         std::printf("%-44s", name.c_str());
         for (const int64_t m : rows) {
           const double ratio = kind == "forward"            ? Forward(rounds, type, m, w.n, w.k)
@@ -149,7 +151,11 @@ int main(int argc, char** argv) {
   for (const ComputeType type : {ComputeType::kBf16, ComputeType::kFp32}) {
     const std::string only = argc > 2 ? argv[2] : "all";
     if (only != "all" && type != ParseComputeType(only)) continue;
-    Compare(rounds, type, &all);
+    Compare(rounds, type, argc > 4 ? argv[4] : "", &all);
+  }
+  if (all.cells == 0) {
+    std::fprintf(stderr, "no line's name has '%s' in it\n", argv[4]);
+    return 2;
   }
   std::printf("\ngeometric mean %.2f over %d cells; the worst %.2f: %s\n",
               std::exp(all.log_sum / all.cells), all.cells, all.worst, all.where.c_str());

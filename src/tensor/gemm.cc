@@ -101,11 +101,11 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
                                    : nullptr;
         if (w.type == ComputeType::kFp32) {
           kernels.tile_f32(tile_rows, length, reinterpret_cast<const float*>(ai), a.row_stride, 1,
-                           reinterpret_cast<const float*>(panel + i * kPanel), c, c_stride, cols,
+                           reinterpret_cast<const float*>(panel + i * kPanel), 0, c, c_stride, cols,
                            add, reinterpret_cast<const float*>(next));
         } else {
-          kernels.tile_bf16(tile_rows, length, ai, a.row_stride, 1, panel + i * kPanel, c, c_stride,
-                            cols, add, next);
+          kernels.tile_bf16(tile_rows, length, ai, a.row_stride, 1, panel + i * kPanel, 0, c,
+                            c_stride, cols, add, next);
         }
       }
       if (!direct) {

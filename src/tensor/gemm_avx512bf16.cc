@@ -13,9 +13,11 @@ namespace rlvr {
 namespace {
 
 template <int kRows>
-RLVR_BF16_TARGET void Tile(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
-                           const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add,
-                           const uint32_t* next) {
+RLVR_BF16_TARGET __attribute__((noinline)) void OnePanel(int64_t k, const uint32_t* a,
+                                                         int64_t a_row, int64_t a_k,
+                                                         const uint32_t* b, float* c,
+                                                         int64_t c_stride, int64_t cols, bool add,
+                                                         const uint32_t* next) {
   __m512 acc0[kRows], acc1[kRows];
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = _mm512_setzero_ps();
@@ -31,7 +33,7 @@ RLVR_BF16_TARGET void Tile(int64_t k, const uint32_t* a, int64_t a_row, int64_t 
       acc1[r] = _mm512_dpbf16_ps(acc1[r], x, b1);
     }
   }
-  if (cols == kPanel) {
+  if (cols >= kPanel) {
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       float* cr = c + r * c_stride;
@@ -60,13 +62,21 @@ RLVR_BF16_TARGET void Tile(int64_t k, const uint32_t* a, int64_t a_row, int64_t 
   }
 }
 
+template <int kRows>
+RLVR_BF16_TARGET void Tile(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
+                           const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride,
+                           int64_t cols, bool add, const uint32_t* next) {
+  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel, next = nullptr)
+    OnePanel<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add, next);
+}
+
 void TileBf16(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
-              const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add,
-              const uint32_t* next) {
+              const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
+              bool add, const uint32_t* next) {
   switch (rows) {
 #define RLVR_CASE(R) \
   case R:            \
-    return Tile<R>(k, a, a_row, a_k, b, c, c_stride, cols, add, next);
+    return Tile<R>(k, a, a_row, a_k, b, b_panel, c, c_stride, cols, add, next);
     // clang-format off
     RLVR_CASE(1) RLVR_CASE(2) RLVR_CASE(3) RLVR_CASE(4) RLVR_CASE(5) RLVR_CASE(6) RLVR_CASE(7)
     RLVR_CASE(8) RLVR_CASE(9) RLVR_CASE(10) RLVR_CASE(11) RLVR_CASE(12) RLVR_CASE(13) RLVR_CASE(14)

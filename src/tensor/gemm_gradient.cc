@@ -75,19 +75,19 @@ void PackPieces(const GemmKernels& kernels, ComputeType type, const std::vector<
   }
 }
 
-// One tile of dw over the chunks [chunk_begin, chunk_end).
+// Rows of one group, columns of `panels` panels of dw over the chunks [chunk_begin, chunk_end).
 void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chunk_begin,
              const TokenChunk* chunk_end, const Groups& a, int64_t ga, const Groups& b, int64_t gb,
-             View<float> dw) {
+             int64_t panels, View<float> dw) {
   const int64_t row = ga * a.width, col = gb * b.width;
-  const int64_t rows = std::min(a.width, dw.rows - row), cols = std::min(b.width, dw.cols - col);
+  const int64_t rows = std::min(a.width, dw.rows - row),
+                cols = std::min(panels * b.width, dw.cols - col);
   float* c = dw.row(row) + col;
   // dw comes from memory while the chains run; with few tokens these are short: the next tile's part
   // is asked for, or nothing where dw lies in the caches.
   const bool few = chunk_end[-1].end - chunk_begin->begin < kFewTokens;
   const int64_t ahead = few ? 2 * kPanel : 0;
-  const bool cached = few && dw.size() * 4 <= kOwnBytes;
-  for (int64_t r = 0; r < rows && !cached; ++r) {
+  for (int64_t r = 0; r < rows && panels == 1; ++r) {
     __builtin_prefetch(c + r * dw.stride + ahead, 1);
     __builtin_prefetch(c + r * dw.stride + ahead + cols / 2, 1);
     __builtin_prefetch(c + r * dw.stride + ahead + cols - 1, 1);
@@ -98,9 +98,11 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
     const uint32_t* pb = b.data + gb * b.stride + chunk->unit_offset * b.width;
     if (type == ComputeType::kFp32) {
       kernels.tile_f32(rows, units, reinterpret_cast<const float*>(pa), 1, a.width,
-                       reinterpret_cast<const float*>(pb), c, dw.stride, cols, true, nullptr);
+                       reinterpret_cast<const float*>(pb), b.stride, c, dw.stride, cols, true,
+                       nullptr);
     } else {
-      kernels.tile_bf16(rows, units, pa, 1, a.width, pb, c, dw.stride, cols, true, nullptr);
+      kernels.tile_bf16(rows, units, pa, 1, a.width, pb, b.stride, c, dw.stride, cols, true,
+                        nullptr);
     }
   }
 }
@@ -112,14 +114,27 @@ void AddTiles(const GemmKernels& kernels, ComputeType type, const std::vector<To
   const int64_t a_groups = a.count(), b_groups = b.count();
   for (size_t first = 0; first < chunks.size();) {
     size_t last = first;
-    for (int64_t tokens = 0; last < chunks.size() && tokens < kBlockTokens; ++last) {
+    int64_t tokens = 0;
+    for (; last < chunks.size() && tokens < kBlockTokens; ++last) {
       tokens += chunks[last].end - chunks[last].begin;
     }
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t block = i / (a_groups * panels), within = i % (a_groups * panels);
-      const int64_t width = std::min(panels, b_groups - block * panels);
-      AddTile(kernels, type, &chunks[first], chunks.data() + last, a, within / width, b,
-              block * panels + within % width, dw);
+    // Few tokens' tiles of a dw in the caches are short: a row of them in one call, no division each.
+    const bool rows_at_once = tokens < kFewTokens && dw.size() * 4 <= kOwnBytes;
+    int64_t panel = begin / (a_groups * panels) * panels;
+    int64_t width = std::min(panels, b_groups - panel);
+    int64_t group = begin % (a_groups * panels) / width,
+            column = begin % (a_groups * panels) % width;
+    for (int64_t i = begin; i < end;) {
+      const int64_t count = rows_at_once ? std::min(width - column, end - i) : 1;
+      AddTile(kernels, type, &chunks[first], chunks.data() + last, a, group, b, panel + column,
+              count, dw);
+      i += count;
+      if ((column += count) < width) continue;
+      column = 0;
+      if (++group < a_groups) continue;
+      group = 0;
+      panel += width;
+      width = std::min(panels, b_groups - panel);
     }
     first = last;
   }
@@ -189,7 +204,7 @@ void WeightGradient(View<const float> dy, View<const float> x, std::span<const i
   if (dy.rows <= kFewTokens) {
     const int64_t share = dw.size() * 4 / NumThreads();
     const int64_t pieces = NumThreads() * std::clamp<int64_t>(share / kFewBytes, 1, kMaxFewPieces);
-    return ParallelFor(dw.rows, CeilDiv(tiles, pieces) * kTileRows, add_rows);
+    return ParallelFor(dw.rows, CeilDiv(dw.rows, pieces), add_rows);
   }
   const int64_t tokens = std::min(dy.rows, kMinPassTokens);
   const int64_t blocks = CeilDiv(4 * KUnits(type, tokens) * dw.rows, kRowsBytes);

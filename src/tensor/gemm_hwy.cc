@@ -39,8 +39,8 @@ HWY_INLINE void StoreTileRow(V acc, float* c, int64_t cols, bool add) {
 }
 
 template <int kRows>
-HWY_INLINE void TileF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
-                        float* c, int64_t c_stride, int64_t cols, bool add) {
+HWY_NOINLINE void OnePanelF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
+                              float* c, int64_t c_stride, int64_t cols, bool add) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   V acc0[kRows], acc1[kRows];
 #pragma GCC unroll 14
@@ -62,11 +62,19 @@ HWY_INLINE void TileF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, c
   }
 }
 
+template <int kRows>
+HWY_INLINE void TileF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
+                        int64_t b_panel, float* c, int64_t c_stride, int64_t cols, bool add) {
+  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel)
+    OnePanelF32<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add);
+}
+
 HWY_INLINE V Float(VU bits) { return hn::BitCast(kD, bits); }
 
 template <int kRows>
-HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
-                         const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add) {
+HWY_NOINLINE void OnePanelBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
+                               const uint32_t* b, float* c, int64_t c_stride, int64_t cols,
+                               bool add) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   const VU high = hn::Set(kU, 0xffff0000u);
   V acc0[kRows], acc1[kRows];
@@ -92,80 +100,66 @@ HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_
   }
 }
 
-// Cuts a tile into what fits this target's registers.
+template <int kRows>
+HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
+                         const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride,
+                         int64_t cols, bool add) {
+  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel)
+    OnePanelBf16<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add);
+}
+
+// Cuts a tile into what fits this target's registers, and its columns into panels or parts of them.
 template <int kMax, class T, class Part>
-HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, float* c,
-                        int64_t c_stride, int64_t cols, Part part) {
+HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, int64_t b_panel,
+                        float* c, int64_t c_stride, int64_t cols, Part part) {
   const auto width = 2 * static_cast<int64_t>(hn::Lanes(kD));
+  if (rows <= kMax && width == kPanel) return part(rows, a, b, b_panel, c, cols);
   const int64_t height = CeilDiv(rows, CeilDiv(rows, kMax));
   for (int64_t n = 0; n < cols; n += width) {
     for (int64_t r = 0; r < rows; r += height) {
-      part(std::min(height, rows - r), a + r * a_row, b + n, c + r * c_stride + n,
-           std::min(width, cols - n));
+      part(std::min(height, rows - r), a + r * a_row, b + n / kPanel * b_panel + n % kPanel,
+           int64_t{0}, c + r * c_stride + n, std::min(width, cols - n));
     }
   }
 }
 
-#define RLVR_TILE_SWITCH(FN, R)                                                 \
-  switch (R) {                                                                  \
-    case 1:                                                                     \
-      FN<1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);                       \
-      break;                                                                    \
-    case 2:                                                                     \
-      FN<2>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);                       \
-      break;                                                                    \
-    case 3:                                                                     \
-      FN<3>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);                       \
-      break;                                                                    \
-    case 4:                                                                     \
-      FN<4>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);                       \
-      break;                                                                    \
-    case 5:                                                                     \
-      FN<5>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);                       \
-      break;                                                                    \
-    case 6:                                                                     \
-      FN<6>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);                       \
-      break;                                                                    \
-    case 7:                                                                     \
-      FN<7 <= kMaxRows ? 7 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);   \
-      break;                                                                    \
-    case 8:                                                                     \
-      FN<8 <= kMaxRows ? 8 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);   \
-      break;                                                                    \
-    case 9:                                                                     \
-      FN<9 <= kMaxRows ? 9 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add);   \
-      break;                                                                    \
-    case 10:                                                                    \
-      FN<10 <= kMaxRows ? 10 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add); \
-      break;                                                                    \
-    case 11:                                                                    \
-      FN<11 <= kMaxRows ? 11 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add); \
-      break;                                                                    \
-    case 12:                                                                    \
-      FN<12 <= kMaxRows ? 12 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add); \
-      break;                                                                    \
-    case 13:                                                                    \
-      FN<13 <= kMaxRows ? 13 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add); \
-      break;                                                                    \
-    default:                                                                    \
-      FN<14 <= kMaxRows ? 14 : 1>(k, pa, a_row, a_k, pb, pc, c_stride, n, add); \
-      break;                                                                    \
+#define RLVR_CASE(FN, R) \
+  case R:                \
+    return FN<(R <= kMaxRows ? R : 1)>(k, pa, a_row, a_k, pb, pb_panel, pc, c_stride, n, add);
+#define RLVR_TILE_SWITCH(FN) \
+  switch (r) {               \
+    RLVR_CASE(FN, 1)         \
+    RLVR_CASE(FN, 2)         \
+    RLVR_CASE(FN, 3)         \
+    RLVR_CASE(FN, 4)         \
+    RLVR_CASE(FN, 5)         \
+    RLVR_CASE(FN, 6)         \
+    RLVR_CASE(FN, 7)         \
+    RLVR_CASE(FN, 8)         \
+    RLVR_CASE(FN, 9)         \
+    RLVR_CASE(FN, 10)        \
+    RLVR_CASE(FN, 11)        \
+    RLVR_CASE(FN, 12)        \
+    RLVR_CASE(FN, 13)        \
+    RLVR_CASE(FN, 14)        \
+    default:                 \
+      break;                 \
   }
 
 void TileF32Any(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
-                float* c, int64_t c_stride, int64_t cols, bool add, const float* /*next*/) {
-  CutTile<kMaxRows>(rows, a, a_row, b, c, c_stride, cols,
-                    [&](int64_t r, const float* pa, const float* pb, float* pc, int64_t n) {
-                      RLVR_TILE_SWITCH(TileF32, r)
-                    });
+                int64_t b_panel, float* c, int64_t c_stride, int64_t cols, bool add,
+                const float* /*next*/) {
+  CutTile<kMaxRows>(rows, a, a_row, b, b_panel, c, c_stride, cols,
+                    [&](int64_t r, const float* pa, const float* pb, int64_t pb_panel, float* pc,
+                        int64_t n) { RLVR_TILE_SWITCH(TileF32) });
 }
 
 void TileBf16Any(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
-                 const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add,
-                 const uint32_t* /*next*/) {
-  CutTile<kMaxRowsBf16>(rows, a, a_row, b, c, c_stride, cols,
-                        [&](int64_t r, const uint32_t* pa, const uint32_t* pb, float* pc,
-                            int64_t n) { RLVR_TILE_SWITCH(TileBf16, r) });
+                 const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
+                 bool add, const uint32_t* /*next*/) {
+  CutTile<kMaxRowsBf16>(rows, a, a_row, b, b_panel, c, c_stride, cols,
+                        [&](int64_t r, const uint32_t* pa, const uint32_t* pb, int64_t pb_panel,
+                            float* pc, int64_t n) { RLVR_TILE_SWITCH(TileBf16) });
 }
 
 // ToBf16 (types.h) in lanes, subnormals as zero; the result stands in the low 16 bits.

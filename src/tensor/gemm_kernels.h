@@ -16,15 +16,16 @@ inline constexpr int64_t kSplitSlack = 15;
 // Operands are packed in units of k, 4 bytes each: an element (fp32), or two bf16 (the first in the
 // low half), subnormals already zero.
 struct GemmKernels {
-  // C [rows <= kTileRows, cols <= kPanel] = or += A B over `k` units, one chain per element from 0.
-  // a: unit (r, i) at a[r * a_row + i * a_k]; b: a panel [k][kPanel]. next: of k times kPanel units,
-  // one line of each kPanel is asked for while the chains run, or null; bf16 alone does.
+  // C [rows <= kTileRows, cols] = or += A B over `k` units, one chain per element from 0.
+  // a: unit (r, i) at a[r * a_row + i * a_k]; b: panels [k][kPanel], b_panel units from one to the
+  // next. next: of k times kPanel units, one line of each kPanel is asked for while the chains of the
+  // first panel run, or null; bf16 alone does.
   void (*tile_f32)(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k,
-                   const float* b, float* c, int64_t c_stride, int64_t cols, bool add,
-                   const float* next);
+                   const float* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
+                   bool add, const float* next);
   void (*tile_bf16)(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
-                    const uint32_t* b, float* c, int64_t c_stride, int64_t cols, bool add,
-                    const uint32_t* next);
+                    const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
+                    bool add, const uint32_t* next);
   // x [n] as (n + 1) / 2 units of bf16; an odd end is padded by zero.
   void (*round_row)(const float* x, int64_t n, uint32_t* units);
   // x [n] cut into groups of `width` columns: column g * width + j goes to
