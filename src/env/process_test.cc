@@ -370,7 +370,10 @@ TEST(Process, TheExampleIsWonByBisection) {
 // Two groups of four conversations of a policy with the counting game; sample 1 of each group has
 // the hostile word.
 std::vector<Tree> Converse(const TinyPolicy& policy, const std::string& hostile) {
-  const auto maker = Make("workers: 2, timeout: 4, log: '" + testing::TempDir() + "/converse.log'");
+  // Long enough for honest replies on a machine that many share.
+  const std::string timeout = hostile == "hang" ? "8" : "60";
+  const auto maker =
+      Make("workers: 2, timeout: " + timeout + ", log: '" + testing::TempDir() + "/converse.log'");
   std::vector<RolloutRequest> requests;
   for (int group = 0; group < 2; ++group) {
     RolloutRequest request;
