@@ -371,7 +371,7 @@ TEST(Process, TheExampleIsWonByBisection) {
 // the hostile word.
 std::vector<Tree> Converse(const TinyPolicy& policy, const std::string& hostile) {
   // Long enough for honest replies on a machine that many share.
-  const std::string timeout = hostile == "hang" ? "8" : "60";
+  const std::string timeout = hostile == "hang" || hostile == "half" ? "8" : "60";
   const auto maker =
       Make("workers: 2, timeout: " + timeout + ", log: '" + testing::TempDir() + "/converse.log'");
   std::vector<RolloutRequest> requests;
@@ -405,7 +405,9 @@ TEST(Process, InARolloutOthersGoOnBitForBit) {
         const Leaf &leaf = with[group].leaves[i], &same = alone[group].leaves[i];
         if (i == 1) {
           EXPECT_EQ(leaf.finish, Finish::kAborted) << word;
-          EXPECT_EQ(leaf.verdict, verdict) << word;
+          // Half a line is broken by the process's next reply, if another conversation has one left.
+          const bool late = std::string(word) == "half" && leaf.verdict == Verdict::kTimedOut;
+          EXPECT_TRUE(leaf.verdict == verdict || late) << word;
           continue;
         }
         EXPECT_EQ(leaf.finish, same.finish) << word;
