@@ -28,7 +28,7 @@ void Pass(const Model& model, int64_t tokens, bool recompute) {
   const double before = PeakMemoryGb();
   const auto trees = ArbitraryTrees(model.config(), 1, 1, 1, tokens - 1);
   const Tree* pointers[] = {trees.data()};
-  TreePasses passes(&model, recompute);
+  TreePasses passes(&model, {.recompute = recompute});
   Gradient gradient(model);
   gradient.Clear();
   auto start = std::chrono::steady_clock::now();

@@ -32,7 +32,7 @@ void Run(const ModelConfig& config, int64_t wanted, bool recompute) {
     model.WeightsChanged(/*for_training=*/true);
     Gradient gradient(model);
     Optimizer optimizer(model);
-    TreePasses passes(&model, recompute);
+    TreePasses passes(&model, {.recompute = recompute});
     OptimizerSettings settings;
     settings.lr = 1e-6;
     for (int64_t step = 1; step <= 2; ++step) {

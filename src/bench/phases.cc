@@ -50,7 +50,7 @@ BenchCase Prefill(BenchModel* m, const BenchOptions& o) {
   return {"phases", fmt::format("prefill, {} prompts of {} tokens", count, o.prompt), work,
           [&model, o, count] {
             const auto trees = ArbitraryTrees(model.config(), count, o.prompt, 0, 0);
-            TreePasses passes(&model, /*recompute=*/false);
+            TreePasses passes(&model);
             return Measure(o.seconds, o.repeats, [&] {
               passes.Forward(Pointers(trees), Authors(Author::kPolicy), /*for_backward=*/false);
             });
@@ -131,7 +131,7 @@ BenchCase Train(BenchModel* m, const BenchOptions& o, bool recompute) {
             const auto trees = MakeTrainingBatch(c, o.tokens).trees;
             const std::vector<const Tree*> pointers = Pointers(trees);
             const auto bounds = SplitMicroBatches(pointers, Recipe().update.micro_batch_tokens);
-            TreePasses passes(&model, recompute);
+            TreePasses passes(&model, {.recompute = recompute});
             OptimizerSettings settings;
             settings.lr = 1e-9;
             return Measure(o.seconds, o.repeats, [&] {
