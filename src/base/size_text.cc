@@ -10,6 +10,7 @@ namespace rlvr {
 
 std::string SizeText(int64_t bytes) {
   const double mib = static_cast<double>(bytes) / (1 << 20);
+  if (bytes > 0 && mib < 1) return fmt::format("{:.0f} KiB", 1024 * mib);
   return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
 }
 

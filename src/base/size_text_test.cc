@@ -6,6 +6,7 @@ namespace rlvr {
 namespace {
 
 TEST(SizeText, HandWorked) {
+  EXPECT_EQ(SizeText(100 << 10), "100 KiB");
   EXPECT_EQ(SizeText(500 << 20), "500 MiB");
   EXPECT_EQ(SizeText(int64_t{3} << 29), "1.5 GiB");
 }
