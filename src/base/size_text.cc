@@ -25,7 +25,8 @@ std::optional<int64_t> ParseSize(const std::string& text) {
   const size_t power = unit.empty() ? 0 : letters.find(unit[0]);
   if (power == std::string::npos) return std::nullopt;
   const std::string rest = unit.empty() ? "" : unit.substr(1);
-  if (!rest.empty() && (power == 0 || (rest != "b" && rest != "ib"))) return std::nullopt;
+  if (!rest.empty() && (power == 0 || (rest != "b" && rest != "i" && rest != "ib")))
+    return std::nullopt;
   for (size_t i = 0; i < power; ++i) number *= 1024;
   if (!(number >= 1 && number < 9e18)) return std::nullopt;
   return static_cast<int64_t>(number);

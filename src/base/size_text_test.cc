@@ -14,11 +14,12 @@ TEST(SizeText, HandWorked) {
 TEST(ParseSize, HandWorked) {
   EXPECT_EQ(ParseSize("4096"), 4096);
   EXPECT_EQ(ParseSize("7b"), 7);
-  for (const char* text : {"2GiB", "2gb", "2g", "2 GiB", "2048MiB", "2097152k", "0.001953125TiB"})
+  for (const char* text :
+       {"2GiB", "2gb", "2g", "2 GiB", "2Gi", "2048MiB", "2097152k", "0.001953125TiB"})
     EXPECT_EQ(ParseSize(text), int64_t{2} << 30) << text;
   EXPECT_EQ(ParseSize("1.5GiB"), int64_t{3} << 29);
   for (const char* text : {"", "GiB", "two GiB", "2GiB more", "2 GB/s", "-1GiB", "0", "0.5", "2bib",
-                           "2i", "2ki", "50%", "1e9", "nan", "inf", "99999999999999TiB"})
+                           "2i", "2kibb", "50%", "1e9", "nan", "inf", "99999999999999TiB"})
     EXPECT_EQ(ParseSize(text), std::nullopt) << text;
 }
 
