@@ -49,7 +49,7 @@ void Run(const std::string& shape, int64_t sequences, int64_t response, int pair
   sample(model);
   sample(model.sampler());
   std::vector<double> bf16, int8, ratios, scoring;
-  TreePasses passes(&model, /*recompute=*/false);
+  TreePasses passes(&model);
   for (int i = 0; i < pairs; ++i) {
     bf16.push_back(sample(model));
     int8.push_back(sample(model.sampler()));

@@ -3,22 +3,17 @@
 //   long_context [TOKENS = 32768]   (halved three times for the first line)
 #include <fmt/format.h>
 
-#include <chrono>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "bench/bench.h"
 #include "bench/cases.h"
+#include "bench/training_pass.h"
 #include "train/run_folder.h"
-#include "train/update.h"
 
 namespace rlvr {
 namespace {
-
-double Since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 void ResetPeakMemory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
@@ -27,18 +22,11 @@ void Pass(const Model& model, int64_t tokens, bool recompute) {
   ResetPeakMemory();
   const double before = PeakMemoryGb();
   const auto trees = ArbitraryTrees(model.config(), 1, 1, 1, tokens - 1);
-  const Tree* pointers[] = {trees.data()};
-  TreePasses passes(&model, recompute);
+  TreePasses passes(&model, {.recompute = recompute});
   Gradient gradient(model);
   gradient.Clear();
-  auto start = std::chrono::steady_clock::now();
-  const PackedTrees& packed = passes.Forward(pointers, kTrained, true);
-  const double forward = Since(start);
-  const std::vector<std::vector<float>> coefficients(
-      1, std::vector<float>(packed.predictions.size(), 1e-4f));
-  start = std::chrono::steady_clock::now();
-  passes.Backward(1, kLogpOnly, coefficients, &gradient);
-  const double backward = Since(start), gb = PeakMemoryGb() - before;
+  const auto [forward, backward] = TrainingPass(Pointers(trees), &passes, &gradient);
+  const double gb = PeakMemoryGb() - before;
   fmt::print(
       "{:7} tokens{:12}  forward {:7.2f} s  backward {:7.2f} s  {:6.0f} tokens/s  memory "
       "{:5.2f} GiB, {:5.1f} KiB a token\n",

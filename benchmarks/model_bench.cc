@@ -190,7 +190,7 @@ void BenchTrain(benchmark::State& state, const ModelConfig& config, ComputeType 
   for (auto* buffer : {&m, &v, &tied}) buffer->Fill(0);
   Workspace workspace;
   Activations activations;
-  activations.recompute = recompute;
+  activations.kept_layers = recompute ? 1 : kAllLayers;
   const Statistic wanted[] = {Statistic::kLogp};
   const auto size = static_cast<size_t>(n);
   int64_t step = 0;

@@ -8,6 +8,7 @@
 #include "bench/cases.h"
 #include "bench/roofline.h"
 #include "eval/eval.h"
+#include "train/activation_memory.h"
 #include "train/collect.h"
 #include "train/credit.h"
 #include "train/recipe_prompts.h"
@@ -145,7 +146,7 @@ Calibration Calibrate(const Recipe& recipe, double budget,
   settings.lr = 0;  // so that the weights stay those that sampled, pass after pass
   Updater updater(policy.model.get(), methods.objective.get(), settings, 1000,
                   recipe.rollout.options.sampling.score_temperature(), update.micro_batch_tokens,
-                  update.recompute);
+                  BoundOf(recipe));
   CreditAssignment credit(recipe, policy, methods.needs(), updater.passes());
   updater.SetReference(credit.reference());
   Optimizer optimizer(*policy.model);

@@ -54,12 +54,7 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& model);  
 int64_t KvTokenBytes(const ModelConfig& model, ComputeType compute);
 // Bytes that KvCache (model/kv_cache.h) has allocated once it holds so many pages.
 int64_t KvCacheBytes(const ModelConfig& model, ComputeType compute, int64_t pages);
-// Of forward and backward on one batch: Activations, Workspace and the buffers of TreePasses and
-// the head.
-int64_t ActivationBytes(const ModelConfig& model, const TokenCounts& tokens, bool recompute);
-
-std::string SizeText(int64_t bytes);  // "1.5 GiB"
-int64_t FreeMemory();                 // bytes that could be taken now without swapping
+int64_t FreeMemory();  // bytes that could be taken now without swapping
 
 // A change to the recipe that would take less.
 struct MemorySaving {

@@ -2,12 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <algorithm>
 
-#include "base/thread_pool.h"
 #include "bench/cases.h"
-#include "model/head.h"
-#include "model/pack_tree.h"
+#include "model/kv_cache.h"
 
 namespace rlvr {
 namespace {
@@ -104,39 +102,28 @@ TEST(Memory, CacheGrowsAsKvCacheDoes) {
   }
 }
 
-// What the estimate counts is what a training pass has allocated, within a tenth.
-TEST(Memory, ActivationsAreWhatIsAllocated) {
+// What ActivationBytes counts is tested where the passes are: model/activations_test.cc.
+TEST(Memory, ActivationsAreThoseOfTheLargestMicroBatch) {
   const ModelConfig c = Small();
-  BenchModel m(c, BenchOptions{});
-  for (const bool recompute : {false, true}) {
-    const auto trees = ArbitraryTrees(c, 8, 20, 4, 25);
-    std::vector<const Tree*> pointers;
-    for (const Tree& tree : trees) pointers.push_back(&tree);
-    KvCache cache(c, ComputeType::kBf16);
-    const PackedTrees packed = PackTrees(pointers, kTrained, &cache);
-    const int64_t T = packed.batch.size(), D = c.hidden_size;
-    AlignedBuffer<float> hidden(T * D), dhidden(T * D), gradient(m.model.layout().total);
-    dhidden.Fill(0.01f);
-    gradient.Fill(0);
-    Workspace workspace;
-    Activations saved;
-    saved.recompute = recompute;
-    Forward(m.model, packed.batch, cache, workspace, &saved, {hidden.data(), T, D});
-    Backward(m.model, packed.batch, cache, workspace, saved, {dhidden.data(), T, D},
-             gradient.data());
-    TokenCounts tokens;
-    tokens.micro_batch = T;
-    int64_t at_work = 0;  // one layer's, with recompute
-    const Activations::Layer& l = workspace.layer;
-    for (const auto* array : {&l.input_rstd, &l.qkv, &l.q, &l.q_rstd, &l.k_rstd, &l.max_score,
-                              &l.sum, &l.attention, &l.middle, &l.middle_rstd, &l.gate_up})
-      at_work += array->capacity_bytes();
-    const auto allocated =
-        static_cast<double>(saved.bytes() + workspace.bytes() + at_work + 8 * T * D);
-    const int64_t head = 4 * std::min<int64_t>(T, 512) * (c.vocab_size + 2 * D);
-    const auto estimate = static_cast<double>(ActivationBytes(c, tokens, recompute) - head);
-    EXPECT_NEAR(estimate / allocated, 1, 0.1) << recompute;
-  }
+  Recipe recipe = SmallRecipe();
+  const int64_t keys = KvCacheBytes(c, ComputeType::kBf16, 64);
+  EXPECT_EQ(EstimateMemory(recipe, c).activations, ActivationBytes(c, 400, 2) + keys);
+  recipe.update.recompute = true;
+  EXPECT_EQ(EstimateMemory(recipe, c).activations, ActivationBytes(c, 400, 1) + keys);
+}
+
+TEST(Memory, ActivationMemoryBoundsEveryModelThatTrains) {
+  const ModelConfig c = Small();
+  Recipe recipe = LoadRecipe("ppo", {"model=base_tiny", "regularizer=[]"});
+  const MemoryEstimate before = EstimateMemory(recipe, c);
+  recipe.update.activation_memory = "10MiB";
+  const MemoryEstimate after = EstimateMemory(recipe, c);
+  ModelConfig critic = c;
+  critic.value_head = true;
+  const int64_t T = LongestTokens(recipe).micro_batch, bound = 10 << 20;
+  EXPECT_GT(ActivationBytes(critic, T, kAllLayers), bound);
+  EXPECT_EQ(before.activations - after.activations, ActivationBytes(c, T, kAllLayers) - bound);
+  EXPECT_EQ(before.others - after.others, ActivationBytes(critic, T, kAllLayers) - bound);
 }
 
 TEST(Memory, SavingsNameKeys) {
@@ -148,6 +135,9 @@ TEST(Memory, SavingsNameKeys) {
   };
   const auto savings = MemorySavings(reload({}), Small(), reload);
   ASSERT_FALSE(savings.empty());
+  EXPECT_TRUE(std::any_of(savings.begin(), savings.end(), [](const MemorySaving& s) {
+    return s.override_text.starts_with("update.activation_memory=");
+  }));
   for (size_t i = 0; i < savings.size(); ++i) {
     EXPECT_GT(savings[i].bytes, 0);
     if (i > 0) {

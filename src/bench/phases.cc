@@ -8,12 +8,12 @@
 #include "base/file.h"
 #include "bench/cases.h"
 #include "bench/memory.h"
+#include "bench/training_pass.h"
 #include "rollout/rollout.h"
 #include "text/bpe_trainer.h"
 #include "train/checkpoint.h"
 #include "train/recipe.h"
 #include "train/stopwatch.h"
-#include "train/update.h"
 
 namespace rlvr {
 namespace {
@@ -22,12 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kPrefillTokens = 2048;
 constexpr double kShortSeconds = 1;
-
-std::vector<const Tree*> Pointers(const std::vector<Tree>& trees) {
-  std::vector<const Tree*> pointers;
-  for (const Tree& tree : trees) pointers.push_back(&tree);
-  return pointers;
-}
 
 // Of what a pass reads of the weights, the transposed copies for training left out.
 double ForwardWeightBytes(const Model& model) {
@@ -50,7 +44,7 @@ BenchCase Prefill(BenchModel* m, const BenchOptions& o) {
   return {"phases", fmt::format("prefill, {} prompts of {} tokens", count, o.prompt), work,
           [&model, o, count] {
             const auto trees = ArbitraryTrees(model.config(), count, o.prompt, 0, 0);
-            TreePasses passes(&model, /*recompute=*/false);
+            TreePasses passes(&model);
             return Measure(o.seconds, o.repeats, [&] {
               passes.Forward(Pointers(trees), Authors(Author::kPolicy), /*for_backward=*/false);
             });
@@ -131,19 +125,16 @@ BenchCase Train(BenchModel* m, const BenchOptions& o, bool recompute) {
             const auto trees = MakeTrainingBatch(c, o.tokens).trees;
             const std::vector<const Tree*> pointers = Pointers(trees);
             const auto bounds = SplitMicroBatches(pointers, Recipe().update.micro_batch_tokens);
-            TreePasses passes(&model, recompute);
+            TreePasses passes(&model, {.recompute = recompute});
             OptimizerSettings settings;
             settings.lr = 1e-9;
             return Measure(o.seconds, o.repeats, [&] {
               m->gradient->Clear();
               for (size_t i = 0; i + 1 < bounds.size(); ++i) {
                 const auto begin = static_cast<size_t>(bounds[i]);
-                const auto micro =
-                    std::span(pointers).subspan(begin, static_cast<size_t>(bounds[i + 1]) - begin);
-                const PackedTrees& packed = passes.Forward(micro, kTrained, true);
-                const std::vector<std::vector<float>> coefficients(
-                    1, std::vector<float>(packed.predictions.size(), 1e-4f));
-                passes.Backward(1, kLogpOnly, coefficients, m->gradient.get());
+                const size_t end = static_cast<size_t>(bounds[i + 1]);
+                TrainingPass(std::span(pointers).subspan(begin, end - begin), &passes,
+                             m->gradient.get());
               }
               ApplyGradient(settings, 1, m->gradient->Finish(), &model, m->optimizer.get());
             });

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "eval/policy.h"
 #include "model/hf_folder.h"
+#include "train/activation_memory.h"
 #include "train/collect.h"
 #include "train/recipe_prompts.h"
 
@@ -125,6 +126,7 @@ Plan MakePlan(const Recipe& recipe, const PlanOptions& options,
   plan.steps = recipe.trainer.steps;
   plan.evaluations = NumEvaluations(recipe);
   plan.available = options.available > 0 ? options.available : FreeMemory();
+  CheckLongestTreeFits(recipe, plan.model, "the policy");
   plan.longest_tokens = LongestTokens(recipe);
   plan.longest_memory = EstimateMemory(recipe, plan.model, plan.longest_tokens);
   if (plan.longest_memory.total() > plan.available)

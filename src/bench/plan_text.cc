@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/progress.h"
+#include "base/size_text.h"
 #include "bench/plan.h"
 
 namespace rlvr {

@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/size_text.h"
 #include "bench/memory.h"
 #include "eval/policy.h"
+#include "train/activation_memory.h"
 #include "train/recipe_prompts.h"
 #include "train/run_folder.h"
 
@@ -47,6 +49,7 @@ void PrintDryRun(const Recipe& recipe) {
   fmt::print("# held out {}: {} of {} prompts, {} samples each\n", recipe.data.validation,
              recipe.eval.prompts > 0 ? std::min(recipe.eval.prompts, validation) : validation,
              validation, recipe.eval.k);
+  CheckLongestTreeFits(recipe, model, "the policy");
   const MemoryEstimate e = EstimateMemory(recipe, model);
   const int64_t free = FreeMemory();
   fmt::print(
@@ -58,7 +61,7 @@ void PrintDryRun(const Recipe& recipe) {
   if (e.total() > free) {
     fmt::print(
         "# This may not fit: lower rollout.max_sequences or update.micro_batch_tokens, or "
-        "set update.recompute=true.\n");
+        "set update.activation_memory or update.recompute=true.\n");
   }
 }
 

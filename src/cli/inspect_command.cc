@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/size_text.h"
 #include "bench/memory.h"
 #include "cli/command.h"
 #include "eval/policy.h"

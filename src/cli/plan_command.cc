@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/size_text.h"
 #include "base/thread_pool.h"
 #include "bench/plan.h"
 #include "cli/command.h"
@@ -16,6 +17,14 @@ struct PlanArguments {
   std::vector<std::string> overrides;
   PlanOptions options;
 };
+
+// For the command line: the text becomes a number of bytes, or what is returned says what is wrong.
+std::string ReadSize(std::string& text) {
+  const auto bytes = ParseSize(text);
+  if (!bytes) return "'" + text + "' is no size: write 8GiB or 500MiB";
+  text = std::to_string(*bytes);
+  return "";
+}
 
 void PrintPlan(const PlanArguments& a, const std::vector<std::string>& overrides) {
   const auto reload = [&](const std::vector<std::string>& more) {
@@ -54,7 +63,7 @@ void AddPlan(CLI::App& app, Action* action) {
   command
       ->add_option("--memory", a->options.available,
                    "Memory that there will be (8GiB); what is free now if left out")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
+      ->transform(CLI::Validator(ReadSize, "SIZE"));
   command->add_option("--json", a->json, "Also write the figures to this file");
   const CLI::Option* threads = app.get_option("--threads");
   command->callback([=] {

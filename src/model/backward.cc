@@ -11,10 +11,6 @@
 namespace rlvr {
 namespace {
 
-View<const float> Whole(const AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
-  RLVR_CHECK(buffer.size() == rows * cols);
-  return {buffer.data(), rows, cols};
-}
 void Zero(View<float> x) {
   for (int64_t t = 0; t < x.rows; ++t) std::fill(x.row(t), x.row(t) + x.cols, 0.0f);
 }
@@ -25,35 +21,35 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
               Activations& saved, View<float> dhidden, float* gradient) {
   const ModelConfig& c = model.config();
   const ParameterLayout& layout = model.layout();
-  const int64_t T = batch.size(), D = c.hidden_size, E = c.head_dim, F = c.intermediate_size;
+  const int64_t T = batch.size(), L = c.num_hidden_layers, D = c.hidden_size, E = c.head_dim;
   const int64_t H = c.num_attention_heads, K = c.num_key_value_heads;
   const std::span<const int64_t> units = batch.unit_begin;
   RLVR_CHECK(dhidden.rows == T && dhidden.cols == D && !units.empty() && units.back() == T);
   if (T == 0) return;
+  RLVR_CHECK(ws.holds == &saved && saved.output.rows == T) << "another pass has used the workspace";
+  const TrainingArrays work = TakeTraining(c, T, ws.own_matrices, ws.block.data(), &saved);
   const WeightGradients weights(model, units, gradient);
 
-  View<float> dx = Sized(ws.dx, T, D);  // gradient of the residual stream
+  const View<float> dx = work.dx;  // gradient of the residual stream
   Zero(dx);
-  RmsNormBackward(dhidden, Whole(saved.output, T, D), model.Matrix(layout.final_norm, 1, D),
-                  Whole(saved.output_rstd, T, 1), units, dx, weights.Norm(layout.final_norm, D));
+  RmsNormBackward(dhidden, saved.output, model.Matrix(layout.final_norm, 1, D), saved.output_rstd,
+                  units, dx, weights.Norm(layout.final_norm, D));
 
   const BatchRows rows = AllRows(batch);
-  for (int64_t l = c.num_hidden_layers - 1; l >= 0; --l) {
+  for (int64_t l = L - 1; l >= 0; --l) {
     const LayerLayout& w = layout.layers[l];
     const Model::PackedLayer& packed = model.packed_layers()[l];
-    const LayerViews a = Allocate(c, T, saved.recompute ? &ws.layer : &saved.layers[l]);
-    const View<const float> input = Whole(saved.layers[l].input, T, D);
-    if (saved.recompute) {
+    const Activations::Layer& a = saved.layers[l];
+    const View<const float> input = saved.input[l];
+    if (l < L - saved.kept_layers) {
       Copy(input, a.middle);
-      AttentionHalf(model, l, rows, cache.layer(l), false, ws, a, a.middle);
-      View<float> rest = Sized(ws.x, T, D);  // only for what FeedForwardHalf leaves in `a`
-      Copy(a.middle, rest);
-      FeedForwardHalf(model, l, ws, a, rest);
+      AttentionHalf(model, l, rows, cache.layer(l), false, work.forward, a, a.middle);
+      GateUp(model, l, work.forward, a, a.middle);
     }
-    View<float> normed = Sized(ws.normed, T, D), dnormed = Sized(ws.dnormed, T, D);
+    const View<float> normed = work.forward.normed, dnormed = work.dnormed;
 
     // x += down(swiglu(gate_up(norm(middle))))
-    View<float> dact = Sized(ws.dact, T, F), dgate_up = Sized(ws.dgate_up, T, 2 * F);
+    const View<float> dact = work.dact, dgate_up = work.dgate_up;
     MatMul(dx, packed.down_t, dact);
     const View<float> act = dact;  // takes its place
     SwiGluBackward(dact, a.gate_up, dgate_up, act);
@@ -64,8 +60,7 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
     weights.Projections(l, {Projection::kGate, Projection::kUp}, dgate_up, normed);
 
     // middle = input + o(attention(rope(norm(q)), rope(norm(k)), v))
-    View<float> dattention = Sized(ws.dattention, T, H * E),
-                dqkv = Sized(ws.dqkv, T, (H + 2 * K) * E);
+    const View<float> dattention = work.dattention, dqkv = work.dqkv;
     weights.Projections(l, {Projection::kO}, dx, a.attention);
     if (c.o_bias) weights.Bias(dx, w.o_bias);
     MatMul(dx, packed.o_t, dattention);
@@ -91,6 +86,7 @@ void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
     weights.Projections(l, {Projection::kQ, Projection::kK, Projection::kV}, dqkv, normed);
   }
   weights.Embedding(dx, batch.tokens);
+  ws.holds = nullptr;
 }
 
 }  // namespace rlvr

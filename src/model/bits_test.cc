@@ -227,8 +227,8 @@ TEST_P(Bits, DecodePrefillAndTrainingAgree) {
   const Model model = RandomModel(config_, compute_, 4, 0.15);
   std::vector<float> gradient(model.layout().total), tied(config_.vocab_size * config_.hidden_size);
   SetNumThreads(1);
-  const States want = StatesOf(Train(model, trees_, kTemperature, false, &gradient, &tied), trees_,
-                               config_.hidden_size);
+  const States want = StatesOf(Train(model, trees_, kTemperature, kAllLayers, &gradient, &tied),
+                               trees_, config_.hidden_size);
   for (const int threads : {1, 2}) {
     SetNumThreads(threads);
     const std::string with = " with " + std::to_string(threads) + " threads";
@@ -240,7 +240,7 @@ TEST_P(Bits, DecodePrefillAndTrainingAgree) {
     ExpectSame(runner.Repeated(3, 29), want, "prefill in pieces" + with);
     ExpectSame(runner.Shared(), want, "decoding on shared prompts" + with);
     std::fill(tied.begin(), tied.end(), 0.0f);
-    const TrainingPass again = Train(model, trees_, kTemperature, true, &gradient, &tied);
+    const TrainingPass again = Train(model, trees_, kTemperature, 1, &gradient, &tied);
     ExpectSame(StatesOf(again, trees_, config_.hidden_size), want, "training" + with);
   }
 }
@@ -258,19 +258,39 @@ TEST_P(Bits, GradientDoesNotDependOnSplitThreadsOrRecomputation) {
     const Model model = adapters ? RandomLoraModel(config_, compute_, 4, 0.15)
                                  : RandomModel(config_, compute_, 4, 0.15);
     SetNumThreads(1);
-    const auto want = GradientOf(model, trees_, {0, 3}, kTemperature, false);
+    const auto want = GradientOf(model, trees_, {0, 3}, kTemperature, kAllLayers);
     EXPECT_TRUE(std::any_of(want.begin(), want.end(), [](float g) { return g != 0; }));
     for (const int threads : {1, 2}) {
       SetNumThreads(threads);
       const std::string with =
           std::string(adapters ? ", adapters" : "") + ", " + std::to_string(threads) + " threads";
-      ExpectSameBits(GradientOf(model, trees_, {0, 3}, kTemperature, false), want, "whole" + with);
-      ExpectSameBits(GradientOf(model, trees_, {0, 1, 3}, kTemperature, false), want,
+      ExpectSameBits(GradientOf(model, trees_, {0, 3}, kTemperature, kAllLayers), want,
+                     "whole" + with);
+      ExpectSameBits(GradientOf(model, trees_, {0, 1, 3}, kTemperature, kAllLayers), want,
                      "1 + 2 trees" + with);
-      ExpectSameBits(GradientOf(model, trees_, {0, 2, 3}, kTemperature, true), want,
+      ExpectSameBits(GradientOf(model, trees_, {0, 2, 3}, kTemperature, 1), want,
                      "2 + 1 trees, recomputed" + with);
-      ExpectSameBits(GradientOf(model, trees_, {0, 1, 2, 3}, kTemperature, true), want,
+      ExpectSameBits(GradientOf(model, trees_, {0, 1, 2, 3}, kTemperature, 1), want,
                      "tree by tree, recomputed" + with);
+    }
+  }
+}
+
+TEST_P(Bits, GradientDoesNotDependOnTheNumberOfKeptLayers) {
+  ModelConfig deep = config_;
+  deep.num_hidden_layers = 4;
+  if (!deep.sliding_layers.empty()) deep.sliding_layers = {false, true, false, true};
+  const Model model = RandomModel(deep, compute_, 4, 0.15);
+  SetNumThreads(1);
+  const auto want = GradientOf(model, trees_, {0, 3}, kTemperature, kAllLayers);
+  for (const int threads : {1, 2}) {
+    SetNumThreads(threads);
+    for (int64_t kept = 1; kept <= deep.num_hidden_layers; ++kept) {
+      const std::string with =
+          std::to_string(kept) + " layers kept, " + std::to_string(threads) + " threads";
+      ExpectSameBits(GradientOf(model, trees_, {0, 3}, kTemperature, kept), want, with);
+      ExpectSameBits(GradientOf(model, trees_, {0, 2, 3}, kTemperature, kept), want,
+                     with + ", 2 + 1 trees");
     }
   }
 }
@@ -289,7 +309,7 @@ TEST(InstructionSets, Fp32IsTheSameOnAll) {
     SetIsa(isa);
     const Model model = RandomModel(TinyConfig(false), ComputeType::kFp32, 4, 0.3);
     const Tree tree = RandomTree(TinyConfig(false), 9, 4);
-    const auto gradient = GradientOf(model, {&tree}, {0, 1}, kTemperature, false);
+    const auto gradient = GradientOf(model, {&tree}, {0, 1}, kTemperature, kAllLayers);
     if (want.empty()) want = gradient;
     ExpectSameBits(gradient, want, ToString(isa));
   }

@@ -73,74 +73,112 @@ BatchRows RowsOf(const TokenBatch& batch, int64_t begin, int64_t end,
           *runs};
 }
 
-// What a pass leaves behind; without `saved` nothing.
-struct Saved {
-  Activations* saved;
-  std::vector<LayerViews> layers;  // [L], empty with recompute
-  std::vector<View<float>> input;  // [L] of [T, D]
-  View<float> output, output_rstd;
-};
-
-Saved AllocateSaved(const ModelConfig& c, int64_t T, Activations* saved) {
-  Saved s{saved, {}, {}, {}, {}};
-  if (!saved) return s;
-  saved->layers.resize(static_cast<size_t>(c.num_hidden_layers));
-  for (Activations::Layer& layer : saved->layers) {
-    s.input.push_back(Sized(layer.input, T, c.hidden_size));
-    if (!saved->recompute) s.layers.push_back(Allocate(c, T, &layer));
-  }
-  s.output = Sized(saved->output, T, c.hidden_size);
-  s.output_rstd = Sized(saved->output_rstd, T, 1);
-  return s;
-}
-
-void ForwardRows(const Model& model, const BatchRows& rows, const KvCache& cache, Workspace& ws,
-                 const Saved& saved, View<float> hidden) {
+// saved: what the pass leaves behind; null: nothing, and each layer's arrays are `scratch`.
+void ForwardRows(const Model& model, const BatchRows& rows, const KvCache& cache,
+                 const ForwardArrays& w, const Activations* saved,
+                 const Activations::Layer& scratch, View<float> hidden) {
   const ModelConfig& c = model.config();
-  const int64_t T = rows.size(), D = c.hidden_size;
-  View<float> x = Sized(ws.x, T, D);
+  const int64_t L = c.num_hidden_layers, D = c.hidden_size;
+  const View<float> x = w.x;
   Embedding(model.Matrix(model.layout().embed, c.vocab_size, D), rows.tokens, x);
-  const bool keep = !saved.layers.empty();
-  LayerViews a = keep ? LayerViews() : Allocate(c, T, &ws.layer);
-  for (int64_t l = 0; l < c.num_hidden_layers; ++l) {
-    if (keep) a = saved.layers[l].Rows(rows.begin, rows.end);
-    if (saved.saved) Copy(x, saved.input[l].Rows(rows.begin, rows.end));
-    AttentionHalf(model, l, rows, cache.layer(l), true, ws, a, x);
-    if (keep) Copy(x, a.middle);
-    FeedForwardHalf(model, l, ws, a, x);
+  for (int64_t l = 0; l < L; ++l) {
+    const Activations::Layer a = saved ? saved->layers[l].Rows(rows.begin, rows.end) : scratch;
+    if (saved) Copy(x, saved->input[l].Rows(rows.begin, rows.end));
+    AttentionHalf(model, l, rows, cache.layer(l), true, w, a, x);
+    if (saved && l >= L - saved->kept_layers) Copy(x, a.middle);
+    FeedForwardHalf(model, l, w, a, x);
   }
   View<float> rstd;
-  if (saved.saved) {
-    Copy(x, saved.output.Rows(rows.begin, rows.end));
-    rstd = saved.output_rstd.Rows(rows.begin, rows.end);
+  if (saved) {
+    Copy(x, saved->output.Rows(rows.begin, rows.end));
+    rstd = saved->output_rstd.Rows(rows.begin, rows.end);
   }
   RmsNorm(x, model.Matrix(model.layout().final_norm, 1, D), static_cast<float>(c.rms_norm_eps),
           hidden, rstd);
+}
+
+// What a thread works in on at most so many rows.
+struct PieceArrays {
+  ForwardArrays forward;
+  Activations::Layer scratch;  // where nothing is saved
+};
+PieceArrays TakePiece(const ModelConfig& c, int64_t rows, bool saves, BlockCursor* cursor) {
+  PieceArrays a{TakeForward(c, rows, cursor), {}};
+  if (!saves) a.scratch = TakeScratchLayer(c, rows, cursor);
+  return a;
+}
+
+// How a pass is shared out, and where in the workspace each of its threads works.
+struct Pieces {
+  std::vector<int64_t> borders;  // rows
+  int64_t most_rows = 0;
+  std::vector<PieceArrays> arrays;  // by worker
+  int64_t count() const { return static_cast<int64_t>(borders.size()) - 1; }
+};
+
+Pieces LayOut(const Model& model, const TokenBatch& batch, Workspace& ws, Activations* saved) {
+  const ModelConfig& c = model.config();
+  const int64_t T = batch.size();
+  Pieces p;
+  int64_t workers = 0;
+  const auto cut = [&](std::vector<int64_t> borders) {
+    p.borders = std::move(borders);
+    p.most_rows = 0;
+    for (size_t i = 0; i + 1 < p.borders.size(); ++i)
+      p.most_rows = std::max(p.most_rows, p.borders[i + 1] - p.borders[i]);
+    workers = std::min<int64_t>(p.count(), NumThreads());
+  };
+  const auto take = [&](BlockCursor* cursor) {
+    p.arrays.clear();
+    for (int64_t w = 0; w < workers; ++w)
+      p.arrays.push_back(TakePiece(c, p.most_rows, saved != nullptr, cursor));
+    return cursor->used();
+  };
+  cut(PieceBorders(model, batch));
+  ws.holds = saved;
+  if (saved) {
+    const TrainingArrays a = TakeTraining(c, T, ws.own_matrices, nullptr, saved);
+    ws.block.Resize(a.end);
+    TakeTraining(c, T, ws.own_matrices, ws.block.data(), saved);
+    BlockCursor count, cursor(ws.block.data() + a.work);
+    if (take(&count) > a.end - a.work) cut({0, T});
+    take(&cursor);
+  } else {
+    BlockCursor own;
+    for (int64_t i = 0; i < ws.own_matrices; ++i) own.Take(T, c.hidden_size);
+    BlockCursor count;
+    ws.block.Resize(own.used() + take(&count));
+    BlockCursor cursor(ws.block.data() + own.used());
+    take(&cursor);
+  }
+  return p;
 }
 
 }  // namespace
 
 void Forward(const Model& model, const TokenBatch& batch, KvCache& cache, Workspace& ws,
              Activations* saved, View<float> hidden) {
-  const int64_t T = batch.size();
-  RLVR_CHECK(hidden.rows == T && hidden.cols == model.config().hidden_size);
+  const int64_t T = batch.size(), D = model.config().hidden_size;
   if (T == 0) return;
-  const Saved arrays = AllocateSaved(model.config(), T, saved);
-  const std::vector<int64_t> borders = PieceBorders(model, batch);
-  const auto pieces = static_cast<int64_t>(borders.size()) - 1;
-  if (pieces == 1) return ForwardRows(model, AllRows(batch), cache, ws, arrays, hidden);
-  const int64_t workers = std::min<int64_t>(pieces, NumThreads());
-  if (static_cast<int64_t>(ws.workers.size()) < workers)
-    ws.workers.resize(static_cast<size_t>(workers));
+  const Pieces pieces = LayOut(model, batch, ws, saved);
+  if (hidden.data == nullptr) hidden = ws.Own(0, T, D);
+  RLVR_CHECK(hidden.rows == T && hidden.cols == D);
+  const auto workers = static_cast<int64_t>(pieces.arrays.size());
+  const auto run = [&](const BatchRows& rows, const PieceArrays& a) {
+    const Activations::Layer scratch = a.scratch.Rows(0, rows.size());
+    ForwardRows(model, rows, cache, a.forward.Rows(0, rows.size()), saved, scratch,
+                hidden.Rows(rows.begin, rows.end));
+  };
+  if (pieces.count() == 1) return run(AllRows(batch), pieces.arrays[0]);
+  if (static_cast<int64_t>(ws.piece_runs.size()) < workers)
+    ws.piece_runs.resize(static_cast<size_t>(workers));
   std::atomic<int64_t> next = 0;
   ParallelFor(workers, 1, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      Workspace& own = ws.workers[static_cast<size_t>(w)];
-      for (int64_t p = next++; p < pieces; p = next++) {
-        const int64_t from = borders[static_cast<size_t>(p)],
-                      to = borders[static_cast<size_t>(p) + 1];
-        ForwardRows(model, RowsOf(batch, from, to, &own.runs), cache, own, arrays,
-                    hidden.Rows(from, to));
+      for (int64_t p = next++; p < pieces.count(); p = next++) {
+        const auto i = static_cast<size_t>(p), own = static_cast<size_t>(w);
+        run(RowsOf(batch, pieces.borders[i], pieces.borders[i + 1], &ws.piece_runs[own]),
+            pieces.arrays[own]);
       }
     }
   });

@@ -89,7 +89,7 @@ class Gradient : public testing::TestWithParam<std::string> {
 TEST_P(Gradient, ValuesAgreeWithTheReference) {
   std::vector<float> gradient(model_.layout().total),
       tied(config_.vocab_size * config_.hidden_size);
-  const TrainingPass pass = Train(model_, trees_, kTemperature, false, &gradient, &tied);
+  const TrainingPass pass = Train(model_, trees_, kTemperature, kAllLayers, &gradient, &tied);
   const std::vector<double> weights(model_.weights(), model_.weights() + model_.layout().total);
   const std::array<Values<double>, 2> want = {
       ReferenceValues(config_, model_.layout(), weights, a_),
@@ -142,7 +142,7 @@ TEST_P(Gradient, ReferenceAgreesWithCentralDifferences) {
 
 TEST_P(Gradient, OfEveryParameterAgreesWithTheReference) {
   const auto want = ReferenceGradient(model_, trees_);
-  const auto got = GradientOf(model_, trees_, {0, 2}, kTemperature, false);
+  const auto got = GradientOf(model_, trees_, {0, 2}, kTemperature, kAllLayers);
   for (const Parameter& p : model_.layout().parameters) {
     double largest = 0;
     for (int64_t i = p.offset; i < p.offset + p.size(); ++i)
@@ -158,7 +158,7 @@ TEST_P(Gradient, OfEveryParameterAgreesWithTheReference) {
 TEST_P(Gradient, OfBf16IsThatOfFp32ButForRounding) {
   const auto want = ReferenceGradient(model_, trees_);
   const Model rounded = RandomModel(config_, ComputeType::kBf16, 3, 0.35);
-  const auto got = GradientOf(rounded, trees_, {0, 2}, kTemperature, false);
+  const auto got = GradientOf(rounded, trees_, {0, 2}, kTemperature, kAllLayers);
   for (const Parameter& p : model_.layout().parameters) {
     double dot = 0, a = 0, b = 0;
     for (int64_t i = p.offset; i < p.offset + p.size(); ++i) {
@@ -194,8 +194,8 @@ TEST_P(Gradient, OfASharedPromptIsTheSumOverCopies) {
   for (const auto& [compute, bound] :
        {std::pair(ComputeType::kFp32, 1e-6), std::pair(ComputeType::kBf16, 1e-2)}) {
     const Model model = RandomModel(config_, compute, 3, 0.35);
-    const auto once = GradientOf(model, {&shared}, {0, 1}, kTemperature, false);
-    const auto apart = GradientOf(model, pointers, {0, 4}, kTemperature, false);
+    const auto once = GradientOf(model, {&shared}, {0, 1}, kTemperature, kAllLayers);
+    const auto apart = GradientOf(model, pointers, {0, 4}, kTemperature, kAllLayers);
     double difference = 0, norm = 0;
     for (size_t i = 0; i < once.size(); ++i) {
       difference += std::pow(double{once[i]} - apart[i], 2);

@@ -53,6 +53,16 @@ int64_t ChunkRows(int64_t vocab) {
   return std::clamp<int64_t>((int64_t{16} << 20) / vocab, 16, kGemmChunk);
 }
 
+// One for both directions, which never run within each other.
+struct HeadBuffers {
+  AlignedBuffer<float> logits, rows;                // [chunk, V], [2, chunk, D]
+  AlignedBuffer<float> second_logits, second_rows;  // of the second model
+};
+HeadBuffers& Buffers() {
+  thread_local HeadBuffers buffers;
+  return buffers;
+}
+
 // The distinct hidden rows that have entries, cut into pieces that cross no unit's border and begin
 // at multiples of the chunk within their unit: the terms of one sum of the weight gradient,
 // whatever else is in the call.
@@ -218,6 +228,14 @@ StatisticGradient StatisticBackward(Statistic s, const StatisticRow& row, float 
                     [&](auto kind) { return kind.Backward(row, s.parameter, coefficient); });
 }
 
+int64_t HeadBytes(const ModelConfig& config) {
+  return 4 * ChunkRows(config.vocab_size) * (config.vocab_size + 2 * config.hidden_size);
+}
+
+int64_t HeadBytesHeld() {
+  return Buffers().logits.capacity_bytes() + Buffers().rows.capacity_bytes();
+}
+
 void HeadLogits(const Model& model, View<const float> hidden, View<float> logits) {
   MatMul(hidden, model.packed_head(), logits);
 }
@@ -229,14 +247,14 @@ void HeadForward(const Model& model, View<const float> hidden, std::span<const i
   RLVR_CHECK(static_cast<int64_t>(targets.size()) == R && values.size() == wanted.size());
   const bool two = NeedsSecond(wanted, second, V);
   const int64_t chunk = ChunkRows(V);
-  thread_local AlignedBuffer<float> buffer, second_buffer;
+  HeadBuffers& buffers = Buffers();
   for (int64_t begin = 0; begin < R; begin += chunk) {
     const int64_t rows = std::min(chunk, R - begin);
-    buffer.Resize(rows * V);
-    const View<float> logits(buffer.data(), rows, V);
+    buffers.logits.Resize(rows * V);
+    const View<float> logits(buffers.logits.data(), rows, V);
     HeadLogits(model, hidden.Rows(begin, begin + rows), logits);
-    if (two) second_buffer.Resize(rows * V);
-    const View<float> second_logits(second_buffer.data(), two ? rows : 0, V);
+    if (two) buffers.second_logits.Resize(rows * V);
+    const View<float> second_logits(buffers.second_logits.data(), two ? rows : 0, V);
     if (two) HeadLogits(*second.model, second.hidden.Rows(begin, begin + rows), second_logits);
     ParallelFor(rows, 1, [&](int64_t from, int64_t to) {
       for (int64_t r = from; r < to; ++r) {
@@ -277,7 +295,7 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
   const bool two = NeedsSecond(wanted, second, V);
   const int64_t chunk = ChunkRows(V);
   const ScoredRows scored = FindScoredRows(rows, unit_begin, chunk);
-  thread_local AlignedBuffer<float> logits_buffer, rows_buffer, second_buffer, second_rows;
+  HeadBuffers& buffers = Buffers();
   std::vector<int64_t> pieces;  // of one pass, as units
   for (size_t p = 0; p + 1 < scored.piece_begin.size();) {
     const int64_t begin = scored.piece_begin[p];
@@ -287,18 +305,18 @@ void HeadBackward(const Model& model, View<const float> hidden, std::span<const 
       pieces.push_back(scored.piece_begin[++p] - begin);
     }
     const int64_t n = pieces.back();
-    logits_buffer.Resize(n * V);
-    rows_buffer.Resize(2 * n * D);
-    const View<float> logits(logits_buffer.data(), n, V), x(rows_buffer.data(), n, D),
-        dx(rows_buffer.data() + n * D, n, D);
+    buffers.logits.Resize(n * V);
+    buffers.rows.Resize(2 * n * D);
+    const View<float> logits(buffers.logits.data(), n, V), x(buffers.rows.data(), n, D),
+        dx(buffers.rows.data() + n * D, n, D);
     for (int64_t r = 0; r < n; ++r) std::copy_n(hidden.row(scored.row[begin + r]), D, x.row(r));
     HeadLogits(model, x, logits);
-    if (two) second_buffer.Resize(n * V);
-    const View<float> second_logits(second_buffer.data(), two ? n : 0, V);
+    if (two) buffers.second_logits.Resize(n * V);
+    const View<float> second_logits(buffers.second_logits.data(), two ? n : 0, V);
     if (two) {
       const int64_t D2 = second.hidden.cols;
-      second_rows.Resize(n * D2);
-      const View<float> y(second_rows.data(), n, D2);
+      buffers.second_rows.Resize(n * D2);
+      const View<float> y(buffers.second_rows.data(), n, D2);
       for (int64_t r = 0; r < n; ++r)
         std::copy_n(second.hidden.row(scored.row[begin + r]), D2, y.row(r));
       HeadLogits(*second.model, y, second_logits);

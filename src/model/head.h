@@ -74,6 +74,11 @@ struct SecondRows {
   View<const float> hidden;  // [R, D2] or [T, D2], row for row beside the policy's
 };
 
+// Bytes that HeadForward and HeadBackward work in at most, those of a second model aside: logits of as
+// many rows as are made at once, and those rows with their gradient. HeadBytesHeld: this thread's.
+int64_t HeadBytes(const ModelConfig& config);
+int64_t HeadBytesHeld();
+
 // logits [R, V] of rows of hidden [R, D]: for sampling, which reads whole rows of a few tokens.
 void HeadLogits(const Model& model, View<const float> hidden, View<float> logits);
 

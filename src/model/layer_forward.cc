@@ -11,46 +11,18 @@ BatchRows AllRows(const TokenBatch& batch) {
           batch.slots, batch.table.blocks, batch.table.runs};
 }
 
-LayerViews LayerViews::Rows(int64_t begin, int64_t end) const {
-  LayerViews part = *this;
-  for (View<float>* v :
-       {&part.input_rstd, &part.qkv, &part.q, &part.q_rstd, &part.k_rstd, &part.max_score,
-        &part.sum, &part.attention, &part.middle, &part.middle_rstd, &part.gate_up}) {
-    if (v->rows > 0) *v = v->Rows(begin, end);
-  }
-  return part;
-}
-
-LayerViews Allocate(const ModelConfig& c, int64_t T, Activations::Layer* layer) {
-  const int64_t H = c.num_attention_heads, K = c.num_key_value_heads, E = c.head_dim;
-  LayerViews a;
-  a.input_rstd = Sized(layer->input_rstd, T, 1);
-  a.qkv = Sized(layer->qkv, T, (H + 2 * K) * E);
-  a.q = c.qk_norm ? Sized(layer->q, T, H * E) : a.qkv.Cols(0, H * E);
-  if (c.qk_norm) {
-    a.q_rstd = Sized(layer->q_rstd, T, H);
-    a.k_rstd = Sized(layer->k_rstd, T, K);
-  }
-  a.max_score = Sized(layer->max_score, T, H);
-  a.sum = Sized(layer->sum, T, H);
-  a.attention = Sized(layer->attention, T, H * E);
-  a.middle = Sized(layer->middle, T, c.hidden_size);
-  a.middle_rstd = Sized(layer->middle_rstd, T, 1);
-  a.gate_up = Sized(layer->gate_up, T, 2 * c.intermediate_size);
-  return a;
-}
-
 void AttentionHalf(const Model& model, int64_t l, const BatchRows& rows, const KvLayer& kv,
-                   bool write_kv, Workspace& ws, const LayerViews& a, View<float> x) {
+                   bool write_kv, const ForwardArrays& arrays, const Activations::Layer& a,
+                   View<float> x) {
   const ModelConfig& c = model.config();
   const LayerLayout& w = model.layout().layers[l];
   const Model::PackedLayer& packed = model.packed_layers()[l];
   const AttentionShape shape = c.attention(l);
-  const int64_t T = x.rows, D = c.hidden_size, E = c.head_dim;
+  const int64_t D = c.hidden_size, E = c.head_dim;
   const int64_t H = c.num_attention_heads, K = c.num_key_value_heads;
   const auto eps = static_cast<float>(c.rms_norm_eps);
 
-  View<float> normed = Sized(ws.normed, T, D);
+  const View<float> normed = arrays.normed;
   RmsNorm(x, model.Matrix(w.input_norm, 1, D), eps, normed, a.input_rstd);
   MatMul(normed, packed.qkv, a.qkv);
 
@@ -62,7 +34,7 @@ void AttentionHalf(const Model& model, int64_t l, const BatchRows& rows, const K
     AddBias(model.Matrix(w.v_bias, 1, K * E), v_part);
   }
   if (c.qk_norm) {  // whose gradient needs what it was given
-    View<float> k = Sized(ws.k, T, K * E);
+    const View<float> k = arrays.k;
     RmsNormHeads(q_part, model.Matrix(w.q_norm, 1, E), H, eps, a.q, a.q_rstd);
     RmsNormHeads(k_part, model.Matrix(w.k_norm, 1, E), K, eps, k, a.k_rstd);
     Rope(model.rope(), rows.positions, H, a.q);
@@ -79,18 +51,19 @@ void AttentionHalf(const Model& model, int64_t l, const BatchRows& rows, const K
   if (c.o_bias) AddBias(model.Matrix(w.o_bias, 1, D), x);
 }
 
-void FeedForwardHalf(const Model& model, int64_t l, Workspace& ws, const LayerViews& a,
-                     View<float> x) {
+void GateUp(const Model& model, int64_t l, const ForwardArrays& w, const Activations::Layer& a,
+            View<const float> x) {
   const ModelConfig& c = model.config();
-  const Model::PackedLayer& packed = model.packed_layers()[l];
-  const int64_t T = x.rows, D = c.hidden_size, F = c.intermediate_size;
-  View<float> normed = Sized(ws.normed, T, D);
-  RmsNorm(x, model.Matrix(model.layout().layers[l].post_norm, 1, D),
-          static_cast<float>(c.rms_norm_eps), normed, a.middle_rstd);
-  MatMul(normed, packed.gate_up, a.gate_up);
-  View<float> act = Sized(ws.act, T, F);
-  SwiGlu(a.gate_up, act);
-  MatMul(act, packed.down, x, Epilogue::kAdd);
+  RmsNorm(x, model.Matrix(model.layout().layers[l].post_norm, 1, c.hidden_size),
+          static_cast<float>(c.rms_norm_eps), w.normed, a.middle_rstd);
+  MatMul(w.normed, model.packed_layers()[l].gate_up, a.gate_up);
+}
+
+void FeedForwardHalf(const Model& model, int64_t l, const ForwardArrays& w,
+                     const Activations::Layer& a, View<float> x) {
+  GateUp(model, l, w, a, x);
+  SwiGlu(a.gate_up, w.act);
+  MatMul(w.act, model.packed_layers()[l].down, x, Epilogue::kAdd);
 }
 
 }  // namespace rlvr

@@ -1,6 +1,7 @@
 // The two halves of a layer, shared by Forward and by Backward's recomputation. Internal to model/.
 #ifndef RLVR_MODEL_LAYER_FORWARD_H_
 #define RLVR_MODEL_LAYER_FORWARD_H_
+#include "model/activation_layout.h"
 #include "model/model.h"
 
 namespace rlvr {
@@ -16,28 +17,17 @@ struct BatchRows {
 };
 BatchRows AllRows(const TokenBatch& batch);
 
-// Activations::Layer as matrices.
-struct LayerViews {
-  View<float> input_rstd, qkv, q, q_rstd, k_rstd, max_score, sum, attention, middle, middle_rstd,
-      gate_up;
-  LayerViews Rows(int64_t begin, int64_t end) const;
-};
-// Sizes what a pass over T rows fills. Without QK-norm q is a part of qkv.
-LayerViews Allocate(const ModelConfig& config, int64_t T, Activations::Layer* layer);
-
 // x [T, D] += attention half; fills a.{input_rstd, qkv, q, q_rstd, k_rstd, max_score, sum,
-// attention}. write_kv is false when the cache already holds this batch.
+// attention}. write_kv is false when the cache already holds this batch. w: of T rows.
 void AttentionHalf(const Model& model, int64_t l, const BatchRows& rows, const KvLayer& kv,
-                   bool write_kv, Workspace& ws, const LayerViews& a, View<float> x);
+                   bool write_kv, const ForwardArrays& w, const Activations::Layer& a,
+                   View<float> x);
+// Its feed-forward half as far as Backward needs it: fills a.{middle_rstd, gate_up} of x [T, D].
+void GateUp(const Model& model, int64_t l, const ForwardArrays& w, const Activations::Layer& a,
+            View<const float> x);
 // x [T, D] += feed-forward half; fills a.{middle_rstd, gate_up}.
-void FeedForwardHalf(const Model& model, int64_t l, Workspace& ws, const LayerViews& a,
-                     View<float> x);
-
-// [rows, cols] in a buffer that grows.
-inline View<float> Sized(AlignedBuffer<float>& buffer, int64_t rows, int64_t cols) {
-  buffer.Resize(rows * cols);
-  return {buffer.data(), rows, cols};
-}
+void FeedForwardHalf(const Model& model, int64_t l, const ForwardArrays& w,
+                     const Activations::Layer& a, View<float> x);
 
 }  // namespace rlvr
 #endif  // RLVR_MODEL_LAYER_FORWARD_H_

@@ -59,8 +59,8 @@ TEST(Lora, FreshAdaptersChangeNoBit) {
   const Tree tree = RandomTree(config, 9, 4);
   const Tree* const trees[] = {&tree};
   std::vector<float> full(plain.trainable().total), low(adapted.trainable().total), tied(37 * 16);
-  EXPECT_EQ(Train(plain, trees, 0.7f, false, &full, &tied).values,
-            Train(adapted, trees, 0.7f, false, &low, &tied).values);
+  EXPECT_EQ(Train(plain, trees, 0.7f, kAllLayers, &full, &tied).values,
+            Train(adapted, trees, 0.7f, kAllLayers, &low, &tied).values);
   // A is within 1 / sqrt(K) and spread, B is 0; so dA is 0 and dB is not.
   for (const Parameter& p : adapted.lora()->parameters()) {
     const bool a = p.name.ends_with("lora_A.weight");
@@ -88,8 +88,8 @@ TEST_P(LoraGradient, IsTheChainRuleOnTheWeights) {
   merged.MergeAdapters();
   merged.WeightsChanged(true);
   const Tree a = RandomTree(config, 1, 2), b = RandomTree(config, 2, 1);
-  const auto got = GradientOf(adapted, {&a, &b}, {0, 1, 2}, 0.7f, false);
-  const auto dw = GradientOf(merged, {&a, &b}, {0, 2}, 0.7f, false);
+  const auto got = GradientOf(adapted, {&a, &b}, {0, 1, 2}, 0.7f, kAllLayers);
+  const auto dw = GradientOf(merged, {&a, &b}, {0, 2}, 0.7f, kAllLayers);
   const Lora& lora = *adapted.lora();
   ASSERT_EQ(static_cast<int64_t>(got.size()), lora.total());
   int64_t sizes = 0;

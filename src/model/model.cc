@@ -174,25 +174,4 @@ void TokenBatch::Clear() {
   unit_begin.clear();
 }
 
-int64_t Activations::bytes() const {
-  int64_t n = output.capacity_bytes() + output_rstd.capacity_bytes();
-  for (const auto& l : layers) {
-    for (const auto* b : {&l.input, &l.input_rstd, &l.qkv, &l.q, &l.q_rstd, &l.k_rstd, &l.max_score,
-                          &l.sum, &l.attention, &l.middle, &l.middle_rstd, &l.gate_up}) {
-      n += b->capacity_bytes();
-    }
-  }
-  return n;
-}
-
-int64_t Workspace::bytes() const {
-  int64_t n = 0;
-  for (const auto* b :
-       {&x, &normed, &k, &act, &dx, &dnormed, &dqkv, &dattention, &dgate_up, &dact}) {
-    n += b->capacity_bytes();
-  }
-  for (const Workspace& w : workers) n += w.bytes();
-  return n;
-}
-
 }  // namespace rlvr

@@ -1,6 +1,6 @@
 // A decoder-only transformer: one forward for sampling, prefill and training, and its backward by
-// hand. Read in this order: config.h, parameters.h, kv_cache.h, this, head.h, pack_tree.h,
-// hf_folder.h.
+// hand. Read in this order: config.h, parameters.h, kv_cache.h, activations.h, this, head.h,
+// pack_tree.h, hf_folder.h.
 #ifndef RLVR_MODEL_MODEL_H_
 #define RLVR_MODEL_MODEL_H_
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "model/activations.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
 #include "model/lora.h"
@@ -107,47 +108,13 @@ struct TokenBatch {
   void Clear();
 };
 
-// What Backward needs of Forward. With recompute, only the residual stream at each layer's start is
-// kept and the rest is made again, with the same bits.
-struct Activations {
-  bool recompute = false;
-  struct Layer {
-    AlignedBuffer<float> input;           // [T, D] residual stream
-    AlignedBuffer<float> input_rstd;      // [T]
-    AlignedBuffer<float> qkv;             // [T, (H + 2 K) E] with biases, before QK-norm and RoPE;
-                                          // without QK-norm q and k after RoPE
-    AlignedBuffer<float> q;               // [T, H E] after QK-norm and RoPE; else empty
-    AlignedBuffer<float> q_rstd, k_rstd;  // [T, H], [T, K] of QK-norm
-    AlignedBuffer<float> max_score, sum;  // [T, H]
-    AlignedBuffer<float> attention;       // [T, H E]
-    AlignedBuffer<float> middle;          // [T, D] residual stream after attention
-    AlignedBuffer<float> middle_rstd;     // [T]
-    AlignedBuffer<float> gate_up;         // [T, 2F]
-  };
-  std::vector<Layer> layers;
-  AlignedBuffer<float> output;       // [T, D] residual stream after the last layer
-  AlignedBuffer<float> output_rstd;  // [T]
-  int64_t bytes() const;
-};
-
-// Buffers reused from call to call; one per user of a model.
-struct Workspace {
-  AlignedBuffer<float> x, normed, k, act;
-  Activations::Layer layer;  // of the layer at work, when nothing is saved or it is made again
-  // Backward's
-  AlignedBuffer<float> dx, dnormed, dqkv, dattention, dgate_up, dact;
-  // Of threads that run pieces of a batch.
-  std::vector<Workspace> workers;
-  std::vector<AttentionRun> runs;
-  int64_t bytes() const;
-};
-
-// hidden [T, D]: after the final norm. The cache is written at batch.slots. saved may be null.
+// hidden [T, D]: after the final norm; without data the workspace's first own matrix. The cache is
+// written at batch.slots. saved: what Backward needs, in the workspace; null: nothing.
 void Forward(const Model& model, const TokenBatch& batch, KvCache& cache, Workspace& workspace,
              Activations* saved, View<float> hidden);
 
-// dhidden [T, D]: gradient with respect to `hidden`; is overwritten. Adds to gradient
-// [trainable().total]. The cache must still hold what Forward wrote.
+// dhidden [T, D]: gradient with respect to `hidden`. Adds to gradient [trainable().total]. The cache and
+// the workspace must still hold what Forward wrote; afterwards `saved` is used up.
 void Backward(const Model& model, const TokenBatch& batch, const KvCache& cache,
               Workspace& workspace, Activations& saved, View<float> dhidden, float* gradient);
 

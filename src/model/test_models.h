@@ -161,7 +161,7 @@ struct TrainingPass {
 
 // Forward, head and backward of `trees` as one micro-batch; adds to gradient and tied_gradient.
 inline TrainingPass Train(const Model& model, std::span<const Tree* const> trees, float temperature,
-                          bool recompute, std::vector<float>* gradient,
+                          int64_t kept_layers, std::vector<float>* gradient,
                           std::vector<float>* tied_gradient) {
   TrainingPass pass;
   KvCache cache(model.config(), model.compute());
@@ -169,7 +169,7 @@ inline TrainingPass Train(const Model& model, std::span<const Tree* const> trees
   const int64_t T = pass.packed.batch.size(), D = model.config().hidden_size;
   Workspace workspace;
   Activations activations;
-  activations.recompute = recompute;
+  activations.kept_layers = kept_layers;
   pass.hidden.resize(T * D);
   const View<float> hidden(pass.hidden.data(), T, D);
   Forward(model, pass.packed.batch, cache, workspace, &activations, hidden);
@@ -196,12 +196,12 @@ inline TrainingPass Train(const Model& model, std::span<const Tree* const> trees
 // The gradient of the whole mini-batch, micro-batches bounded by `bounds`.
 inline std::vector<float> GradientOf(const Model& model, const std::vector<const Tree*>& trees,
                                      const std::vector<size_t>& bounds, float temperature,
-                                     bool recompute) {
+                                     int64_t kept_layers) {
   std::vector<float> gradient(model.trainable().total, 0.0f);
   std::vector<float> tied(model.config().vocab_size * model.config().hidden_size, 0.0f);
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
     Train(model, std::span(trees).subspan(bounds[i], bounds[i + 1] - bounds[i]), temperature,
-          recompute, &gradient, &tied);
+          kept_layers, &gradient, &tied);
   }
   AddTiedGradient(model, tied.data(), gradient.data());
   return gradient;

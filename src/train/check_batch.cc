@@ -131,9 +131,9 @@ std::vector<std::vector<SegmentField<float>>> Score(const Model& model,
                                                     std::span<const Statistic> wanted,
                                                     float temperature, int64_t micro_batch_tokens,
                                                     const Model* second = nullptr) {
-  TreePasses passes(&model, false);
+  TreePasses passes(&model);
   std::optional<TreePasses> second_passes;
-  if (second) passes.SetSecond(&second_passes.emplace(second, false));
+  if (second) passes.SetSecond(&second_passes.emplace(second));
   return ScoreTrees(&passes, trees, wanted, temperature, micro_batch_tokens);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "objective/coefficient.h"
+#include "train/activation_memory.h"
 #include "train/stopwatch.h"
 
 namespace rlvr {
@@ -86,6 +87,7 @@ CreditAssignment::CreditAssignment(const Recipe& recipe, const Policy& policy, c
     : recipe_(recipe), policy_(policy), passes_(passes), ranks_(ranks) {
   const UpdateCounts counts = CountUpdates(recipe, needs);
   const auto& update = recipe.update;
+  const ActivationBound bound = BoundOf(recipe);
   const ComputeType compute = ParseComputeType(recipe.compute);
   const float temperature = recipe.rollout.options.sampling.score_temperature();
   const ProcessRewardSettings& process = recipe.process_reward;
@@ -102,13 +104,15 @@ CreditAssignment::CreditAssignment(const Recipe& recipe, const Policy& policy, c
   if (needs.values) {
     critic_ =
         std::make_unique<Critic>(OrPolicy(recipe.critic.model, recipe), compute, recipe.critic,
-                                 counts.critic, update.micro_batch_tokens, update.recompute);
+                                 counts.critic, update.micro_batch_tokens, bound);
+    CheckLongestTreeFits(recipe, critic_->model()->config(), "the critic");
     CheckVocabulary(critic_->folder(), *critic_->model(), policy, "the critic's", "critic.model");
   }
   if (needs.process_reward) {
     process_reward_ = std::make_unique<ProcessReward>(OrPolicy(process.model, recipe), compute,
                                                       process, counts.reward_model, temperature,
-                                                      update.micro_batch_tokens, update.recompute);
+                                                      update.micro_batch_tokens, bound);
+    CheckLongestTreeFits(recipe, process_reward_->model()->config(), "the process reward model");
     CheckVocabulary(process_reward_->folder(), *process_reward_->model(), policy,
                     "the process reward model's", "process_reward.model");
   }
@@ -120,7 +124,7 @@ CreditAssignment::CreditAssignment(const Recipe& recipe, const Policy& policy, c
   reads_logp_ref_ = needs.reference || (needs.process_reward && process.reference == "reference");
   if (reads_logp_ref_ || needs.second_model()) {
     reference_ = std::make_unique<Reference>(OrPolicy(recipe.reference.model, recipe),
-                                             recipe.reference, *policy.model);
+                                             recipe.reference, *policy.model, bound);
   }
 }
 

@@ -50,19 +50,19 @@ double ExplainedVariance(const Rows& rows) {
 }
 
 Critic::Critic(const std::string& folder, ComputeType compute, const CriticSettings& settings,
-               int64_t total_steps, int64_t micro_batch_tokens, bool recompute)
+               int64_t total_steps, int64_t micro_batch_tokens, const ActivationBound& bound)
     : folder_(FindModelFolder(folder)),
       settings_(settings),
       total_steps_(total_steps),
       micro_batch_tokens_(micro_batch_tokens),
       model_(LoadCritic(folder_, compute)),
-      passes_(model_.get(), recompute),
+      passes_(model_.get(), bound),
       gradient_(*model_),
       optimizer_(*model_) {}
 
 std::vector<double> Critic::Values(std::span<const Tree* const> trees) {
   std::vector<SegmentField<float>> fields;
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
+  const auto bounds = passes_.MicroBatches(trees, micro_batch_tokens_);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto micro = trees.subspan(static_cast<size_t>(bounds[m]),
                                      static_cast<size_t>(bounds[m + 1] - bounds[m]));
@@ -78,7 +78,7 @@ std::vector<MetricTerm> Critic::MiniBatch(std::span<const Tree* const> trees, co
   const double tokens = CountTotals(rows).tokens;
   double loss = 0, clipped = 0, predicted = 0;
   gradient_.Clear();
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
+  const auto bounds = passes_.MicroBatches(trees, micro_batch_tokens_);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
     const auto micro = trees.subspan(begin, end - begin);

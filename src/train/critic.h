@@ -18,7 +18,7 @@ class Critic {
   // folder: of a critic, or of a policy, whose value head is then 0. total_steps: optimizer steps
   // of the whole run, for the schedule.
   Critic(const std::string& folder, ComputeType compute, const CriticSettings& settings,
-         int64_t total_steps, int64_t micro_batch_tokens, bool recompute);
+         int64_t total_steps, int64_t micro_batch_tokens, const ActivationBound& bound);
 
   // V of the state before each training token, in the order of Rows: [T].
   std::vector<double> Values(std::span<const Tree* const> trees);

@@ -52,7 +52,7 @@ class CriticTest : public testing::Test {
     settings.optimizer.lr = 0.01;
     settings.optimizer.weight_decay = 0;
     return std::make_unique<Critic>(folder_.path(), ComputeType::kFp32, settings, 10,
-                                    micro_batch_tokens, false);
+                                    micro_batch_tokens, ActivationBound());
   }
   // Targets that depend on the place in the row, so that equal states have equal ones.
   Rows MakeTargets(Critic* critic) const {

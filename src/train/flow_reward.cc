@@ -176,7 +176,7 @@ void FlowReward::ForEachPiece(TreePasses* passes, std::span<const Tree* const> t
     body(piece);
     piece.units.clear();
   };
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
+  const auto bounds = passes->MicroBatches(trees, micro_batch_tokens_);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
     const PackedTrees& packed =

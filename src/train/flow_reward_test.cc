@@ -100,7 +100,7 @@ class FlowRewardTest : public testing::Test {
 // Each response on its own, as a chain: token i is at row prompt + i.
 TEST_F(FlowRewardTest, ScoresAreThoseOfEachResponseAlone) {
   FlowReward flow = Make(1000);
-  TreePasses passes(model_.get(), false);
+  TreePasses passes(model_.get());
   const Rows rows = MakeRows(pointers_);
   const RandomKey key(11);
   const Doubles scores = flow.Scores(&passes, pointers_, rows, key);
@@ -147,7 +147,7 @@ TEST_F(FlowRewardTest, ScoresAreThoseOfEachResponseAlone) {
 // is what a model of one layer ends with.
 TEST_F(FlowRewardTest, ResidualIsTheStreamAfterALayer) {
   const Tree* one[] = {pointers_[0]};
-  TreePasses two(model_.get(), true);
+  TreePasses two(model_.get(), {.recompute = true});
   two.Forward(one, kTrained, true);
   ModelConfig shallow = model_->config();
   shallow.num_hidden_layers = 1;
@@ -159,7 +159,7 @@ TEST_F(FlowRewardTest, ResidualIsTheStreamAfterALayer) {
     }
   }
   first.WeightsChanged(true);
-  TreePasses passes(&first, false);
+  TreePasses passes(&first);
   passes.Forward(one, kTrained, true);
   const View<const float> a = two.Residual(0), b = passes.Residual(0), last = two.Residual(1);
   ASSERT_EQ(a.rows, one[0]->NumTokens());
@@ -179,7 +179,7 @@ TEST_F(FlowRewardTest, RewardsAreMinusTheShapedScores) {
   settings_.threshold = 0.3;
   settings_.top_k = 0;
   FlowReward flow = Make(1000);
-  TreePasses passes(model_.get(), false);
+  TreePasses passes(model_.get());
   const Rows rows = MakeRows(pointers_);
   std::vector<MetricTerm> metrics;
   const Doubles reward = flow.Rewards(&passes, pointers_, rows, RandomKey(11), &metrics);
@@ -199,7 +199,7 @@ TEST_F(FlowRewardTest, RewardsAreMinusTheShapedScores) {
 
 TEST_F(FlowRewardTest, LearnsFromRightResponsesAlone) {
   FlowReward flow = Make(1000);
-  TreePasses passes(model_.get(), false);
+  TreePasses passes(model_.get());
   Rows rows = MakeRows(pointers_);
   double first = 0, last = 0;
   for (uint64_t i = 0; i < 150; ++i) {
@@ -227,7 +227,7 @@ TEST_F(FlowRewardTest, SameBitsForAnySplitAndThreads) {
     for (const int threads : {1, 2}) {
       SetNumThreads(threads);
       FlowReward flow = Make(micro);
-      TreePasses passes(model_.get(), threads == 1);
+      TreePasses passes(model_.get(), {.recompute = threads == 1});
       for (uint64_t i = 0; i < 2; ++i) flow.MiniBatch(&passes, pointers_, rows, RandomKey(12)[i]);
       const Doubles got = flow.Scores(&passes, pointers_, rows, RandomKey(14));
       if (saved.empty()) {

@@ -38,7 +38,7 @@ class GradientShardsTest : public testing::Test {
     const ConfigNode node = ParseConfig(loss, "test");
     const ConfigNode none;
     const auto objective = MakeObjective(&none, &node, &none);
-    Updater updater(model.get(), objective.get(), {.lr = 1e-3}, 10, 1.0f, 40, false, shards);
+    Updater updater(model.get(), objective.get(), {.lr = 1e-3}, 10, 1.0f, 40, {}, shards);
     Optimizer optimizer(*model);
     Result r;
     r.update = updater.MiniBatch(trees, rows, false, RandomKey(1), &optimizer);
@@ -142,10 +142,10 @@ TEST_F(GradientShardsTest, UnorderedIsTheSameOnAllRanks) {
 TEST_F(GradientShardsTest, ScoresAreThoseOfOneRank) {
   const auto model = TinyModel(TinyConfig(270), ComputeType::kFp32, 5);
   constexpr Statistic kWanted[] = {Statistic::kLogp, Statistic::kEntropy};
-  TreePasses passes(model.get(), false);
+  TreePasses passes(model.get());
   const auto one = ScoreTrees(&passes, pointers_, kWanted, 1.0f, 60);
   OnRanks(4, [&](Communicator& ranks) {
-    TreePasses own(model.get(), false);
+    TreePasses own(model.get());
     EXPECT_EQ(ScoreTrees(&own, pointers_, kWanted, 1.0f, 60, &ranks), one);
   });
 }

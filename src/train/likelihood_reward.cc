@@ -204,7 +204,7 @@ void LikelihoodReward::AddGradient(TreePasses* passes, int64_t begin, int64_t en
   const auto trees = Pointers(scoring_, begin, end);
   double responses = 0;
   for (const Tree* tree : trees) responses += static_cast<double>(tree->leaves.size());
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
+  const auto bounds = passes->MicroBatches(trees, micro_batch_tokens_);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto first = static_cast<size_t>(bounds[m]), last = static_cast<size_t>(bounds[m + 1]);
     const auto micro = std::span(trees).subspan(first, last - first);

@@ -127,7 +127,7 @@ class LikelihoodTest : public testing::Test {
 
 // Against the log-probs of the whole text as one response.
 TEST_F(LikelihoodTest, RewardIsTheLogProbOfTheReferenceAnswer) {
-  TreePasses passes(model_.get(), false);
+  TreePasses passes(model_.get());
   for (const std::string answer : {"ground_truth", "target"}) {
     Rows rows = MakeRows(pointers_);
     const Metrics m =
@@ -180,7 +180,7 @@ TEST_F(LikelihoodTest, RewardIsTheLogProbOfTheReferenceAnswer) {
 // d(-gradient coefficient mean_i R_i)/dweight against central differences.
 TEST_F(LikelihoodTest, SecondTermsGradient) {
   for (const std::string kind : {"logp", "mean_logp", "prob", "mean_prob", "jepo"}) {
-    TreePasses passes(model_.get(), false);
+    TreePasses passes(model_.get());
     LikelihoodReward likelihood = Make(kind);
     const auto loss = [&] {
       model_->WeightsChanged(true);
@@ -235,7 +235,7 @@ TEST_F(LikelihoodTest, SameBitsForAnySplit) {
   for (const int64_t micro : {1, 60, 1000}) {
     for (const int threads : {1, 2}) {
       SetNumThreads(threads);
-      TreePasses passes(model_.get(), micro == 60);
+      TreePasses passes(model_.get(), {.recompute = micro == 60});
       LikelihoodReward likelihood = Make("jepo", micro);
       Rows rows = MakeRows(pointers_);
       likelihood.Reward(&passes, prompts_, pointers_, &rows);

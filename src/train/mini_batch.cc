@@ -85,7 +85,8 @@ MiniBatchRun::MiniBatchRun(Updater* updater, std::span<const Tree* const> trees,
 std::vector<MiniBatchRun::MicroBatch> MiniBatchRun::MicroBatches(int64_t shard) const {
   const auto begin = static_cast<size_t>(shard_bounds_[static_cast<size_t>(shard)]),
              end = static_cast<size_t>(shard_bounds_[static_cast<size_t>(shard) + 1]);
-  const auto bounds = SplitMicroBatches(trees_.subspan(begin, end - begin), u_.micro_batch_tokens_);
+  const auto bounds =
+      u_.passes_.MicroBatches(trees_.subspan(begin, end - begin), u_.micro_batch_tokens_);
   std::vector<MicroBatch> micro;
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     micro.push_back(
@@ -238,8 +239,8 @@ void MiniBatchRun::Run() {
 }
 
 Updater::Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
-                 int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute,
-                 const GradientShards& shards)
+                 int64_t total_steps, float temperature, int64_t micro_batch_tokens,
+                 const ActivationBound& bound, const GradientShards& shards)
     : model_(model),
       objective_(objective),
       settings_(settings),
@@ -247,7 +248,7 @@ Updater::Updater(Model* model, const Objective* objective, const OptimizerSettin
       temperature_(temperature),
       micro_batch_tokens_(micro_batch_tokens),
       shards_(shards),
-      passes_(model, recompute),
+      passes_(model, bound),
       gradient_(*model) {}
 
 UpdateResult Updater::MiniBatch(std::span<const Tree* const> trees, const Rows& rows,

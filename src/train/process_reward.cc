@@ -18,14 +18,15 @@ OutcomeLoss OutcomeCrossEntropy(double score, bool right) {
 
 ProcessReward::ProcessReward(const std::string& folder, ComputeType compute,
                              const ProcessRewardSettings& settings, int64_t total_steps,
-                             float temperature, int64_t micro_batch_tokens, bool recompute)
+                             float temperature, int64_t micro_batch_tokens,
+                             const ActivationBound& bound)
     : folder_(FindModelFolder(folder)),
       settings_(settings),
       total_steps_(total_steps),
       temperature_(temperature),
       micro_batch_tokens_(micro_batch_tokens),
       model_(LoadPolicy(folder_, compute, /*for_training=*/true).model),
-      passes_(model_.get(), recompute),
+      passes_(model_.get(), bound),
       gradient_(*model_),
       optimizer_(*model_) {}
 
@@ -51,7 +52,7 @@ std::vector<MetricTerm> ProcessReward::MiniBatch(std::span<const Tree* const> tr
   const auto num_rows = static_cast<double>(rows.num_rows());
   double loss = 0, correct = 0, score_sum = 0, pairs = 0, ordered = 0;
   gradient_.Clear();
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens_);
+  const auto bounds = passes_.MicroBatches(trees, micro_batch_tokens_);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
     const auto micro = trees.subspan(begin, end - begin);

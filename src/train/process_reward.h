@@ -19,7 +19,7 @@ class ProcessReward {
   // the whole run, for the schedule. temperature: of the log-probs.
   ProcessReward(const std::string& folder, ComputeType compute,
                 const ProcessRewardSettings& settings, int64_t total_steps, float temperature,
-                int64_t micro_batch_tokens, bool recompute);
+                int64_t micro_batch_tokens, const ActivationBound& bound);
 
   // r_t = beta (log pi_phi(y_t) - log pi_ref(y_t)), in the order of Rows: [T]. rows: of these
   // trees, with logp_ref where settings.reference says so.

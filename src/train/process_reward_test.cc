@@ -57,7 +57,7 @@ class ProcessRewardTest : public testing::Test {
     settings.beta = 0.5;
     settings.optimizer.lr = 0.003;
     return std::make_unique<ProcessReward>(folder_.path(), ComputeType::kFp32, settings, 10, 1,
-                                           micro_batch_tokens, false);
+                                           micro_batch_tokens, ActivationBound());
   }
 
   TempFolder folder_;

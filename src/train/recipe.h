@@ -178,6 +178,7 @@ struct Recipe {
     int epochs = 1;
     int64_t micro_batch_tokens = 2048;
     bool recompute = false;
+    std::string activation_memory;  // "2GiB", of each model that trains; "": no bound
     OptimizerSettings optimizer;
   } update;
   struct {  // docs/parallel.md

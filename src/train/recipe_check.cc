@@ -377,8 +377,9 @@ CheckedProperty Checker::Split() const {
 std::vector<float> Checker::WeightGradient(const Order& order, const Rows& rows, int64_t micro,
                                            bool recompute) const {
   const auto model = CopyOfTrained(batch_);
-  Updater updater(model.get(), &objective_, {}, 1, batch_.settings.temperature, micro, recompute);
-  TreePasses reference(batch_.reference.get(), false);
+  Updater updater(model.get(), &objective_, {}, 1, batch_.settings.temperature, micro,
+                  {.recompute = recompute});
+  TreePasses reference(batch_.reference.get());
   updater.SetReference(&reference);
   Optimizer optimizer(*model);
   updater.MiniBatch(batch_.InOrder(order), rows, false, key_, &optimizer);

@@ -219,6 +219,7 @@ void Visit(Recipe& r, int64_t& seed, Fields& f) {
     p("epochs", r.update.epochs, 1, 1000);
     p("micro_batch_tokens", r.update.micro_batch_tokens, int64_t{1}, kMany);
     p("recompute", r.update.recompute);
+    p("activation_memory", r.update.activation_memory);
     VisitOptimizer(o, p);
   });
   f.Map("parallel", [&](auto& p) {

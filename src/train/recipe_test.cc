@@ -115,6 +115,12 @@ TEST_F(RecipeTest, ErrorsNameLineAndRemedy) {
   EXPECT_TRUE(Has(e, "mini_batch_prompts")) << e;
   e = ErrorOf(rl_ + "rollout: {gen_prompts: 4}\n", {"data.prompts_per_step=32"});
   EXPECT_TRUE(Has(e, "gen_prompts")) << e;
+  for (const char* size : {"much", "0", "-1GiB", "50%"}) {
+    e = ErrorOf(rl_ + "update:\n  activation_memory: " + size + "\n");
+    EXPECT_TRUE(Has(e, "r.yaml:") && Has(e, std::string("activation_memory is '") + size) &&
+                Has(e, "2GiB"))
+        << e;
+  }
   e = ErrorOf(rl_ + "data: {group_order: together}\n");
   EXPECT_TRUE(Has(e, "r.yaml:3") && Has(e, "data.group_key")) << e;
   e = ErrorOf("policy_loss: {name: ppo_clip}\n");

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/size_text.h"
 
 namespace rlvr {
 namespace {
@@ -89,6 +90,11 @@ void CheckTogether(const Recipe& r, const ConfigNode& root) {
     throw Error(PlaceOf(root, "update"),
                 fmt::format("mini_batch_prompts is {}", r.update.mini_batch_prompts),
                 fmt::format("at most data.prompts_per_step = {}", r.data.prompts_per_step));
+  }
+  if (!r.update.activation_memory.empty() && !ParseSize(r.update.activation_memory)) {
+    throw Error(PlaceOf(root, "update"),
+                "activation_memory is '" + r.update.activation_memory + "'",
+                "give bytes, above 0: 2GiB, 500MiB; leave it out for no bound");
   }
   if (r.eval.temperature != 0 && r.eval.temperature < 1e-3) {
     throw Error(PlaceOf(root, "eval"), fmt::format("eval.temperature is {}", r.eval.temperature),

@@ -260,7 +260,13 @@ const std::map<std::string, std::string>& Meanings() {
       {"update.mini_batch_prompts", "groups of an optimizer step; 0: all of the batch"},
       {"update.epochs", "passes over a rollout batch"},
       {"update.micro_batch_tokens", "in memory at a time; changes no formula"},
-      {"update.recompute", "activations again in the backward pass: less memory, more time"},
+      {"update.recompute",
+       "activations of all layers but the last again in the backward pass: less memory, more time"},
+      {"update.activation_memory",
+       "bytes (`2GiB`, `500MiB`) that the passes of each model may hold: of a micro-batch as many "
+       "layers' activations are kept as fit, the others made again, and micro-batches are no "
+       "larger "
+       "than fit then; changes no bit. Empty: no bound"},
       {"lr", "learning rate of AdamW"},
       {"beta1", ""},
       {"beta2", ""},

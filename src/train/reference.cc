@@ -9,10 +9,10 @@
 namespace rlvr {
 
 Reference::Reference(const std::string& folder, const ReferenceSettings& settings,
-                     const Model& policy)
+                     const Model& policy, const ActivationBound& bound)
     : settings_(settings),
       model_(LoadPolicy(folder, policy.compute(), /*for_training=*/false).model),
-      passes_(model_.get(), false) {
+      passes_(model_.get(), bound) {
   if (model_->config().vocab_size != policy.config().vocab_size) {
     throw Error(folder, "the reference's vocabulary is not the policy's",
                 "choose a reference.model with the same tokenizer");

@@ -16,7 +16,8 @@ class Reference {
  public:
   // folder: or the name of an embedded model. Throws Error where the vocabulary is not the
   // policy's, or where an update needs the policy's architecture and it is another.
-  Reference(const std::string& folder, const ReferenceSettings& settings, const Model& policy);
+  Reference(const std::string& folder, const ReferenceSettings& settings, const Model& policy,
+            const ActivationBound& bound = {});
 
   // log pi_ref of every training token, in the order of Rows: [T].
   std::vector<double> Logp(std::span<const Tree* const> trees, float temperature,

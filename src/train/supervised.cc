@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/size_text.h"
 #include "base/thread_pool.h"
 #include "eval/eval.h"
 #include "eval/policy.h"
@@ -16,6 +17,7 @@
 #include "parallel/mpi.h"
 #include "text/bpe_trainer.h"
 #include "text/chat.h"
+#include "train/activation_memory.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 #include "train/ranks.h"
@@ -66,8 +68,9 @@ class SupervisedTrainer {
       MakeStartModel(recipe, examples_, start);
     }
     policy_ = LoadTrained(recipe, recipe.kind == "pretrain" ? start : recipe.model);
+    CheckLongestTreeFits(recipe, policy_.model->config(), "the model");
     optimizer_ = std::make_unique<Optimizer>(*policy_.model);
-    passes_ = std::make_unique<TreePasses>(policy_.model.get(), recipe.update.recompute);
+    passes_ = std::make_unique<TreePasses>(policy_.model.get(), BoundOf(recipe));
     gradient_ = std::make_unique<Gradient>(*policy_.model);
   }
   void RestoreLatest() {
@@ -131,7 +134,7 @@ Metrics SupervisedTrainer::Step() {
   }
   constexpr Statistic kWanted[] = {Statistic::kLogp};
   const auto coefficient = static_cast<float>(-1.0 / static_cast<double>(predicted));
-  const auto bounds = SplitMicroBatches(pointers, recipe_.update.micro_batch_tokens);
+  const auto bounds = passes_->MicroBatches(pointers, recipe_.update.micro_batch_tokens);
   double loss = 0;
   int64_t tokens = 0;
   gradient_->Clear();
@@ -182,6 +185,7 @@ void SupervisedTrainer::Run() {
       }
       metrics["timing_s/step"] = seconds();
       metrics["perf/max_memory_gb"] = PeakMemoryGb();
+      metrics["perf/activation_memory_gib"] = Gib(passes_->TakeMostBytes());
       log.Write(at_.step, metrics);
       if (at_.step == steps || (every > 0 && at_.step % every == 0)) {
         Save();

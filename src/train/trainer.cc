@@ -9,9 +9,11 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/size_text.h"
 #include "base/thread_pool.h"
 #include "eval/policy.h"
 #include "parallel/mpi.h"
+#include "train/activation_memory.h"
 #include "train/checkpoint.h"
 #include "train/collect.h"
 #include "train/credit.h"
@@ -81,10 +83,11 @@ Trainer::Trainer(const Recipe& recipe, std::string run_folder)
       methods_(MakeMethods(recipe_, at_.step + 1, at_.state)) {
   const auto& update = recipe_.update;
   const Needs needs = methods_.needs();
+  CheckLongestTreeFits(recipe_, policy_.model->config(), "the policy");
   updater_ = std::make_unique<Updater>(
       policy_.model.get(), methods_.objective.get(), update.optimizer,
       CountUpdates(recipe_, needs).policy, recipe_.rollout.options.sampling.score_temperature(),
-      update.micro_batch_tokens, update.recompute, ShardsOf(recipe_, &ranks_));
+      update.micro_batch_tokens, BoundOf(recipe_), ShardsOf(recipe_, &ranks_));
   collector_ = std::make_unique<Collector>(recipe_, policy_, updater_->passes(), &ranks_);
   credit_ =
       std::make_unique<CreditAssignment>(recipe_, policy_, needs, updater_->passes(), &ranks_);
@@ -189,6 +192,7 @@ void Trainer::Record(MetricsLog* log, Metrics metrics, Stopwatch* watch) {
   }
   metrics["timing_s/step"] = seconds;
   metrics["perf/max_memory_gb"] = PeakMemoryGb();
+  metrics["perf/activation_memory_gib"] = Gib(updater_->passes()->TakeMostBytes());
   if (ranks_.first()) {
     if (t.rollouts_every > 0 && step % t.rollouts_every == 0) WriteRollouts();
     log->Write(step, metrics);

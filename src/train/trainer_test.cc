@@ -16,7 +16,9 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/thread_pool.h"
 #include "eval/policy.h"
+#include "train/activation_memory.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
@@ -267,6 +269,38 @@ TEST_F(TrainerTest, PpoWithACriticSameBytesAndResumed) {
   EXPECT_GT(ReadMetrics(Run("base"), 2).at("actor/grad_norm"), 0);
   EXPECT_GT(ReadMetrics(Run("base"), 1).at("critic/vf_loss"), 0);
   EXPECT_NE(ReadMetrics(Run("base"), 4).at("critic/values/mean"), 0);
+}
+
+// Micro-batches and kept layers of policy, critic and reference change no bit.
+TEST_F(TrainerTest, ActivationMemoryChangesNoBytes) {
+  const std::vector<std::string> ppo = {"advantage={name: gae, lambda: 0.95}", "trainer.steps=2",
+                                        "data.max_prompt_tokens=150", "threads=2"};
+  const Recipe recipe = Make("base", ppo);
+  const ModelConfig config = LoadConfig(folder_.path() + "/model");
+  SetNumThreads(2);
+  EXPECT_EQ(LongestTreeTokens(recipe), 150 + 4 * 14);
+  const int64_t least = ActivationBytes(config, 150 + 4 * 14, 1);
+  Train(recipe);
+  auto more = ppo;
+  more.push_back(fmt::format("update.activation_memory={}", least));
+  Train(Make("bound", more));
+  ExpectSameRuns("base", "bound", 2);
+  const auto held = [&](const std::string& run) {
+    return ReadMetrics(Run(run), 2).at("perf/activation_memory_gib") * (1 << 30);
+  };
+  EXPECT_LE(held("bound"), static_cast<double>(least));
+  EXPECT_GT(held("base"), static_cast<double>(least));
+  more.back() = fmt::format("update.activation_memory={}", least - 1);
+  try {
+    Train(Make("small", more));
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    const std::string what = e.what();
+    EXPECT_TRUE(what.starts_with("update.activation_memory: ")) << what;
+    EXPECT_NE(what.find("the policy's longest tree of 206 tokens"), std::string::npos) << what;
+    EXPECT_NE(what.find("rollout.max_tokens"), std::string::npos) << what;
+  }
+  EXPECT_FALSE(fs::exists(Run("small")));
 }
 
 // A flow field in training, and a step before the policy learns.
@@ -668,6 +702,16 @@ TEST_F(TrainerTest, PretrainAndSft) {
   Pretrain(Make("pre", {"threads=1"}, "pretrain"));
   Pretrain(Make("pre2", {"threads=2", "update.micro_batch_tokens=9999"}, "pretrain"));
   ExpectSameRuns("pre", "pre2", 6);
+  SetNumThreads(2);
+  const ModelConfig config = LoadConfig(Run("pre") + "/model");
+  const auto bound = [&](int64_t tokens) {
+    return fmt::format("update.activation_memory={}", ActivationBytes(config, tokens, 1));
+  };
+  Pretrain(Make("pre3", {"threads=2", bound(160)}, "pretrain"));
+  ExpectSameRuns("pre", "pre3", 6);
+  EXPECT_LT(ReadMetrics(Run("pre3"), 1).at("perf/activation_memory_gib"),
+            ReadMetrics(Run("pre2"), 1).at("perf/activation_memory_gib"));
+  EXPECT_THROW(Pretrain(Make("pre4", {"threads=2", bound(20)}, "pretrain")), Error);
   CopyAsKilled(Run("pre"), Run("killed"), 3);
   Resume(Run("killed"));
   ExpectSameRuns("pre", "killed", 6);

@@ -62,7 +62,7 @@ class TurnGainTest : public testing::Test {
     whole.segments[1] = {
         .parent = 0, .author = Author::kPolicy, .tokens = tokenizer_->Encode(" 34")};
     whole.leaves = {{.segment = 1}};
-    TreePasses passes(model_.get(), false);
+    TreePasses passes(model_.get());
     const Tree* one[] = {&whole};
     double sum = 0;
     const auto logp = ScoreTrees(&passes, one, kLogpOnly, 1, 1000)[0][0][1];
@@ -74,7 +74,7 @@ class TurnGainTest : public testing::Test {
     const Tree* trees[] = {&tree_};
     Rows rows = MakeRows(trees);
     const TurnGain gain({.kind = kind, .coefficient = 2}, tokenizer_.get(), 1, micro);
-    TreePasses passes(model_.get(), false);
+    TreePasses passes(model_.get());
     const auto t = gain.Reward(&passes, std::span(&prompt_, 1), trees, &rows);
     if (terms) *terms = t;
     return rows;

@@ -5,6 +5,7 @@
 #include "model/value_head.h"
 #include "parallel/bytes.h"
 #include "parallel/deal.h"
+#include "train/activation_memory.h"
 
 namespace rlvr {
 
@@ -36,24 +37,46 @@ std::vector<SegmentField<float>> ScatterToTrees(const PackedTrees& packed,
   return fields;
 }
 
-TreePasses::TreePasses(const Model* model, bool recompute)
-    : model_(model), cache_(model->config(), model->compute()) {
-  activations_.recompute = recompute;
+TreePasses::TreePasses(const Model* model, const ActivationBound& bound)
+    : model_(model),
+      bound_(bound),
+      most_tokens_(MostTokens(model->config(), bound)),
+      cache_(model->config(), model->compute()) {
+  workspace_.own_matrices = 2;
+}
+
+std::vector<int64_t> TreePasses::MicroBatches(std::span<const Tree* const> trees,
+                                              int64_t max_tokens) const {
+  for (const Tree* tree : trees) {
+    if (tree->NumTokens() > most_tokens_)
+      CheckFits(model_->config(), bound_, tree->NumTokens(), "a tree");
+  }
+  return SplitMicroBatches(trees, std::min(max_tokens, most_tokens_));
 }
 
 const PackedTrees& TreePasses::Forward(std::span<const Tree* const> trees, Authors predicted,
                                        bool for_backward) {
   packed_ = PackTrees(trees, predicted, &cache_);
-  const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
-  hidden_.Resize(T * D);
+  const ModelConfig& config = model_->config();
+  const int64_t T = packed_.batch.size();
+  if (for_backward) {
+    activations_.kept_layers = KeptLayers(config, bound_, T);
+    if (activations_.kept_layers == 0) CheckFits(config, bound_, T, "a micro-batch");
+  }
   rlvr::Forward(*model_, packed_.batch, cache_, workspace_, for_backward ? &activations_ : nullptr,
-                {hidden_.data(), T, D});
+                {});
+  most_bytes_ =
+      std::max(most_bytes_, for_backward ? ActivationBytes(config, T, activations_.kept_layers)
+                                         : ForwardBytes(config, T));
   if (second_) second_->Forward(trees, predicted, /*for_backward=*/false);
   return packed_;
 }
 
-View<const float> TreePasses::hidden() const {
-  return {hidden_.data(), packed_.batch.size(), model_->config().hidden_size};
+View<float> TreePasses::hidden() {
+  return workspace_.Own(0, packed_.batch.size(), model_->config().hidden_size);
+}
+View<float> TreePasses::scratch() {
+  return workspace_.Own(1, packed_.batch.size(), model_->config().hidden_size);
 }
 
 std::vector<std::vector<float>> TreePasses::Score(float temperature,
@@ -62,17 +85,20 @@ std::vector<std::vector<float>> TreePasses::Score(float temperature,
   const int64_t D = model_->config().hidden_size, R = static_cast<int64_t>(predictions.size());
   std::vector<std::vector<float>> values(wanted.size(), std::vector<float>(predictions.size()));
   // HeadForward takes one row per entry: the rows of shared prompts are repeated, a piece at a
-  // time.
+  // time. A prediction's token is one of the pass's, so that there are no more of them.
   constexpr int64_t kPiece = 4096;
+  RLVR_CHECK(R <= packed_.batch.size());
+  if (R == 0) return values;
+  const View<const float> all = hidden();
   for (int64_t begin = 0; begin < R; begin += kPiece) {
     const int64_t n = std::min(kPiece, R - begin);
-    dhidden_.Resize(n * D);
+    const View<float> rows = scratch().Rows(0, n);
     const int64_t D2 = second_ ? second_->model_->config().hidden_size : 0;
     second_rows_.Resize(n * D2);
     std::vector<int32_t> targets;
     for (int64_t i = 0; i < n; ++i) {
       const Prediction& p = predictions[static_cast<size_t>(begin + i)];
-      std::copy_n(hidden_.data() + p.row * D, D, dhidden_.data() + i * D);
+      std::copy_n(all.row(p.row), D, rows.row(i));
       if (second_) std::copy_n(second_->hidden().row(p.row), D2, second_rows_.data() + i * D2);
       targets.push_back(p.target);
     }
@@ -81,7 +107,7 @@ std::vector<std::vector<float>> TreePasses::Score(float temperature,
     std::vector<std::span<float>> out;
     for (auto& v : values)
       out.push_back(std::span(v).subspan(static_cast<size_t>(begin), static_cast<size_t>(n)));
-    HeadForward(*model_, {dhidden_.data(), n, D}, targets, temperature, wanted, out, second);
+    HeadForward(*model_, rows, targets, temperature, wanted, out, second);
   }
   return values;
 }
@@ -89,7 +115,6 @@ std::vector<std::vector<float>> TreePasses::Score(float temperature,
 std::vector<std::vector<float>> TreePasses::Backward(
     float temperature, std::span<const Statistic> wanted,
     const std::vector<std::vector<float>>& coefficients, Gradient* gradient) {
-  const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
   const std::vector<int64_t> rows = PredictionRows();
   std::vector<int32_t> targets;
   for (const Prediction& p : packed_.predictions) targets.push_back(p.target);
@@ -98,21 +123,17 @@ std::vector<std::vector<float>> TreePasses::Backward(
   const std::vector<std::span<float>> out(values.begin(), values.end());
   SecondRows second;
   if (second_) second = {second_->model_, second_->hidden()};
-  dhidden_.Resize(T * D);
-  HeadBackward(*model_, {hidden_.data(), T, D}, rows, targets, temperature, wanted, in,
-               packed_.batch.unit_begin, {dhidden_.data(), T, D}, gradient->body(), out,
-               gradient->tied(), second);
-  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
+  HeadBackward(*model_, hidden(), rows, targets, temperature, wanted, in, packed_.batch.unit_begin,
+               scratch(), gradient->body(), out, gradient->tied(), second);
+  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, scratch(),
                  gradient->body());
   return values;
 }
 
 View<const float> TreePasses::Residual(int64_t layer) const {
-  const int64_t L = model_->config().num_hidden_layers, D = model_->config().hidden_size;
-  RLVR_CHECK(layer >= 0 && layer < L && static_cast<int64_t>(activations_.layers.size()) == L);
-  const auto& after = layer + 1 < L ? activations_.layers[static_cast<size_t>(layer) + 1].input
-                                    : activations_.output;
-  return {after.data(), packed_.batch.size(), D};
+  const int64_t L = model_->config().num_hidden_layers;
+  RLVR_CHECK(layer >= 0 && layer < L && workspace_.holds == &activations_);
+  return layer + 1 < L ? activations_.input[static_cast<size_t>(layer) + 1] : activations_.output;
 }
 
 std::vector<int64_t> TreePasses::PredictionRows() const {
@@ -121,17 +142,13 @@ std::vector<int64_t> TreePasses::PredictionRows() const {
   return rows;
 }
 
-std::vector<float> TreePasses::Values() const {
-  return ValueForward(*model_, {hidden_.data(), packed_.batch.size(), model_->config().hidden_size},
-                      PredictionRows());
+std::vector<float> TreePasses::Values() {
+  return ValueForward(*model_, hidden(), PredictionRows());
 }
 
 void TreePasses::BackwardValues(const std::vector<float>& coefficients, Gradient* gradient) {
-  const int64_t T = packed_.batch.size(), D = model_->config().hidden_size;
-  dhidden_.Resize(T * D);
-  ValueBackward(*model_, {hidden_.data(), T, D}, PredictionRows(), coefficients,
-                {dhidden_.data(), T, D}, gradient->body());
-  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, {dhidden_.data(), T, D},
+  ValueBackward(*model_, hidden(), PredictionRows(), coefficients, scratch(), gradient->body());
+  rlvr::Backward(*model_, packed_.batch, cache_, workspace_, activations_, scratch(),
                  gradient->body());
 }
 
@@ -143,7 +160,7 @@ std::vector<TreeFields> ScoreHere(TreePasses* passes, std::span<const Tree* cons
                                   std::span<const Statistic> wanted, float temperature,
                                   int64_t micro_batch_tokens) {
   std::vector<TreeFields> fields(wanted.size());
-  const auto bounds = SplitMicroBatches(trees, micro_batch_tokens);
+  const auto bounds = passes->MicroBatches(trees, micro_batch_tokens);
   for (size_t m = 0; m + 1 < bounds.size(); ++m) {
     const auto begin = static_cast<size_t>(bounds[m]), end = static_cast<size_t>(bounds[m + 1]);
     const auto micro = trees.subspan(begin, end - begin);

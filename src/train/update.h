@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/head.h"
@@ -27,10 +28,12 @@ inline constexpr Statistic kLogpOnly[] = {Statistic::kLogp};
 // The buffers of forward and backward passes over packed trees of one model.
 class TreePasses {
  public:
-  TreePasses(const Model* model, bool recompute);
+  explicit TreePasses(const Model* model, const ActivationBound& bound = {});
   // A model that is run beside this one, for statistics that compare the two (null: none). Passes of
   // its own model; they must outlive this.
   void SetSecond(TreePasses* second) { second_ = second; }
+  // SplitMicroBatches, within what the bound holds. Error where it does not hold one of the trees.
+  std::vector<int64_t> MicroBatches(std::span<const Tree* const> trees, int64_t max_tokens) const;
   // Packs and runs forward; `predicted`: whose tokens become predictions. for_backward keeps
   // activations.
   const PackedTrees& Forward(std::span<const Tree* const> trees, Authors predicted,
@@ -45,25 +48,31 @@ class TreePasses {
 
   // The same of a critic (model/value_head.h): one value for every prediction, of the state before
   // its token; and the gradient of sum coefficient * value.
-  std::vector<float> Values() const;
+  std::vector<float> Values();
   void BackwardValues(const std::vector<float>& coefficients, Gradient* gradient);
 
   const PackedTrees& packed() const { return packed_; }  // of the last Forward
   // [T, D] residual stream after layer l, from 0, of the last Forward(..., for_backward = true).
   View<const float> Residual(int64_t layer) const;
+  // Bytes of activations (model/activations.h): what is held, without head and attention's backward,
+  // and the most that a pass has needed since the last call.
+  int64_t held_bytes() const { return workspace_.bytes(); }
+  int64_t TakeMostBytes() { return std::exchange(most_bytes_, 0); }
 
  private:
   std::vector<int64_t> PredictionRows() const;
-  View<const float> hidden() const;  // [T, D]
+  View<float> hidden();   // [T, D]
+  View<float> scratch();  // [T, D]: rows to score, and the gradient of `hidden`
 
   const Model* model_;
+  ActivationBound bound_;
+  int64_t most_tokens_, most_bytes_ = 0;
   TreePasses* second_ = nullptr;
   KvCache cache_;
   Workspace workspace_;
   Activations activations_;
   PackedTrees packed_;
-  AlignedBuffer<float> hidden_, dhidden_;  // [T, D]
-  AlignedBuffer<float> second_rows_;       // of the second model's hidden states
+  AlignedBuffer<float> second_rows_;  // of the second model's hidden states
 };
 
 // [predictions] of a packed batch -> a field of each of its trees.
@@ -92,8 +101,8 @@ class Updater {
   // total_steps: optimizer steps of the whole run, for the schedule. temperature: of the
   // statistics.
   Updater(Model* model, const Objective* objective, const OptimizerSettings& settings,
-          int64_t total_steps, float temperature, int64_t micro_batch_tokens, bool recompute,
-          const GradientShards& shards = {});
+          int64_t total_steps, float temperature, int64_t micro_batch_tokens,
+          const ActivationBound& bound = {}, const GradientShards& shards = {});
 
   // One optimizer step on whole groups. rows [G] groups: of these trees. on_policy: the weights are
   // still those that sampled, so the recorded statistics serve, and backward's own must equal them

@@ -98,7 +98,7 @@ class UpdateTest : public testing::Test {
   }
   // Writes the statistics of the trees' tokens as sampling does.
   void Record(const Model& model) {
-    TreePasses passes(&model, false);
+    TreePasses passes(&model);
     const auto& packed = passes.Forward(Pointers(), kTrained, false);
     constexpr Statistic kWanted[] = {Statistic::kLogp, Statistic::kEntropy};
     const auto values = passes.Score(1.0f, kWanted);
@@ -115,12 +115,13 @@ class UpdateTest : public testing::Test {
   struct Outcome {
     UpdateResult result;
     AlignedBuffer<float> gradient, weights;
+    int64_t held_bytes = 0, most_bytes = 0;
   };
-  Outcome RunUpdate(bool separable, bool on_policy, int64_t micro_batch_tokens, bool recompute,
-                    uint64_t seed = 1) {
+  Outcome RunUpdate(bool separable, bool on_policy, int64_t micro_batch_tokens,
+                    const ActivationBound& bound = {}, uint64_t seed = 1) {
     auto model = TinyModel(config_, ComputeType::kFp32, seed);
     const TestObjective objective(separable, !rows_.logp_ref.empty());
-    Updater updater(model.get(), &objective, settings_, 10, 1.0f, micro_batch_tokens, recompute);
+    Updater updater(model.get(), &objective, settings_, 10, 1.0f, micro_batch_tokens, bound);
     Optimizer optimizer(*model);
     Outcome o;
     o.result = updater.MiniBatch(Pointers(), rows_, on_policy, RandomKey(0), &optimizer);
@@ -129,6 +130,9 @@ class UpdateTest : public testing::Test {
     o.weights.Resize(n);
     std::copy_n(updater.gradient().body(), n, o.gradient.data());
     std::copy_n(model->weights(), n, o.weights.data());
+    o.held_bytes = updater.passes()->held_bytes();
+    o.most_bytes = updater.passes()->TakeMostBytes();
+    EXPECT_EQ(updater.passes()->TakeMostBytes(), 0);
     return o;
   }
 
@@ -170,12 +174,12 @@ TEST_F(UpdateTest, SameBitsForAnySplitAndThreads) {
   for (const bool on_policy : {true, false}) {
     for (const bool separable : {true, false}) {
       SetNumThreads(1);
-      const Outcome base = RunUpdate(separable, on_policy, 100000, false);
+      const Outcome base = RunUpdate(separable, on_policy, 100000);
       EXPECT_GT(base.result.gradient.norm, 1e-4);
       for (const auto& [tokens, threads, recompute] :
            {std::tuple(int64_t{1}, 1, false), {60, 2, false}, {100000, 2, true}}) {
         SetNumThreads(threads);
-        const Outcome o = RunUpdate(separable, on_policy, tokens, recompute);
+        const Outcome o = RunUpdate(separable, on_policy, tokens, {.recompute = recompute});
         EXPECT_TRUE(SameBytes(o.gradient, base.gradient)) << tokens;
         EXPECT_TRUE(SameBytes(o.weights, base.weights)) << tokens;
         EXPECT_EQ(o.result.objective, base.result.objective);
@@ -187,9 +191,55 @@ TEST_F(UpdateTest, SameBitsForAnySplitAndThreads) {
   }
 }
 
+// From a bound that just holds the largest tree with one layer kept to one that holds all at once.
+TEST_F(UpdateTest, SameBitsWithinAnyActivationMemory) {
+  config_.num_hidden_layers = 4;
+  Record(*TinyModel(config_, ComputeType::kFp32, 1));
+  MakeTestRows();
+  int64_t largest = 0, all = 0;
+  for (const Tree& tree : trees_) {
+    largest = std::max(largest, tree.NumTokens());
+    all += tree.NumTokens();
+  }
+  for (const bool separable : {true, false}) {
+    for (const int threads : {1, 2}) {
+      SetNumThreads(threads);
+      const Outcome base = RunUpdate(separable, /*on_policy=*/false, 100000);
+      EXPECT_EQ(base.most_bytes, ActivationBytes(config_, all, kAllLayers));
+      const int64_t least = ActivationBytes(config_, largest, 1),
+                    beside = ActivationBytes(config_, 0, 1);
+      EXPECT_EQ(base.held_bytes, base.most_bytes - beside);
+      int64_t before = 0;
+      for (const double share : {0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0}) {
+        const int64_t bound =
+            least + static_cast<int64_t>(share * static_cast<double>(base.most_bytes - least));
+        for (const int64_t tokens : {60, 100000}) {
+          const Outcome o = RunUpdate(separable, false, tokens, {.bytes = bound});
+          EXPECT_TRUE(SameBytes(o.gradient, base.gradient)) << share;
+          EXPECT_TRUE(SameBytes(o.weights, base.weights)) << share;
+          EXPECT_EQ(MetricsOf(o.result.terms), MetricsOf(base.result.terms));
+          EXPECT_LE(o.most_bytes, bound);
+          EXPECT_EQ(o.held_bytes, o.most_bytes - beside);
+          if (tokens == 60) continue;
+          EXPECT_GT(o.most_bytes, before) << "more is held where there is more room";
+          before = o.most_bytes;
+        }
+      }
+      try {
+        RunUpdate(separable, false, 100000, {.bytes = least - 1});
+        ADD_FAILURE() << "fits";
+      } catch (const Error& e) {
+        const std::string what = e.what();
+        EXPECT_TRUE(what.starts_with("update.activation_memory: ")) << what;
+        EXPECT_NE(what.find(std::to_string(largest) + " tokens"), std::string::npos) << what;
+      }
+    }
+  }
+  SetNumThreads(0);
+}
+
 TEST_F(UpdateTest, RecordedStatisticsServeTheFirstMiniBatch) {
-  const Outcome recorded = RunUpdate(true, true, 60, false),
-                computed = RunUpdate(true, false, 60, false);
+  const Outcome recorded = RunUpdate(true, true, 60), computed = RunUpdate(true, false, 60);
   EXPECT_TRUE(SameBytes(recorded.gradient, computed.gradient));
   EXPECT_EQ(recorded.result.probs_diff_max, 0);
   EXPECT_EQ(MetricsOf(recorded.result.terms).at("ratio"), 1.0);
@@ -201,7 +251,7 @@ TEST_F(UpdateTest, AMaskedMiniBatchChangesNothing) {
   const int64_t n = model->layout().total;
   const std::vector<float> before(model->weights(), model->weights() + n);
   const TestObjective objective(true, false);
-  Updater updater(model.get(), &objective, settings_, 10, 1.0f, 60, false);
+  Updater updater(model.get(), &objective, settings_, 10, 1.0f, 60);
   Optimizer optimizer(*model);
   EXPECT_FALSE(updater.MiniBatch(Pointers(), rows_, false, RandomKey(0), &optimizer).applied);
   EXPECT_EQ(optimizer.step, 0);
@@ -217,7 +267,7 @@ TEST_F(UpdateTest, AWrongRecordedBitStopsTheRun) {
   float& logp = trees_[3].segments[4].logp[1];
   logp = std::nextafter(logp, 0.0f);
   try {
-    RunUpdate(true, true, 60, false);
+    RunUpdate(true, true, 60);
     ADD_FAILURE() << "not noticed";
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("prompt 3, sample 2, response token 1"), std::string::npos)
@@ -232,8 +282,8 @@ TEST_F(UpdateTest, FiniteDifferences) {
   const TestObjective objective(true, true, /*divergence=*/true);
   OptimizerSettings still = settings_;
   still.lr = 0;
-  Updater updater(model.get(), &objective, still, 10, 1.0f, 60, false);
-  TreePasses reference_passes(reference.get(), false);
+  Updater updater(model.get(), &objective, still, 10, 1.0f, 60);
+  TreePasses reference_passes(reference.get());
   updater.SetReference(&reference_passes);
   constexpr Statistic kLogp[] = {Statistic::kLogp};
   const auto trees = Pointers();
@@ -262,7 +312,7 @@ TEST_F(UpdateTest, FiniteDifferences) {
 // A branching tree trains as its trajectories would, each with its own copy of the shared
 // beginning.
 TEST_F(UpdateTest, SharedTokensGetTheSumOfTheirTrajectories) {
-  const Outcome shared = RunUpdate(true, true, 1000, false);
+  const Outcome shared = RunUpdate(true, true, 1000);
   std::vector<Tree> apart;
   for (const Tree& tree : trees_) {
     Tree copy = tree;
@@ -286,7 +336,7 @@ TEST_F(UpdateTest, SharedTokensGetTheSumOfTheirTrajectories) {
   }
   trees_ = std::move(apart);
   MakeTestRows();
-  const Outcome rows = RunUpdate(true, true, 1000, false);
+  const Outcome rows = RunUpdate(true, true, 1000);
   EXPECT_EQ(rows.result.objective, shared.result.objective);
   EXPECT_GT(rows.result.trained_tokens, shared.result.trained_tokens);
   double difference = 0, norm = 0;

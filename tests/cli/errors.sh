@@ -15,6 +15,13 @@ fails_with "unknown key 'updte' \(did you mean 'update'" train none updte.lr=1
 fails_with "policy_loss.*did you mean 'ppo_clip'" train none policy_loss.name=ppo_clp
 fails_with "policy_loss.*eps_hgh.*did you mean 'eps_high'" train none 'policy_loss={name: decoupled_clip, eps_hgh: 1}'
 
+# A bound that is no size, and one that the largest tree cannot keep.
+fails_with "activation_memory is 'lots'.*2GiB" train none update.activation_memory=lots
+for run in "" --dry-run; do
+  fails_with "^rlvr: update.activation_memory: 100 KiB do not hold the policy's longest tree of [0-9]+ tokens.*\(set it to [0-9]+MiB or more" \
+    train none update.activation_memory=100k $run
+done
+
 # Missing files.
 fails_with "^rlvr: nowhere.yaml: no such recipe" "$rlvr" train nowhere.yaml
 fails_with "^rlvr: nowhere: no such model folder \(.*base_tiny\)$" train none model=nowhere
