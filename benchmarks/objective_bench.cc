@@ -176,7 +176,7 @@ double MeasureUpdate(const Policy& policy) {
   Rows rows = MakeRows(pointers);
   std::fill(rows.adv.begin(), rows.adv.end(), 1.0);
   const auto objective = MakeObjective(nullptr, nullptr, nullptr);
-  Updater updater(policy.model.get(), objective.get(), {}, 1000, 1, 16384, false);
+  Updater updater(policy.model.get(), objective.get(), {}, 1000, 1, 16384, {});
   Optimizer optimizer(*policy.model);
   const auto update = [&] { updater.MiniBatch(pointers, rows, false, RandomKey(5), &optimizer); };
   update();  // buffers

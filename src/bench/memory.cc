@@ -17,10 +17,9 @@ namespace {
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t kMiB = 1 << 20;
-// The program with its tables, tokenizer and prompts, and what the allocator keeps for each thread.
-constexpr int64_t kProgram = 60 * kMiB;
-// Arrays end in the middle of a huge page (tensor/view.cc); so many besides those of the layers.
-constexpr int64_t kHugePage = 2 * kMiB, kOtherArrays = 20;
+constexpr int64_t kProgram = 40 * kMiB;  // with its tables, tokenizer and prompts
+// Arrays end in the middle of a huge page (tensor/view.cc).
+constexpr int64_t kHugePage = 2 * kMiB, kArrays = 20;
 // Trees, rows and the objective's fields, by a token that trains in the step.
 constexpr int64_t kStepTokenBytes = 500;
 // glibc keeps what is smaller when it is freed (M_MMAP_THRESHOLD's largest value).
@@ -158,8 +157,7 @@ MemoryEstimate EstimateMemory(const Recipe& recipe, const ModelConfig& c,
   }
   e.activations = PassBytes(c, bound, tokens.micro_batch, /*learns=*/true) + pool;
   const int64_t sample = e.kv_cache + e.sampling;
-  const int64_t arrays = 4 * c.num_hidden_layers + kOtherArrays;
-  e.rest = kProgram + arrays * kHugePage / 2 + kStepTokenBytes * tokens.step;
+  e.rest = kProgram + kArrays * kHugePage / 2 + kStepTokenBytes * tokens.step;
   if (std::max(e.kv_cache, pool) / (2 * c.num_hidden_layers) < kKeptByAllocator) {
     e.rest += std::min(sample, e.activations);
     // A pool of pages that grows leaves the smaller ones behind, together about as large again.
