@@ -127,10 +127,10 @@ void Dots(int64_t count, const float* const* a, const T* b, int64_t stride, int6
   }
 }
 
-// o[i][e] = chain over j of w[i][j] v[j][e], continuing from o, for kCount queries and kPairs times
-// 32 columns from e.
+// o[i][e] = chain over j of w[i * w_stride + j] v[j][e], continuing from o, for kCount queries and
+// kPairs times 32 columns from e.
 template <int kCount, int kPairs, class T>
-HWY_INLINE void Mix(const float* const* w, const T* v, int64_t n, int64_t E, int64_t e,
+HWY_INLINE void Mix(const float* w, int64_t w_stride, const T* v, int64_t n, int64_t E, int64_t e,
                     float* const* o, const T* next) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   for (int64_t c = 0; c < kPageTokens / 2; c += lanes) {
@@ -151,7 +151,7 @@ HWY_INLINE void Mix(const float* const* w, const T* v, int64_t n, int64_t E, int
       for (int p = 0; p < kPairs; ++p) LoadPair(v + j * E + e + p * kPageTokens, c, &x0[p], &x1[p]);
 #pragma GCC unroll 4
       for (int i = 0; i < kCount; ++i) {
-        const V wi = hn::Set(kD, w[i][j]);
+        const V wi = hn::Set(kD, w[i * w_stride + j]);
 #pragma GCC unroll 2
         for (int p = 0; p < kPairs; ++p) {
           low[i][p] = hn::MulAdd(wi, x0[p], low[i][p]);
@@ -174,24 +174,26 @@ HWY_INLINE float AsFloat(float x) { return x; }
 HWY_INLINE float AsFloat(Bf16 x) { return ToFloat(x); }
 
 template <int kCount, class T>
-HWY_INLINE void MixAll(const float* const* w, const T* v, int64_t n, int64_t E, float* const* o,
-                       const T* next) {
+HWY_INLINE void MixAll(const float* w, int64_t w_stride, const T* v, int64_t n, int64_t E,
+                       float* const* o, const T* next) {
   int64_t e = 0;
-  for (; e + 2 * kPageTokens <= E; e += 2 * kPageTokens) Mix<kCount, 2>(w, v, n, E, e, o, next);
-  for (; e + kPageTokens <= E; e += kPageTokens) Mix<kCount, 1>(w, v, n, E, e, o, next);
+  for (; e + 2 * kPageTokens <= E; e += 2 * kPageTokens)
+    Mix<kCount, 2>(w, w_stride, v, n, E, e, o, next);
+  for (; e + kPageTokens <= E; e += kPageTokens) Mix<kCount, 1>(w, w_stride, v, n, E, e, o, next);
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   for (; e + lanes <= E; e += lanes) {
     for (int i = 0; i < kCount; ++i) {
       V acc = hn::LoadU(kD, o[i] + e);
       for (int64_t j = 0; j < n; ++j)
-        acc = hn::MulAdd(hn::Set(kD, w[i][j]), LoadPlain(v + j * E + e), acc);
+        acc = hn::MulAdd(hn::Set(kD, w[i * w_stride + j]), LoadPlain(v + j * E + e), acc);
       hn::StoreU(acc, kD, o[i] + e);
     }
   }
   for (; e < E; ++e) {
     for (int i = 0; i < kCount; ++i) {
       float acc = o[i][e];
-      for (int64_t j = 0; j < n; ++j) acc = std::fma(w[i][j], AsFloat(v[j * E + e]), acc);
+      for (int64_t j = 0; j < n; ++j)
+        acc = std::fma(w[i * w_stride + j], AsFloat(v[j * E + e]), acc);
       o[i][e] = acc;
     }
   }
@@ -199,18 +201,18 @@ HWY_INLINE void MixAll(const float* const* w, const T* v, int64_t n, int64_t E, 
 
 // The same for up to kMostMixed queries.
 template <class T>
-HWY_INLINE void MixSome(int64_t count, const float* const* w, const T* v, int64_t n, int64_t E,
-                        float* const* o, const T* next) {
+HWY_INLINE void MixSome(int64_t count, const float* w, int64_t w_stride, const T* v, int64_t n,
+                        int64_t E, float* const* o, const T* next) {
   switch (count) {
     case 1:
-      return MixAll<1>(w, v, n, E, o, next);
+      return MixAll<1>(w, w_stride, v, n, E, o, next);
     case 2:
-      return MixAll<2>(w, v, n, E, o, next);
+      return MixAll<2>(w, w_stride, v, n, E, o, next);
 #if HWY_TARGET <= HWY_AVX3
     case 3:
-      return MixAll<3>(w, v, n, E, o, next);
+      return MixAll<3>(w, w_stride, v, n, E, o, next);
     case 4:
-      return MixAll<4>(w, v, n, E, o, next);
+      return MixAll<4>(w, w_stride, v, n, E, o, next);
 #endif
     default:
       return;

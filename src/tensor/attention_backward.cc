@@ -16,7 +16,7 @@
 #include "tensor/attention.h"
 #include "tensor/elementwise.h"
 #include "tensor/exp-inl.h"
-#include "tensor/sums.h"
+#include "tensor/sums-inl.h"
 
 namespace rlvr {
 #ifndef RLVR_TENSOR_BACKWARD_TILE_
@@ -109,7 +109,7 @@ HWY_INLINE float DotOf(const float* a, const float* b, int64_t n) {
     }
   }
   for (; e < n; ++e) chains[e % kChains] = std::fma(a[e], b[e], chains[e % kChains]);
-  return TreeSum(chains);
+  return TreeSumV(chains);
 }
 
 // Scores p and products g v, dp, of 32 keys, in place: the softmax weights and the scores' gradient;
@@ -162,9 +162,8 @@ void BackwardTileRun(const BackwardTile& tile, const KvBlock* blocks, int64_t nu
     }
     for (int64_t i = 0; i < tile.count;) {
       const int64_t group = std::min<int64_t>(tile.count - i, kMostMixed), last = i + group - 1;
-      const float* w[kMostMixed];
-      for (int64_t c = 0; c < group; ++c) w[c] = ds[i + c] + from[i];
-      MixSome(group, w, keys.k + (local + from[i]) * E, seen[last] - from[i], E, tile.dq + i, none);
+      MixSome(group, ds[i] + from[i], kPageTokens, keys.k + (local + from[i]) * E,
+              seen[last] - from[i], E, tile.dq + i, none);
       i += group;
     }
     const int64_t end = seen[tile.count - 1];

@@ -17,7 +17,7 @@
 #include "tensor/attention.h"
 #include "tensor/elementwise.h"
 #include "tensor/exp-inl.h"
-#include "tensor/sums.h"
+#include "tensor/sums-inl.h"
 
 namespace rlvr {
 #ifndef RLVR_TENSOR_QUERY_TILE_
@@ -31,7 +31,13 @@ struct QueryTile {
   int64_t first[kTileQueries], limit[kTileQueries];  // sees keys [first, limit), both rise
   float* o[kTileQueries];
   float m[kTileQueries], l[kTileQueries];
+  // Whose keys the next tile of this thread reads, where they are others: it is asked for them early.
+  std::span<const KvBlock> next_blocks;
+  int64_t next_head = 0;
 };
+// Of keys or values that a tile reads: so much is asked for while the tile is busy with what comes
+// before them. A page is read in 30 ns, sooner than the one behind it comes.
+constexpr int64_t kAheadBytes = 64 << 10;
 #endif
 }  // namespace rlvr
 
@@ -61,29 +67,43 @@ HWY_INLINE void Weights(float* s, int64_t begin, int64_t first, int64_t limit, f
     hn::Store(sum, kD, chains + c);
   }
   *m_out = m;
-  *l_out = TreeSum(chains);
+  *l_out = TreeSumV(chains);
 }
 
 // Scores of all queries against the blocks [begin, end), whose first keys stand at their positions
 // in scores[i]; a later block overwrites what a partial one wrote past its end. Few queries take two
-// blocks at a time: one has too few chains.
-template <class T>
+// blocks at a time: one has too few chains. next(b): what is asked for meanwhile, or null.
+template <class T, class Next>
 void Scores(const QueryTile& tile, const KvBlock* begin, const KvBlock* end, const T* k,
-            int64_t page_stride, const T* after, int64_t E, float scale, float* const* scores) {
-  const auto page = [&](const KvBlock* b) { return b < end ? k + b->page * page_stride : after; };
+            int64_t page_stride, int64_t E, float scale, float* const* scores, Next next) {
   const KvBlock* b = begin;
-  for (; tile.count <= 2 && b + 2 <= end && b->count == kPageTokens; b += 2) {
-    const T* keys[2] = {page(b), page(b + 1)};
-    const T* next[2] = {page(b + 2), b + 2 < end ? page(b + 3) : nullptr};
+  for (; tile.count <= kMostDots / 2 && b + 2 <= end && b->count == kPageTokens; b += 2) {
+    const T* keys[2] = {k + b->page * page_stride, k + b[1].page * page_stride};
+    const T* asked[2] = {next(b), next(b + 1)};
     const int64_t columns[2] = {b->position, b[1].position};
-    if (tile.count == 1) {
-      Dots32<1, 2>(tile.q, keys, kPageTokens, E, scale, scores, columns, next);
-    } else {
-      Dots32<2, 2>(tile.q, keys, kPageTokens, E, scale, scores, columns, next);
+    switch (tile.count) {
+      case 1:
+        Dots32<1, 2>(tile.q, keys, kPageTokens, E, scale, scores, columns, asked);
+        break;
+      case 2:
+        Dots32<2, 2>(tile.q, keys, kPageTokens, E, scale, scores, columns, asked);
+        break;
+#if HWY_TARGET <= HWY_AVX3
+      case 3:
+        Dots32<3, 2>(tile.q, keys, kPageTokens, E, scale, scores, columns, asked);
+        break;
+      case 4:
+        Dots32<4, 2>(tile.q, keys, kPageTokens, E, scale, scores, columns, asked);
+        break;
+#endif
+      default:
+        break;
     }
   }
-  for (; b < end; ++b)
-    Dots(tile.count, tile.q, page(b), kPageTokens, E, scale, scores, b->position, page(b + 1));
+  for (; b < end; ++b) {
+    Dots(tile.count, tile.q, k + b->page * page_stride, kPageTokens, E, scale, scores, b->position,
+         next(b));
+  }
 }
 
 template <class T>
@@ -91,6 +111,7 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
                  int64_t num_kv_heads, int64_t kv_head, int64_t E, float scale) {
   const int64_t earliest = tile.first[0], longest = tile.limit[tile.count - 1];
   const int64_t page_stride = num_kv_heads * kPageTokens * E;
+  const T* const next_k = k + tile.next_head * kPageTokens * E;
   k += kv_head * kPageTokens * E;
   v += kv_head * kPageTokens * E;
   const KvBlock *begin = blocks, *end = blocks + num_blocks;
@@ -104,19 +125,28 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
     memory.resize(static_cast<size_t>(kTileQueries * stride));
   float* scores[kTileQueries];
   for (int64_t i = 0; i < tile.count; ++i) scores[i] = memory.data() + i * stride;
-  Scores(tile, begin, end, k, page_stride, v + begin->page * page_stride, E, scale, scores);
+  const bool early =
+      (end - begin) * kPageTokens * E * static_cast<int64_t>(sizeof(T)) <= kAheadBytes;
+  Scores(tile, begin, end, k, page_stride, E, scale, scores, [&](const KvBlock* b) {
+    if (early) return v + b->page * page_stride;
+    return b + 1 < end ? k + b[1].page * page_stride : v + begin->page * page_stride;
+  });
   for (int64_t i = 0; i < tile.count; ++i) {
     Weights(scores[i], earliest / kChains * kChains, tile.first[i], tile.limit[i], &tile.m[i],
             &tile.l[i]);
     std::fill(tile.o[i], tile.o[i] + E, 0.0f);
   }
-  const float* w[kTileQueries];
   for (const KvBlock* b = begin; b < end; ++b) {
     // From the tile's earliest key on: a weight of 0 before a query's own first key changes no bit.
     const int64_t skip = std::max<int64_t>(earliest - b->position, 0);
     const T* page = v + b->page * page_stride + skip * E;
-    const T* next = b + 1 < end ? v + b[1].page * page_stride : nullptr;
-    for (int64_t i = 0; i < tile.count; ++i) w[i] = scores[i] + b->position + skip;
+    const T* next = nullptr;
+    if (!early) {
+      next = b + 1 < end ? v + b[1].page * page_stride : nullptr;
+    } else if (static_cast<size_t>(b - begin) < tile.next_blocks.size()) {
+      next = next_k + tile.next_blocks[static_cast<size_t>(b - begin)].page * page_stride;
+    }
+    const float* const w = scores[0] + b->position + skip;  // [tile.count], stride apart
     const auto seen = [&](int64_t i) {
       return std::clamp<int64_t>(tile.limit[i] - b->position, skip, b->count) - skip;
     };
@@ -124,12 +154,12 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
       // Together as far as all of a group see; then each its own last keys.
       const int64_t group = std::min<int64_t>(tile.count - i, kMostMixed);
       const int64_t common = seen(i);  // limits rise within a tile
-      MixSome(group, w + i, page, common, E, tile.o + i, next);
+      MixSome(group, w + i * stride, stride, page, common, E, tile.o + i, next);
       next = nullptr;
       for (int64_t c = i + 1; c < i + group; ++c) {
         if (seen(c) == common) continue;
-        const float* wc[1] = {w[c] + common};
-        MixAll<1>(wc, page + common * E, seen(c) - common, E, tile.o + c, next);
+        MixAll<1>(w + c * stride + common, stride, page + common * E, seen(c) - common, E,
+                  tile.o + c, next);
       }
       i += group;
     }
@@ -201,6 +231,12 @@ void Attention(View<const float> q, std::span<const KvBlock> blocks,
             tile.first[tile.count] = shape.FirstKey(task.run->position + r);
             tile.limit[tile.count++] = task.run->position + r + 1;
           }
+        }
+        if (i + 1 < end && task.run->num_rows <= rows_at_once && h0 + heads_at_once >= per_kv) {
+          const AttentionRun& next = *tasks[(i + 1) / shape.num_kv_heads].run;
+          tile.next_blocks = blocks.subspan(static_cast<size_t>(next.block_begin),
+                                            static_cast<size_t>(next.block_end - next.block_begin));
+          tile.next_head = (i + 1) % shape.num_kv_heads;
         }
         forward(tile, blocks.data() + task.run->block_begin,
                 task.run->block_end - task.run->block_begin, layer, shape.num_kv_heads, kv, E,

@@ -11,7 +11,7 @@
 
 #include "base/thread_pool.h"
 #include "tensor/rms_norm.h"
-#include "tensor/sums.h"
+#include "tensor/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rlvr {
@@ -22,16 +22,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 float NormRow(const float* x, const float* w, int64_t n, float eps, float* y) {
   const hn::CappedTag<float, 16> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN float s[kChains] = {};
-  int64_t i = 0;
-  for (; i + kChains <= n; i += kChains) {
-    for (int64_t j = 0; j < kChains; j += lanes) {
-      const auto v = hn::LoadU(d, x + i + j);
-      hn::Store(hn::MulAdd(v, v, hn::Load(d, s + j)), d, s + j);
+  HWY_ALIGN float s[kChains];
+  int64_t i = n / kChains * kChains;
+  for (int64_t j = 0; j < kChains; j += lanes) {
+    auto sum = hn::Zero(d);
+    for (int64_t k = j; k < i; k += kChains) {
+      const auto v = hn::LoadU(d, x + k);
+      sum = hn::MulAdd(v, v, sum);
     }
+    hn::Store(sum, d, s + j);
   }
   for (; i < n; ++i) s[i % kChains] = std::fma(x[i], x[i], s[i % kChains]);
-  const float r = 1.0f / std::sqrt(TreeSum(s) / static_cast<float>(n) + eps);
+  const float r = 1.0f / std::sqrt(TreeSumV(s) / static_cast<float>(n) + eps);
   const auto vr = hn::Set(d, r);
   for (i = 0; i + lanes <= n; i += lanes) {
     hn::StoreU(hn::Mul(hn::Mul(hn::LoadU(d, x + i), vr), hn::LoadU(d, w + i)), d, y + i);
@@ -54,7 +56,7 @@ void BackwardRow(const float* dy, const float* x, const float* w, int64_t n, flo
     }
   }
   for (; i < n; ++i) s[i % kChains] = std::fma(dy[i] * w[i], x[i], s[i % kChains]);
-  const float k = TreeSum(s) * r * r * r / static_cast<float>(n);
+  const float k = TreeSumV(s) * r * r * r / static_cast<float>(n);
   const auto vk = hn::Set(d, k), vr = hn::Set(d, r);
   for (i = 0; i + lanes <= n; i += lanes) {
     const auto g = hn::Mul(hn::Mul(hn::LoadU(d, dy + i), hn::LoadU(d, w + i)), vr);

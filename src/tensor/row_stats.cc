@@ -10,7 +10,7 @@
 #include "tensor/elementwise.h"
 #include "tensor/exp-inl.h"
 #include "tensor/row_stats.h"
-#include "tensor/sums.h"
+#include "tensor/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rlvr {
@@ -58,9 +58,9 @@ RowStats Stats(const float* logits, int64_t n, float temperature) {
     sum[i % kChains] += e;
     weighted[i % kChains] = std::fma(e, z, weighted[i % kChains]);
   }
-  s.sum = TreeSum(sum);
+  s.sum = TreeSumV(sum);
   s.lse = s.max + LogF(s.sum);
-  s.entropy = s.lse - TreeSum(weighted) / s.sum;
+  s.entropy = s.lse - TreeSumV(weighted) / s.sum;
   return s;
 }
 
