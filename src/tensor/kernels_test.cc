@@ -263,6 +263,61 @@ TEST(RowStats, HandWorked) {
   EXPECT_NEAR(d[1], 0.25 * (1 + 0.5 - 4 * 2 * std::log(2.0)) + 5, 1e-6);
 }
 
+// Where every element lies and how it is rounded: attention.h, one at a time. Tokens of one page and of
+// different ones, numbers of every kind, heads with and without whole pairs of 16.
+TEST(WriteKv, PutsEveryElementInItsPlace) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Floats special = {0.0f,
+                          -0.0f,
+                          inf,
+                          -inf,
+                          std::nanf(""),
+                          1e-40f,
+                          -3e38f,
+                          3.4e38f,
+                          std::bit_cast<float>(0x7f800001u),
+                          std::bit_cast<float>(0x3f808000u),
+                          std::bit_cast<float>(0x3f818000u)};
+  const std::vector<KvSlot> slots = {{2, 31}, {0, 0}, {0, 1}, {0, 2}, {1, 17}};
+  const int64_t T = static_cast<int64_t>(slots.size()), K = 2, pages = 3;
+  for (const int64_t E : {8, 20, 32, 40, 64, 80}) {
+    const AttentionShape shape{.num_heads = K, .num_kv_heads = K, .head_dim = E, .scale = 1};
+    Floats k = RandomFloats(T * K * E, 1), v = RandomFloats(T * K * E, 2);
+    for (size_t i = 0; i < k.size(); i += 3) k[i] = special[i / 3 % special.size()];
+    for (size_t i = 1; i < v.size(); i += 5) v[i] = special[i / 5 % special.size()];
+    const auto size = static_cast<size_t>(pages * K * kPageTokens * E);
+    for (const Isa isa : SupportedIsas()) {
+      SetIsa(isa);
+      std::vector<uint16_t> keys(size, 7), values(size, 7), want_keys = keys, want_values = values;
+      const KvLayer layer{keys.data(), values.data(), ComputeType::kBf16};
+      WriteKv(In(k, T, K * E), In(v, T, K * E), slots, shape, layer);
+      for (int64_t t = 0; t < T; ++t) {
+        for (int64_t h = 0; h < K; ++h) {
+          for (int64_t e = 0; e < E; ++e) {
+            const int64_t page = slots[t].page, offset = slots[t].offset;
+            want_keys[layer.KeyIndex(shape, page, h, offset, e)] =
+                ToBf16(k[(t * K + h) * E + e]).bits;
+            want_values[layer.ValueIndex(shape, page, h, offset, e)] =
+                ToBf16(v[(t * K + h) * E + e]).bits;
+          }
+        }
+      }
+      EXPECT_EQ(keys, want_keys) << ToString(isa) << " " << E;
+      EXPECT_EQ(values, want_values) << ToString(isa) << " " << E;
+      Floats plain_keys(size, 7), plain_values(size, 7);
+      const KvLayer plain{plain_keys.data(), plain_values.data(), ComputeType::kFp32};
+      WriteKv(In(k, T, K * E), In(v, T, K * E), slots, shape, plain);
+      for (int64_t e = 0; e < E; ++e) {
+        EXPECT_EQ(std::bit_cast<uint32_t>(plain_keys[plain.KeyIndex(shape, 1, 1, 17, e)]),
+                  std::bit_cast<uint32_t>(k[(4 * K + 1) * E + e]));
+        EXPECT_EQ(std::bit_cast<uint32_t>(plain_values[plain.ValueIndex(shape, 1, 1, 17, e)]),
+                  std::bit_cast<uint32_t>(v[(4 * K + 1) * E + e]));
+      }
+    }
+  }
+  SetIsa(SupportedIsas().back());
+}
+
 TEST(AdamW, SameBitsEverywhere) {
   const int64_t n = 10007;
   const Floats g = RandomFloats(n, 1), w0 = RandomFloats(n, 2), m0 = RandomFloats(n, 3);
