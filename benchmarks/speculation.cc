@@ -2,9 +2,10 @@
 // then the same prompts are sampled again with new random numbers, 1, 2, 4, 8 and 64 sequences at a time,
 // with and without drafts in turn. Prints medians of tokens per second and their ratio, and fails
 // where one bit of a tree differs.
-//   speculation MODEL [LATER_MODEL] [SEQUENCES ...] [--groups N] [--repeats N] [--max-draft N]
+//   speculation MODEL [LATER_MODEL] [SEQUENCES ...] [--groups N] [--repeats N] [--max-draft N] [--always]
 // LATER_MODEL samples the second epoch: the policy after some steps of training. --groups: prompts
-// of each measurement at 8 sequences or fewer; eight times as many at more.
+// of each measurement at 8 sequences or fewer; eight times as many at more. --always: as many drafts
+// as there are, instead of those that are measured to pay.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -64,6 +65,7 @@ struct Settings {
   std::vector<int64_t> sequences;
   int64_t groups = 4, repeats = 5;
   int max_draft = 8;
+  std::string speculation = "auto";
 };
 
 void Measure(const Policy& first, const Policy& later, const PromptSource& prompts,
@@ -84,7 +86,7 @@ void Measure(const Policy& first, const Policy& later, const PromptSource& promp
     double tokens_per_s[2];
     for (int64_t turn = 0; turn < 2; ++turn) {
       const auto with = static_cast<size_t>((turn + r) % 2);
-      options.speculation.name = with == 1 ? "auto" : "none";
+      options.speculation.name = with == 1 ? settings.speculation : "none";
       RolloutStats stats;
       const auto start = std::chrono::steady_clock::now();
       trees[with] = Rollout(*later.model, *later.tokenizer, options,
@@ -125,6 +127,8 @@ int main(int argc, char** argv) {
       settings.repeats = std::stoll(argv[++i]);
     } else if (arg == "--max-draft" && more) {
       settings.max_draft = std::stoi(argv[++i]);
+    } else if (arg == "--always") {
+      settings.speculation = "always";
     } else if (arg.find_first_not_of("0123456789") == std::string::npos) {
       settings.sequences.push_back(std::stoll(arg));
     } else {
