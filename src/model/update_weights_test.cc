@@ -12,6 +12,7 @@ namespace {
 
 void ExpectSameBytes(const PackedWeight& a, const PackedWeight& b, const std::string& what) {
   ASSERT_EQ(a.bytes(), b.bytes()) << what;
+  if (a.bytes() == 0) return;  // a value head has none
   EXPECT_EQ(std::memcmp(a.data.data(), b.data.data(), static_cast<size_t>(a.data.size())), 0)
       << what;
 }
