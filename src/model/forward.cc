@@ -17,7 +17,7 @@ constexpr int64_t kFewRows = 16;  // from here on a thread takes two smaller pie
 constexpr int64_t kCachedWeights = 16 << 20;
 // Longest piece's share of a thread's, from which on waiting at its end costs more than waiting
 // after every kernel.
-constexpr double kMostUneven = 1.1;
+constexpr double kMostUneven = 1.25;
 
 int64_t ForwardWeightBytes(const Model& model) {
   int64_t bytes = 0;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
+#include "rollout/deal_out.h"
 #include "rollout/scheduler_state.h"
 
 namespace rlvr {
@@ -18,7 +20,7 @@ void Scheduler::Step() {
   readings_.clear();
   predicting_.clear();
   PlanDrafts();
-  for (size_t i = 0; i < active_.size(); ++i) AddDecoding(active_[i], drafting_.DraftsOf(i));
+  AddDecoding();
   if (stats_) {
     const auto decoding = static_cast<int64_t>(active_.size());
     stats_->decode_steps += decoding > 0 ? 1 : 0;
@@ -94,13 +96,24 @@ void Scheduler::AddRun(int32_t kv, int64_t num_tokens) {
   batch_.unit_begin.push_back(batch_.size());
 }
 
-void Scheduler::AddDecoding(const Active& a, std::span<const DraftToken> drafts) {
-  const auto n = 1 + static_cast<int64_t>(drafts.size());
-  readings_.push_back({.row = static_cast<int64_t>(predicting_.size()), .num_rows = n});
-  for (int64_t t = 0; t < n; ++t) predicting_.push_back(batch_.size() + t);
-  batch_.tokens.push_back(a.last_token);
-  for (const DraftToken& draft : drafts) batch_.tokens.push_back(draft.token);
-  AddRun(a.kv, n);
+// Of every running sequence its last token and the drafts behind it.
+void Scheduler::AddDecoding() {
+  const size_t n = active_.size();
+  run_rows_.resize(n);
+  first_row_.resize(n);
+  for (size_t i = 0; i < n; ++i)
+    run_rows_[i] = 1 + static_cast<int64_t>(drafting_.DraftsOf(i).size());
+  for (const size_t i : DealOut(run_rows_, NumThreads())) {
+    first_row_[i] = batch_.size();
+    batch_.tokens.push_back(active_[i].last_token);
+    for (const DraftToken& draft : drafting_.DraftsOf(i)) batch_.tokens.push_back(draft.token);
+    AddRun(active_[i].kv, run_rows_[i]);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    readings_.push_back(
+        {.row = static_cast<int64_t>(predicting_.size()), .num_rows = run_rows_[i]});
+    for (int64_t t = 0; t < run_rows_[i]; ++t) predicting_.push_back(first_row_[i] + t);
+  }
 }
 
 // The last token of the policy and the reply to its turn join the batch; a new turn begins.

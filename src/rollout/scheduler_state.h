@@ -93,7 +93,7 @@ class Scheduler {
   void Step();
   void PlanDrafts();
   void AddRun(int32_t kv, int64_t num_tokens);
-  void AddDecoding(const Active& a, std::span<const DraftToken> drafts);
+  void AddDecoding();
   void GoOn(Active a);
   void AddPath();
   void AdmitSamples();
@@ -122,6 +122,7 @@ class Scheduler {
   AlignedBuffer<float> hidden_, rows_, logits_;
   std::vector<Draw> draws_;
   std::vector<Active> active_;
+  std::vector<int64_t> run_rows_, first_row_;  // [active_] of the decoding ones, in the batch
   std::vector<int64_t> predicting_;  // [R] rows of hidden_ (or kOpenRow) that predict a token
   std::vector<Reading> readings_;    // [active_], rising in row
   Drafting drafting_;

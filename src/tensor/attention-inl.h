@@ -135,7 +135,7 @@ HWY_INLINE void Mix(const float* w, int64_t w_stride, const T* v, int64_t n, int
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   for (int64_t c = 0; c < kPageTokens / 2; c += lanes) {
     V low[kCount][kPairs], high[kCount][kPairs];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < kCount; ++i) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPairs; ++p)
@@ -149,7 +149,7 @@ HWY_INLINE void Mix(const float* w, int64_t w_stride, const T* v, int64_t n, int
       V x0[kPairs], x1[kPairs];
 #pragma GCC unroll 2
       for (int p = 0; p < kPairs; ++p) LoadPair(v + j * E + e + p * kPageTokens, c, &x0[p], &x1[p]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int i = 0; i < kCount; ++i) {
         const V wi = hn::Set(kD, w[i * w_stride + j]);
 #pragma GCC unroll 2
@@ -159,7 +159,7 @@ HWY_INLINE void Mix(const float* w, int64_t w_stride, const T* v, int64_t n, int
         }
       }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < kCount; ++i) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPairs; ++p) {
@@ -177,8 +177,10 @@ template <int kCount, class T>
 HWY_INLINE void MixAll(const float* w, int64_t w_stride, const T* v, int64_t n, int64_t E,
                        float* const* o, const T* next) {
   int64_t e = 0;
-  for (; e + 2 * kPageTokens <= E; e += 2 * kPageTokens)
-    Mix<kCount, 2>(w, w_stride, v, n, E, e, o, next);
+  if constexpr (kCount <= kMostMixed) {
+    for (; e + 2 * kPageTokens <= E; e += 2 * kPageTokens)
+      Mix<kCount, 2>(w, w_stride, v, n, E, e, o, next);
+  }
   for (; e + kPageTokens <= E; e += kPageTokens) Mix<kCount, 1>(w, w_stride, v, n, E, e, o, next);
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   for (; e + lanes <= E; e += lanes) {
@@ -199,23 +201,27 @@ HWY_INLINE void MixAll(const float* w, int64_t w_stride, const T* v, int64_t n, 
   }
 }
 
-// The same for up to kMostMixed queries.
+// Queries that Mix takes together: twice as many of two vectors of outputs.
+HWY_INLINE int64_t MostMixed(int64_t E) {
+  return E < 2 * kPageTokens ? 2 * kMostMixed : kMostMixed;
+}
+
+// The same for up to MostMixed(E) queries.
 template <class T>
 HWY_INLINE void MixSome(int64_t count, const float* w, int64_t w_stride, const T* v, int64_t n,
                         int64_t E, float* const* o, const T* next) {
   switch (count) {
-    case 1:
-      return MixAll<1>(w, w_stride, v, n, E, o, next);
-    case 2:
-      return MixAll<2>(w, w_stride, v, n, E, o, next);
+#define RLVR_CASE(N) \
+  case N:            \
+    return MixAll<N>(w, w_stride, v, n, E, o, next);
+    // clang-format off
+    RLVR_CASE(1) RLVR_CASE(2) RLVR_CASE(3) RLVR_CASE(4)
 #if HWY_TARGET <= HWY_AVX3
-    case 3:
-      return MixAll<3>(w, w_stride, v, n, E, o, next);
-    case 4:
-      return MixAll<4>(w, w_stride, v, n, E, o, next);
+    RLVR_CASE(5) RLVR_CASE(6) RLVR_CASE(7) RLVR_CASE(8)
 #endif
-    default:
-      return;
+    // clang-format on
+#undef RLVR_CASE
+            default : return;
   }
 }
 

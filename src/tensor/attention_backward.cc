@@ -123,7 +123,7 @@ HWY_INLINE void Differentiate(const RowTerms& t, int64_t from, int64_t to, float
   const V vdelta = hn::Set(kD, t.delta), vscale = hn::Set(kD, t.scale);
   const bool whole = from == 0 && to == kPageTokens;
   for (int64_t j = 0; j < kPageTokens; j += lanes) {
-    V w = hn::Mul(ExpV(kD, hn::Sub(hn::Load(kD, p + j), vm)), vi);
+    V w = hn::Mul(ExpUpTo88V(kD, hn::Sub(hn::Load(kD, p + j), vm)), vi);
     V ds = hn::Mul(hn::Mul(w, hn::Sub(hn::Load(kD, dp + j), vdelta)), vscale);
     if (!whole) {
       const V at = hn::Iota(kD, static_cast<float>(j));

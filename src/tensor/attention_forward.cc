@@ -45,29 +45,34 @@ HWY_BEFORE_NAMESPACE();
 namespace rlvr {
 namespace HWY_NAMESPACE {
 
-// Softmax weights in place: scores s[first, limit) -> w; what else of [begin, limit) and of the last
-// 16 there is becomes 0. begin is a multiple of 16. Returns m and l.
-HWY_INLINE void Weights(float* s, int64_t begin, int64_t first, int64_t limit, float* m_out,
-                        float* l_out) {
+// The largest of s[first, limit). What else of [begin, limit) there is, and 16 behind it, becomes -inf.
+// begin is a multiple of 16.
+HWY_INLINE float MaxScore(float* s, int64_t begin, int64_t first, int64_t limit) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
-  const int64_t padded = (limit + kChains - 1) / kChains * kChains;
+  const V none = hn::Set(kD, -std::numeric_limits<float>::infinity());
   for (int64_t j = begin; j < first; ++j) s[j] = -std::numeric_limits<float>::infinity();
-  for (int64_t j = limit; j < padded; ++j) s[j] = -std::numeric_limits<float>::infinity();
-  V vm = hn::LoadU(kD, s + begin);
-  for (int64_t j = begin + lanes; j < padded; j += lanes) vm = hn::Max(vm, hn::LoadU(kD, s + j));
-  const float m = hn::GetLane(hn::MaxOfLanes(kD, vm));
+  for (int64_t c = 0; c < kChains; c += lanes) hn::StoreU(none, kD, s + limit + c);
+  V vm = none;
+  for (int64_t j = begin; j < limit; j += lanes) vm = hn::Max(vm, hn::LoadU(kD, s + j));
+  return hn::GetLane(hn::MaxOfLanes(kD, vm));
+}
+
+// Softmax weights in place: scores s -> w, from begin to the end of the 16 that limit is in. Returns
+// their sum, l.
+HWY_INLINE float Weights(float* s, int64_t begin, int64_t limit, float m) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
+  const V vm = hn::Set(kD, m);
   HWY_ALIGN float chains[kChains];
   for (int64_t c = 0; c < kChains; c += lanes) {
     V sum = hn::Zero(kD);
-    for (int64_t j = begin + c; j < padded; j += kChains) {
-      const V w = ExpV(kD, hn::Sub(hn::LoadU(kD, s + j), hn::Set(kD, m)));
-      hn::StoreU(w, kD, s + j);
+    for (int64_t j = begin; j < limit; j += kChains) {
+      const V w = ExpUpTo88V(kD, hn::Sub(hn::LoadU(kD, s + j + c), vm));
+      hn::StoreU(w, kD, s + j + c);
       sum = hn::Add(sum, w);
     }
     hn::Store(sum, kD, chains + c);
   }
-  *m_out = m;
-  *l_out = TreeSumV(chains);
+  return TreeSumV(chains);
 }
 
 // Scores of all queries against the blocks [begin, end), whose first keys stand at their positions
@@ -131,9 +136,11 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
     if (early) return v + b->page * page_stride;
     return b + 1 < end ? k + b[1].page * page_stride : v + begin->page * page_stride;
   });
+  const int64_t from = earliest / kChains * kChains;
+  for (int64_t i = 0; i < tile.count; ++i)
+    tile.m[i] = MaxScore(scores[i], from, tile.first[i], tile.limit[i]);
   for (int64_t i = 0; i < tile.count; ++i) {
-    Weights(scores[i], earliest / kChains * kChains, tile.first[i], tile.limit[i], &tile.m[i],
-            &tile.l[i]);
+    tile.l[i] = Weights(scores[i], from, tile.limit[i], tile.m[i]);
     std::fill(tile.o[i], tile.o[i] + E, 0.0f);
   }
   for (const KvBlock* b = begin; b < end; ++b) {
@@ -152,7 +159,7 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
     };
     for (int64_t i = 0; i < tile.count;) {
       // Together as far as all of a group see; then each its own last keys.
-      const int64_t group = std::min<int64_t>(tile.count - i, kMostMixed);
+      const int64_t group = std::min<int64_t>(tile.count - i, MostMixed(E));
       const int64_t common = seen(i);  // limits rise within a tile
       MixSome(group, w + i * stride, stride, page, common, E, tile.o + i, next);
       next = nullptr;

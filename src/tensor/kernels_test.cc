@@ -2,6 +2,7 @@
 // count, and the references against double precision and finite differences.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -65,6 +66,22 @@ TEST(Exp, WithinTwoUlps) {
   EXPECT_EQ(ExpF(-INFINITY), 0.0f);
   EXPECT_EQ(ExpF(89.0f), INFINITY);
   EXPECT_TRUE(std::isnan(ExpF(NAN)));
+}
+
+// Softmax weights in vectors know no more of exp than they need.
+TEST(Exp, OfSoftmaxIsExpF) {
+  Floats x = {0.0f, -0.0f, -INFINITY, -1e30f, -1e-30f, -87.0f};
+  x.push_back(std::nextafter(-87.0f, 0.0f));
+  x.push_back(std::nextafter(-87.0f, -100.0f));
+  for (double v = -88; v < 0; v += 0.000991) x.push_back(static_cast<float>(v));
+  Floats weights(x.size());
+  RowWeights(x, {.max = 0}, 1, weights);
+  for (size_t i = 0; i < x.size(); ++i)
+    EXPECT_EQ(std::bit_cast<uint32_t>(weights[i]), std::bit_cast<uint32_t>(ExpF(x[i]))) << x[i];
+  Floats bad(32, -1.0f), out(32);
+  bad[3] = NAN;
+  RowWeights(bad, {.max = 0}, 1, out);
+  for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i == 3) << i;
 }
 
 TEST(Log, WithinTwoUlps) {
@@ -475,6 +492,8 @@ TEST(Attention, SameBitsForTheHeadsOfModels) {
       {.num_heads = 3, .num_kv_heads = 3, .head_dim = 80, .scale = 0.11f},
       {.num_heads = 3, .num_kv_heads = 1, .head_dim = 96, .scale = 0.1f},
       {.num_heads = 5, .num_kv_heads = 1, .head_dim = 32, .scale = 0.17f},
+      {.num_heads = 6, .num_kv_heads = 2, .head_dim = 32, .scale = 0.17f},
+      {.num_heads = 2, .num_kv_heads = 2, .head_dim = 32, .scale = 0.17f},
       {.num_heads = 8, .num_kv_heads = 1, .head_dim = 128, .scale = 0.08f},
       {.num_heads = 16, .num_kv_heads = 1, .head_dim = 48, .scale = 0.14f}};
   for (const AttentionShape& shape : kShapes) {

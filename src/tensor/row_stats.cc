@@ -46,7 +46,7 @@ RowStats Stats(const float* logits, int64_t n, float temperature) {
     auto a = hn::Zero(d), b = hn::Zero(d);
     for (i = 0; i + kChains <= n; i += kChains) {
       const auto z = hn::Mul(hn::LoadU(d, logits + i + j), vinverse);
-      const auto e = ExpV(d, hn::Sub(z, vmax));
+      const auto e = ExpUpTo88V(d, hn::Sub(z, vmax));
       a = hn::Add(a, e);
       b = hn::MulAdd(e, z, b);
     }
@@ -77,7 +77,7 @@ void Gradient(const float* logits, int64_t n, const RowStats& s, float temperatu
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
-    const auto p = hn::Mul(ExpV(d, hn::Sub(z, vmax)), vsum);
+    const auto p = hn::Mul(ExpUpTo88V(d, hn::Sub(z, vmax)), vsum);
     const auto a = hn::MulAdd(p, prob_slope, constant), b = hn::MulAdd(p, prob_log_slope, slope);
     const auto falls = hn::MulAdd(p, hn::MulAdd(b, hn::Sub(z, vlse), a), uniform);
     hn::StoreU(hn::Mul(falls, vinverse), d, out + i);
@@ -99,7 +99,7 @@ void Weights(const float* logits, int64_t n, float max, float temperature, float
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const auto z = hn::Mul(hn::LoadU(d, logits + i), vinverse);
-    hn::StoreU(ExpV(d, hn::Sub(z, vmax)), d, out + i);
+    hn::StoreU(ExpUpTo88V(d, hn::Sub(z, vmax)), d, out + i);
   }
   for (; i < n; ++i) out[i] = ExpF(logits[i] * inverse - max);
 }
