@@ -59,8 +59,8 @@ struct Launching {
   _exit(127);
 }
 
-void WriteText(Launching* l, const char* path, const char* text, size_t size, const char* step) {
-  const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+void WriteAll(Launching* l, int fd, const char* path, const char* text, size_t size,
+              const char* step) {
   if (fd < 0) Fail(l, step, path);
   while (size > 0) {
     const ssize_t n = write(fd, text, size);
@@ -70,6 +70,24 @@ void WriteText(Launching* l, const char* path, const char* text, size_t size, co
     size -= static_cast<size_t>(n);
   }
   close(fd);
+}
+
+void WriteText(Launching* l, const char* path, const char* text, size_t size, const char* step) {
+  WriteAll(l, open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644), path, text, size,
+           step);
+}
+
+// /proc/self is this user's while the memory is marked dumpable. A change of user takes the mark away,
+// and another thread's launch may change its user at any moment: then the mark is set again.
+void WriteOwn(Launching* l, const char* path, const char* text, size_t size, const char* step) {
+  constexpr int kTries = 10000;  // a thread is between its change and its mark for a microsecond
+  int fd = -1;
+  for (int i = 0; i < kTries && fd < 0; ++i) {
+    prctl(PR_SET_DUMPABLE, 1);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 && errno != EACCES) break;
+  }
+  WriteAll(l, fd, path, text, size, step);
 }
 
 void SetAttributes(Launching* l, const char* path, uint64_t set, bool recursive) {
@@ -107,11 +125,11 @@ void MakeEntry(Launching* l, const LaunchEntry& e) {
 }
 
 void MapIdentities(Launching* l) {
-  WriteText(l, "/proc/self/setgroups", "deny", 4, "set the groups of a user namespace");
-  WriteText(l, "/proc/self/uid_map", l->uid_map, strlen(l->uid_map),
-            "set the user of a user namespace");
-  WriteText(l, "/proc/self/gid_map", l->gid_map, strlen(l->gid_map),
-            "set the group of a user namespace");
+  WriteOwn(l, "/proc/self/setgroups", "deny", 4, "set the groups of a user namespace");
+  WriteOwn(l, "/proc/self/uid_map", l->uid_map, strlen(l->uid_map),
+           "set the user of a user namespace");
+  WriteOwn(l, "/proc/self/gid_map", l->gid_map, strlen(l->gid_map),
+           "set the group of a user namespace");
 }
 
 // A file system in memory becomes the root; what is outside is seen at /.outside until it goes.
@@ -205,7 +223,7 @@ int Outer(void* data) {
     syscall(SYS_setgroups, 0, nullptr);
     if (syscall(SYS_setresgid, kNobody, kNobody, kNobody) == 0)
       syscall(SYS_setresuid, kNobody, kNobody, kNobody);
-    // The change of user took this from the shared memory; /proc/self is ours only with it.
+    // The change of user took this from the shared memory (see WriteOwn).
     prctl(PR_SET_DUMPABLE, 1);
   }
   std::array<char, 64> uid_map{}, gid_map{};

@@ -57,6 +57,27 @@ TEST_F(SandboxTest, Runs) {
   EXPECT_EQ(Describe(r), "exited with status 3: note");
 }
 
+// Until it is the program a new process shares its memory's attributes with all that start meanwhile.
+TEST_F(SandboxTest, ManyStartAtOnce) {
+  SandboxSettings settings;
+  settings.command = {"true"};
+  settings.parallel = 8;
+  const Sandbox sandbox(settings);
+  std::vector<std::string> failures(8);
+  std::vector<std::thread> threads;
+  for (std::string& failure : failures) {
+    threads.emplace_back([&] {
+      try {
+        for (int i = 0; i < 100; ++i) sandbox.Run("", "");
+      } catch (const Error& e) {
+        failure = e.what();
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  for (const std::string& failure : failures) EXPECT_EQ(failure, "");
+}
+
 TEST_F(SandboxTest, OtherLanguages) {
   SandboxSettings settings;
   settings.command = {"sh", "-c", "cp {program} p && . ./p"};
