@@ -3,9 +3,11 @@
 // with and without drafts in turn. Prints medians of tokens per second and their ratio, and fails
 // where one bit of a tree differs.
 //   speculation MODEL [LATER_MODEL] [SEQUENCES ...] [--groups N] [--repeats N] [--max-draft N] [--always]
+//               [--temperature T] [--tokens N]
 // LATER_MODEL samples the second epoch: the policy after some steps of training. --groups: prompts
 // of each measurement at 8 sequences or fewer; eight times as many at more. --always: as many drafts
-// as there are, instead of those that are measured to pay.
+// as there are, instead of those that are measured to pay. --temperature 0: every draft from the
+// first epoch is right, so that what remains is what rows cost.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -65,14 +67,17 @@ struct Settings {
   std::vector<int64_t> sequences;
   int64_t groups = 4, repeats = 5;
   int max_draft = 8;
+  int64_t tokens = 96;  // of a response, at most; as in recipes/quickstart.yaml
+  double temperature = 1;
   std::string speculation = "auto";
 };
 
 void Measure(const Policy& first, const Policy& later, const PromptSource& prompts,
              const Settings& settings, int64_t sequences) {
   const int64_t groups = sequences > 8 ? 8 * settings.groups : settings.groups;
-  RolloutOptions options;  // of recipes/quickstart.yaml
-  options.max_tokens = 96;
+  RolloutOptions options;
+  options.max_tokens = settings.tokens;
+  options.sampling.temperature = static_cast<float>(settings.temperature);
   options.max_sequences = sequences;
   options.speculation.max_draft = settings.max_draft;
   std::vector<double> speed[2], ratios;  // without, with
@@ -127,6 +132,10 @@ int main(int argc, char** argv) {
       settings.repeats = std::stoll(argv[++i]);
     } else if (arg == "--max-draft" && more) {
       settings.max_draft = std::stoi(argv[++i]);
+    } else if (arg == "--temperature" && more) {
+      settings.temperature = std::stod(argv[++i]);
+    } else if (arg == "--tokens" && more) {
+      settings.tokens = std::stoll(argv[++i]);
     } else if (arg == "--always") {
       settings.speculation = "always";
     } else if (arg.find_first_not_of("0123456789") == std::string::npos) {
