@@ -38,8 +38,10 @@ constexpr int64_t kManyRows = 512, kRowPieces = 32;
 // A weight of so many bytes stands in every core's own cache: threads share out fewer rows, too, as
 // long as each has so many.
 constexpr int64_t kOwnCacheBytes = 1 << 20, kFewestRows = 24;
-// Of a larger one the next panel is asked for while this one is multiplied, if it is no larger.
-constexpr int64_t kAheadBytes = 128 << 10;
+// Of a larger one, which comes from memory or a cache that all share, what is so far ahead is asked
+// for while a tile of so many rows is multiplied. Fewer rows leave the processor room to look ahead by
+// itself.
+constexpr int64_t kAheadBytes = 8 << 10, kFewestAhead = 5;
 // A larger one is read anew for each piece of rows, which has at least so many tiles.
 constexpr int64_t kPieceTiles = 9;
 // Fewer rows are cut, where there are few panels, until there are about so many tasks.
@@ -85,8 +87,6 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
   for (int64_t p = panel_range.begin; p < panel_range.end; ++p) {
     const uint32_t* panel = panels + p * units * kPanel;
     const int64_t cols = std::min(kPanel, w.n - p * kPanel);
-    const bool ahead = w.bytes() > kOwnCacheBytes && units * kPanel * 4 <= kAheadBytes &&
-                       rows > 2 * height && (p + 1) * kPanel < w.n;
     for (int64_t r = 0; r < rows; r += height) {
       const int64_t tile_rows = std::min(height, rows - r);
       float* c = direct ? y.row(r) + p * kPanel : total;
@@ -95,17 +95,15 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
         const int64_t length = std::min(chunk, unit_range.end - i);
         const bool add = i > 0 || (direct && epilogue == Epilogue::kAdd);
         const uint32_t* ai = a.data + r * a.row_stride + i;
-        // The first two tiles ask for the next panel's lines, every other one each.
-        const uint32_t* next = ahead && r < 2 * height
-                                   ? panel + (units + i) * kPanel + r / height * (kPanel / 2)
-                                   : nullptr;
+        const bool asks = r == 0 && tile_rows >= kFewestAhead && w.bytes() > kOwnCacheBytes;
+        const int64_t ahead = asks ? kAheadBytes / 4 : 0;
         if (w.type == ComputeType::kFp32) {
           kernels.tile_f32(tile_rows, length, reinterpret_cast<const float*>(ai), a.row_stride, 1,
                            reinterpret_cast<const float*>(panel + i * kPanel), 0, c, c_stride, cols,
-                           add, reinterpret_cast<const float*>(next));
+                           add, ahead);
         } else {
           kernels.tile_bf16(tile_rows, length, ai, a.row_stride, 1, panel + i * kPanel, 0, c,
-                            c_stride, cols, add, next);
+                            c_stride, cols, add, ahead);
         }
       }
       if (!direct) {

@@ -17,7 +17,7 @@ RLVR_BF16_TARGET __attribute__((noinline)) void OnePanel(int64_t k, const uint32
                                                          int64_t a_row, int64_t a_k,
                                                          const uint32_t* b, float* c,
                                                          int64_t c_stride, int64_t cols, bool add,
-                                                         const uint32_t* next) {
+                                                         int64_t ahead) {
   __m512 acc0[kRows], acc1[kRows];
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = _mm512_setzero_ps();
@@ -25,7 +25,10 @@ RLVR_BF16_TARGET __attribute__((noinline)) void OnePanel(int64_t k, const uint32
     const __m512bh b0 = (__m512bh)_mm512_loadu_si512(b + i * kPanel);
     const __m512bh b1 = (__m512bh)_mm512_loadu_si512(b + i * kPanel + 16);
     const uint32_t* ai = a + i * a_k;
-    if (next) _mm_prefetch(reinterpret_cast<const char*>(next + i * kPanel), _MM_HINT_T1);
+    if (ahead != 0) {
+      AskFor(b, 4 * (ahead + i * kPanel));
+      AskFor(b, 4 * (ahead + i * kPanel + 16));
+    }
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
       const __m512bh x = (__m512bh)_mm512_set1_epi32(static_cast<int>(ai[r * a_row]));
@@ -65,18 +68,18 @@ RLVR_BF16_TARGET __attribute__((noinline)) void OnePanel(int64_t k, const uint32
 template <int kRows>
 RLVR_BF16_TARGET void Tile(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                            const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride,
-                           int64_t cols, bool add, const uint32_t* next) {
-  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel, next = nullptr)
-    OnePanel<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add, next);
+                           int64_t cols, bool add, int64_t ahead) {
+  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel, ahead = 0)
+    OnePanel<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add, ahead);
 }
 
 void TileBf16(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
               const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
-              bool add, const uint32_t* next) {
+              bool add, int64_t ahead) {
   switch (rows) {
 #define RLVR_CASE(R) \
   case R:            \
-    return Tile<R>(k, a, a_row, a_k, b, b_panel, c, c_stride, cols, add, next);
+    return Tile<R>(k, a, a_row, a_k, b, b_panel, c, c_stride, cols, add, ahead);
     // clang-format off
     RLVR_CASE(1) RLVR_CASE(2) RLVR_CASE(3) RLVR_CASE(4) RLVR_CASE(5) RLVR_CASE(6) RLVR_CASE(7)
     RLVR_CASE(8) RLVR_CASE(9) RLVR_CASE(10) RLVR_CASE(11) RLVR_CASE(12) RLVR_CASE(13) RLVR_CASE(14)

@@ -99,10 +99,10 @@ void AddTile(const GemmKernels& kernels, ComputeType type, const TokenChunk* chu
     if (type == ComputeType::kFp32) {
       kernels.tile_f32(rows, units, reinterpret_cast<const float*>(pa), 1, a.width,
                        reinterpret_cast<const float*>(pb), b.stride, c, dw.stride, cols, true,
-                       nullptr);
+                       /*ahead=*/0);
     } else {
       kernels.tile_bf16(rows, units, pa, 1, a.width, pb, b.stride, c, dw.stride, cols, true,
-                        nullptr);
+                        /*ahead=*/0);
     }
   }
 }

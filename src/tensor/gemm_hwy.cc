@@ -38,15 +38,23 @@ HWY_INLINE void StoreTileRow(V acc, float* c, int64_t cols, bool add) {
   }
 }
 
+// The lines of unit i that a part of a panel reads, `ahead` units later.
+HWY_INLINE void AskForUnit(const void* b, int64_t ahead, int64_t i) {
+  if (ahead == 0) return;
+  AskFor(b, 4 * (ahead + i * kPanel));
+  if (hn::Lanes(kD) > 8) AskFor(b, 4 * (ahead + i * kPanel + 16));
+}
+
 template <int kRows>
 HWY_NOINLINE void OnePanelF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
-                              float* c, int64_t c_stride, int64_t cols, bool add) {
+                              float* c, int64_t c_stride, int64_t cols, bool add, int64_t ahead) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   V acc0[kRows], acc1[kRows];
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = hn::Zero(kD);
   for (int64_t i = 0; i < k; ++i) {
     const V b0 = hn::LoadU(kD, b + i * kPanel), b1 = hn::LoadU(kD, b + i * kPanel + lanes);
+    AskForUnit(b, ahead, i);
     const float* ai = a + i * a_k;
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
@@ -64,9 +72,10 @@ HWY_NOINLINE void OnePanelF32(int64_t k, const float* a, int64_t a_row, int64_t 
 
 template <int kRows>
 HWY_INLINE void TileF32(int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
-                        int64_t b_panel, float* c, int64_t c_stride, int64_t cols, bool add) {
-  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel)
-    OnePanelF32<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add);
+                        int64_t b_panel, float* c, int64_t c_stride, int64_t cols, bool add,
+                        int64_t ahead) {
+  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel, ahead = 0)
+    OnePanelF32<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add, ahead);
 }
 
 HWY_INLINE V Float(VU bits) { return hn::BitCast(kD, bits); }
@@ -74,7 +83,7 @@ HWY_INLINE V Float(VU bits) { return hn::BitCast(kD, bits); }
 template <int kRows>
 HWY_NOINLINE void OnePanelBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                                const uint32_t* b, float* c, int64_t c_stride, int64_t cols,
-                               bool add) {
+                               bool add, int64_t ahead) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(kD));
   const VU high = hn::Set(kU, 0xffff0000u);
   V acc0[kRows], acc1[kRows];
@@ -82,6 +91,7 @@ HWY_NOINLINE void OnePanelBf16(int64_t k, const uint32_t* a, int64_t a_row, int6
   for (int r = 0; r < kRows; ++r) acc0[r] = acc1[r] = hn::Zero(kD);
   for (int64_t i = 0; i < k; ++i) {
     const VU b0 = hn::LoadU(kU, b + i * kPanel), b1 = hn::LoadU(kU, b + i * kPanel + lanes);
+    AskForUnit(b, ahead, i);
     const V b0_even = Float(hn::ShiftLeft<16>(b0)), b0_odd = Float(hn::And(b0, high));
     const V b1_even = Float(hn::ShiftLeft<16>(b1)), b1_odd = Float(hn::And(b1, high));
     const uint32_t* ai = a + i * a_k;
@@ -103,29 +113,29 @@ HWY_NOINLINE void OnePanelBf16(int64_t k, const uint32_t* a, int64_t a_row, int6
 template <int kRows>
 HWY_INLINE void TileBf16(int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                          const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride,
-                         int64_t cols, bool add) {
-  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel)
-    OnePanelBf16<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add);
+                         int64_t cols, bool add, int64_t ahead) {
+  for (; cols > 0; cols -= kPanel, b += b_panel, c += kPanel, ahead = 0)
+    OnePanelBf16<kRows>(k, a, a_row, a_k, b, c, c_stride, cols, add, ahead);
 }
 
 // Cuts a tile into what fits this target's registers, and its columns into panels or parts of them.
 template <int kMax, class T, class Part>
 HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, int64_t b_panel,
-                        float* c, int64_t c_stride, int64_t cols, Part part) {
+                        float* c, int64_t c_stride, int64_t cols, int64_t ahead, Part part) {
   const auto width = 2 * static_cast<int64_t>(hn::Lanes(kD));
-  if (rows <= kMax && width == kPanel) return part(rows, a, b, b_panel, c, cols);
+  if (rows <= kMax && width == kPanel) return part(rows, a, b, b_panel, c, cols, ahead);
   const int64_t height = CeilDiv(rows, CeilDiv(rows, kMax));
   for (int64_t n = 0; n < cols; n += width) {
     for (int64_t r = 0; r < rows; r += height) {
       part(std::min(height, rows - r), a + r * a_row, b + n / kPanel * b_panel + n % kPanel,
-           int64_t{0}, c + r * c_stride + n, std::min(width, cols - n));
+           int64_t{0}, c + r * c_stride + n, std::min(width, cols - n), r == 0 ? ahead : 0);
     }
   }
 }
 
 #define RLVR_CASE(FN, R) \
   case R:                \
-    return FN<(R <= kMaxRows ? R : 1)>(k, pa, a_row, a_k, pb, pb_panel, pc, c_stride, n, add);
+    return FN<(R <= kMaxRows ? R : 1)>(k, pa, a_row, a_k, pb, pb_panel, pc, c_stride, n, add, far);
 #define RLVR_TILE_SWITCH(FN) \
   switch (r) {               \
     RLVR_CASE(FN, 1)         \
@@ -148,18 +158,18 @@ HWY_INLINE void CutTile(int64_t rows, const T* a, int64_t a_row, const T* b, int
 
 void TileF32Any(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k, const float* b,
                 int64_t b_panel, float* c, int64_t c_stride, int64_t cols, bool add,
-                const float* /*next*/) {
-  CutTile<kMaxRows>(rows, a, a_row, b, b_panel, c, c_stride, cols,
+                int64_t ahead) {
+  CutTile<kMaxRows>(rows, a, a_row, b, b_panel, c, c_stride, cols, ahead,
                     [&](int64_t r, const float* pa, const float* pb, int64_t pb_panel, float* pc,
-                        int64_t n) { RLVR_TILE_SWITCH(TileF32) });
+                        int64_t n, int64_t far) { RLVR_TILE_SWITCH(TileF32) });
 }
 
 void TileBf16Any(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                  const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
-                 bool add, const uint32_t* /*next*/) {
-  CutTile<kMaxRowsBf16>(rows, a, a_row, b, b_panel, c, c_stride, cols,
+                 bool add, int64_t ahead) {
+  CutTile<kMaxRowsBf16>(rows, a, a_row, b, b_panel, c, c_stride, cols, ahead,
                         [&](int64_t r, const uint32_t* pa, const uint32_t* pb, int64_t pb_panel,
-                            float* pc, int64_t n) { RLVR_TILE_SWITCH(TileBf16) });
+                            float* pc, int64_t n, int64_t far) { RLVR_TILE_SWITCH(TileBf16) });
 }
 
 // ToBf16 (types.h) in lanes, subnormals as zero; the result stands in the low 16 bits.

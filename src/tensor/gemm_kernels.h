@@ -18,14 +18,14 @@ inline constexpr int64_t kSplitSlack = 15;
 struct GemmKernels {
   // C [rows <= kTileRows, cols] = or += A B over `k` units, one chain per element from 0.
   // a: unit (r, i) at a[r * a_row + i * a_k]; b: panels [k][kPanel], b_panel units from one to the
-  // next. next: of k times kPanel units, one line of each kPanel is asked for while the chains of the
-  // first panel run, or null; bf16 alone does.
+  // next. ahead: of the first panel, what lies so many units behind the ones that are read is asked
+  // for, whether it is still the panel or not; 0: nothing is.
   void (*tile_f32)(int64_t rows, int64_t k, const float* a, int64_t a_row, int64_t a_k,
                    const float* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
-                   bool add, const float* next);
+                   bool add, int64_t ahead);
   void (*tile_bf16)(int64_t rows, int64_t k, const uint32_t* a, int64_t a_row, int64_t a_k,
                     const uint32_t* b, int64_t b_panel, float* c, int64_t c_stride, int64_t cols,
-                    bool add, const uint32_t* next);
+                    bool add, int64_t ahead);
   // x [n] as (n + 1) / 2 units of bf16; an odd end is padded by zero.
   void (*round_row)(const float* x, int64_t n, uint32_t* units);
   // x [n] cut into groups of `width` columns: column g * width + j goes to
@@ -42,6 +42,12 @@ const GemmKernels& Avx2GemmKernels();
 const GemmKernels& Avx512GemmKernels();
 const GemmKernels& Avx512Bf16GemmKernels();  // tile, round, split of bf16 are its own
 const GemmKernels& ActiveGemmKernels();      // Avx2's under Isa::kScalar
+
+// To the first-level cache: to the second one alone it gains a third as much.
+inline void AskFor(const void* base, int64_t bytes) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) +
+                                                   static_cast<uintptr_t>(bytes)));
+}
 
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
