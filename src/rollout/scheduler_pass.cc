@@ -103,7 +103,8 @@ void Scheduler::AddDecoding() {
   first_row_.resize(n);
   for (size_t i = 0; i < n; ++i)
     run_rows_[i] = 1 + static_cast<int64_t>(drafting_.DraftsOf(i).size());
-  for (const size_t i : DealOut(run_rows_, NumThreads())) {
+  DealOut(run_rows_, NumThreads(), &run_order_);
+  for (const size_t i : run_order_) {
     first_row_[i] = batch_.size();
     batch_.tokens.push_back(active_[i].last_token);
     for (const DraftToken& draft : drafting_.DraftsOf(i)) batch_.tokens.push_back(draft.token);

@@ -123,6 +123,7 @@ class Scheduler {
   std::vector<Draw> draws_;
   std::vector<Active> active_;
   std::vector<int64_t> run_rows_, first_row_;  // [active_] of the decoding ones, in the batch
+  std::vector<size_t> run_order_;
   std::vector<int64_t> predicting_;  // [R] rows of hidden_ (or kOpenRow) that predict a token
   std::vector<Reading> readings_;    // [active_], rising in row
   Drafting drafting_;

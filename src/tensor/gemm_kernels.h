@@ -43,7 +43,7 @@ const GemmKernels& Avx512GemmKernels();
 const GemmKernels& Avx512Bf16GemmKernels();  // tile, round, split of bf16 are its own
 const GemmKernels& ActiveGemmKernels();      // Avx2's under Isa::kScalar
 
-// To the first-level cache: to the second one alone it gains a third as much.
+// To the first-level cache. What lies past a buffer's end may be asked for.
 inline void AskFor(const void* base, int64_t bytes) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) +
                                                    static_cast<uintptr_t>(bytes)));
