@@ -35,13 +35,9 @@ constexpr int64_t kRowBlockBytes = 384 << 10;
 constexpr int64_t kPassTiles = 6;
 // From so many rows on, threads share out rows; in about so many pieces.
 constexpr int64_t kManyRows = 512, kRowPieces = 32;
-// A weight of so many bytes stands in every core's own cache: threads share out fewer rows, too, as
-// long as each has so many.
-constexpr int64_t kOwnCacheBytes = 1 << 20, kFewestRows = 24;
-// Of a larger one, which comes from memory or a cache that all share, what is so far ahead is asked
-// for while a tile of so many rows is multiplied. Fewer rows leave the processor room to look ahead by
-// itself.
-constexpr int64_t kAheadBytes = 8 << 10, kFewestAhead = 5;
+// Of a weight that stands in every core's own cache threads share out fewer rows, too, as long as each
+// has so many.
+constexpr int64_t kFewestRows = 24;
 // A larger one is read anew for each piece of rows, which has at least so many tiles.
 constexpr int64_t kPieceTiles = 9;
 // Fewer rows are cut, where there are few panels, until there are about so many tasks.
@@ -95,8 +91,7 @@ void MultiplyBlock(const GemmKernels& kernels, const PackedRows& a, int64_t rows
         const int64_t length = std::min(chunk, unit_range.end - i);
         const bool add = i > 0 || (direct && epilogue == Epilogue::kAdd);
         const uint32_t* ai = a.data + r * a.row_stride + i;
-        const bool asks = r == 0 && tile_rows >= kFewestAhead && w.bytes() > kOwnCacheBytes;
-        const int64_t ahead = asks ? kAheadBytes / 4 : 0;
+        const int64_t ahead = UnitsAhead(w.bytes(), r == 0, tile_rows);
         if (w.type == ComputeType::kFp32) {
           kernels.tile_f32(tile_rows, length, reinterpret_cast<const float*>(ai), a.row_stride, 1,
                            reinterpret_cast<const float*>(panel + i * kPanel), 0, c, c_stride, cols,

@@ -145,7 +145,8 @@ void MatMulInt8(View<const float> x, const PackedWeight& w, View<float> y, Epilo
              .y = y.row(r) + p * kPanel,
              .y_stride = y.stride,
              .cols = std::min(kPanel, w.n - p * kPanel),
-             .add = epilogue == Epilogue::kAdd});
+             .add = epilogue == Epilogue::kAdd,
+             .ahead = UnitsAhead(w.bytes(), r == from, std::min(height, to - r))});
       }
     }
   };

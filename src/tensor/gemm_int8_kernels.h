@@ -27,6 +27,7 @@ struct Int8Tile {
   float* y = nullptr;
   int64_t y_stride = 0, cols = 0;
   bool add = false;
+  int64_t ahead = 0;  // as in gemm_kernels.h; VNNI's tile alone asks
 };
 
 struct Int8Kernels {

@@ -33,7 +33,9 @@ RLVR_VNNI_TARGET void Tile(const Int8Tile& t) {
   const uint32_t *a = t.a, *b = t.panel;
   const int64_t a_row = t.a_row;
   int64_t left = t.units;
+  const int64_t ahead = 4 * t.ahead;
   for (; kTwo && left >= 2; left -= 2) {
+    for (int line = 0; line < 256 && ahead != 0; line += 64) AskFor(b, ahead + line);
     const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
 #pragma GCC unroll 14
     for (int r = 0; r < kMore; ++r) {
@@ -52,6 +54,7 @@ RLVR_VNNI_TARGET void Tile(const Int8Tile& t) {
     b += 2 * kPanel;
   }
   for (; left > 0; --left, ++a, b += kPanel) {
+    for (int line = 0; line < 128 && ahead != 0; line += 64) AskFor(b, ahead + line);
     const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {

@@ -43,6 +43,14 @@ const GemmKernels& Avx512GemmKernels();
 const GemmKernels& Avx512Bf16GemmKernels();  // tile, round, split of bf16 are its own
 const GemmKernels& ActiveGemmKernels();      // Avx2's under Isa::kScalar
 
+// A weight of so many bytes stands in every core's own cache. A larger one comes from memory or a
+// cache that all share: what is so far ahead is asked for while the first tile that a panel meets, of
+// so many rows, is multiplied. Fewer rows leave the processor room to look ahead by itself.
+inline constexpr int64_t kOwnCacheBytes = 1 << 20, kAheadBytes = 8 << 10, kFewestAhead = 5;
+inline int64_t UnitsAhead(int64_t weight_bytes, bool first, int64_t tile_rows) {
+  return first && tile_rows >= kFewestAhead && weight_bytes > kOwnCacheBytes ? kAheadBytes / 4 : 0;
+}
+
 // To the first-level cache. What lies past a buffer's end may be asked for.
 inline void AskFor(const void* base, int64_t bytes) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) +
