@@ -37,7 +37,7 @@ struct QueryTile {
 };
 // Of keys or values that a tile reads: so much is asked for while the tile is busy with what comes
 // before them. A page is read in 30 ns, sooner than the one behind it comes.
-constexpr int64_t kAheadBytes = 64 << 10;
+constexpr int64_t kPhaseAheadBytes = 64 << 10;
 #endif
 }  // namespace rlvr
 
@@ -131,7 +131,7 @@ void ForwardTile(QueryTile& tile, const KvBlock* blocks, int64_t num_blocks, con
   float* scores[kTileQueries];
   for (int64_t i = 0; i < tile.count; ++i) scores[i] = memory.data() + i * stride;
   const bool early =
-      (end - begin) * kPageTokens * E * static_cast<int64_t>(sizeof(T)) <= kAheadBytes;
+      (end - begin) * kPageTokens * E * static_cast<int64_t>(sizeof(T)) <= kPhaseAheadBytes;
   Scores(tile, begin, end, k, page_stride, E, scale, scores, [&](const KvBlock* b) {
     if (early) return v + b->page * page_stride;
     return b + 1 < end ? k + b[1].page * page_stride : v + begin->page * page_stride;
